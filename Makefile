@@ -1,0 +1,39 @@
+# Two commands: `make demo` and `make test`. Both set everything up first, once.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do command -v $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: setup demo test check format lock models clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml tools/setup.py
+	@$(PYTHON) tools/setup.py
+
+demo: setup
+	@$(BIN)/ostler demo
+
+test: setup check engines
+	@$(BIN)/python -m pytest
+
+# The transformers engine lives in an environment of its own, as it does for a user.
+engines: setup
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
+
+check: setup
+	@$(BIN)/ruff check src tests bench tools
+	@$(BIN)/ruff format --check --quiet src tests bench tools
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --verbose 2>&1 | tail -n 4
+
+format: setup
+	@$(BIN)/ruff check --fix src tests bench tools
+	@$(BIN)/ruff format src tests bench tools
+
+# Needs uv; writes the pins that everything else installs from.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	  pyproject.toml --group dev -o requirements.lock
+
+clean:
+	rm -rf .venv .engines .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,1 @@
+"""What each engine can do and how its process is described; one file per engine."""

@@ -1,0 +1,186 @@
+"""Every refusal Ostler can give: a stable code, an HTTP status, an exit code, the next step.
+
+`what` is one sentence that says what happened, `hint` the command or act to try next, and
+`facts` the same as data, for `--json` and the API. Codes and numbers never change meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class OstlerError(Exception):
+    """Something a user can understand and act on; never a bug of ours."""
+
+    code: ClassVar[str] = "failed"
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, hint: str = "", **facts: Any) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+        self.facts = facts
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as the API and `--json` give it."""
+        body: dict[str, Any] = {"code": self.code, "message": self.what}
+        if self.hint:
+            body["hint"] = self.hint
+        return body | ({"facts": self.facts} if self.facts else {})
+
+
+class UsageError(OstlerError):
+    """The command itself was wrong."""
+
+    code, http_status, exit_code = "usage", 400, 2
+
+
+class BadRef(UsageError):
+    """A text that is no model reference. No network call was made."""
+
+    code = "bad_ref"
+
+
+class QuantizationNotFound(OstlerError):
+    """The repository has no such quantization."""
+
+    code, http_status, exit_code = "quantization_not_found", 404, 3
+
+
+class LicenceBlocked(OstlerError):
+    """The operator's licence policy forbids this model."""
+
+    code, http_status, exit_code = "licence_blocked", 403, 4
+
+
+class GatedRepo(OstlerError):
+    """The repository needs its owner's consent."""
+
+    code, http_status, exit_code = "gated_repo", 403, 5
+
+
+class ModelNotFound(OstlerError):
+    """The hub has no such repository."""
+
+    code, http_status, exit_code = "model_not_found", 404, 6
+
+
+class TokenRejected(OstlerError):
+    """The hub does not accept the token."""
+
+    code, http_status, exit_code = "token_rejected", 401, 7
+
+
+class AuthRequired(OstlerError):
+    """The address wants a key or token and got none that it knows."""
+
+    code, http_status, exit_code = "auth_required", 401, 8
+
+
+class IncompleteShards(OstlerError):
+    """A split file lacks some of its parts."""
+
+    code, http_status, exit_code = "incomplete_shards", 409, 9
+
+
+class InsufficientDisk(OstlerError):
+    """Too little room on the disk, before or during a download."""
+
+    code, http_status, exit_code = "insufficient_disk", 507, 10
+
+
+class ChecksumMismatch(OstlerError):
+    """Bytes that are not the ones the hub names; they were not kept."""
+
+    code, http_status, exit_code = "checksum_mismatch", 502, 11
+
+
+class HubUnreachable(OstlerError):
+    """The hub did not answer, or stopped answering half-way."""
+
+    code, http_status, exit_code = "hub_unreachable", 502, 12
+
+
+class EngineFailed(OstlerError):
+    """The engine died or gave no answer while starting."""
+
+    code, http_status, exit_code = "engine_failed", 500, 13
+
+
+class PortInUse(OstlerError):
+    """Another program listens there."""
+
+    code, http_status, exit_code = "port_in_use", 409, 14
+
+
+class UnknownModel(OstlerError):
+    """No model of this name is kept here."""
+
+    code, http_status, exit_code = "unknown_model", 404, 15
+
+
+class ContextTooLong(OstlerError):
+    """The prompt does not fit the model's context."""
+
+    code, http_status, exit_code = "context_too_long", 400, 16
+
+
+class EngineUnsupported(OstlerError):
+    """This engine cannot run this model here."""
+
+    code, http_status, exit_code = "engine_unsupported", 409, 17
+
+
+class DoesNotFit(OstlerError):
+    """The model needs more memory than there is."""
+
+    code, http_status, exit_code = "does_not_fit", 409, 18
+
+
+class CorruptFile(OstlerError):
+    """A file is not what its format says it must be."""
+
+    code, http_status, exit_code = "corrupt_file", 422, 19
+
+
+class RevisionNotFound(OstlerError):
+    """The repository exists, the branch, tag or commit does not."""
+
+    code, http_status, exit_code = "revision_not_found", 404, 20
+
+
+class FileNotInRepo(OstlerError):
+    """The repository has no file that was asked for."""
+
+    code, http_status, exit_code = "file_not_found", 404, 21
+
+
+class StartupTimeout(OstlerError):
+    """The engine is alive but was not ready in time."""
+
+    code, http_status, exit_code = "startup_timeout", 504, 22
+
+
+class ServerNotRunning(OstlerError):
+    """The command needs `ostler serve`, and none runs for this home."""
+
+    code, http_status, exit_code = "server_not_running", 503, 23
+
+
+class Busy(OstlerError):
+    """Another Ostler process holds what this one needs."""
+
+    code, http_status, exit_code = "busy", 409, 24
+
+
+class RequestFailed(OstlerError):
+    """The engine refused or broke off a request."""
+
+    code, http_status, exit_code = "request_failed", 502, 25
+
+
+class DamagedModel(OstlerError):
+    """Kept files no longer match their hashes."""
+
+    code, http_status, exit_code = "damaged_model", 409, 1

@@ -1,0 +1,1 @@
+"""What people and programs see: command line, control API, gateway, hub."""

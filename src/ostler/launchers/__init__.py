@@ -1,0 +1,1 @@
+"""How a described process is made real; one file per way."""

@@ -1,0 +1,84 @@
+"""Settings, read once at the door: flag over environment over file over default.
+
+`load` returns the values and, beside them, where each came from.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ostler.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a user can set. Each field is `OSTLER_<NAME>` in the environment."""
+
+    home: Path = field(default_factory=lambda: Path.home() / ".ostler")
+    endpoint: str = "https://huggingface.co"
+    engines: Path | None = None  # where engine environments are; None: <home>/engines
+    host: str = "127.0.0.1"
+    port: int = 8077
+    engine_ports: str = "21000-21999"  # below the ephemeral range, see docs/decisions
+    workers: int = 4  # files fetched at once
+    threads: int | None = None  # engine threads; None: the engine's own choice
+    context: int | None = None
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def engines_dir(self) -> Path:
+        return self.engines or self.home / "engines"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.home / "run"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.home / "logs"
+
+
+# Names that other tools made common; ours win where both are set.
+ALSO = {"endpoint": "HF_ENDPOINT"}
+
+
+def load(env: Mapping[str, str] | None = None, **flags: Any) -> Settings:
+    """Return the settings; flags that are None do not count. Raises UsageError."""
+    env = os.environ if env is None else env
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, kind in KINDS.items():
+        text, origin = _from_env(env, name)
+        if text is not None:
+            values[name], origins[name] = _read(name, kind, text, origin), origin
+        if flags.get(name) is not None:
+            values[name], origins[name] = _read(name, kind, flags[name], "flag"), "flag"
+    settings = Settings(**values)
+    return replace(settings, origins={name: origins.get(name, "default") for name in KINDS})
+
+
+def _from_env(env: Mapping[str, str], name: str) -> tuple[str | None, str]:
+    for variable in (f"OSTLER_{name.upper()}", ALSO.get(name, "")):
+        if env.get(variable):
+            return env[variable], variable
+    return None, "default"
+
+
+def _read(name: str, kind: str, value: Any, origin: str) -> Any:
+    try:
+        if kind == "path":
+            return Path(value).expanduser().absolute()
+        return int(value) if kind == "int" else str(value).rstrip("/")
+    except ValueError:
+        raise UsageError(f"{origin}: {name} must be a whole number, not {value!r}.") from None
+
+
+KINDS = {
+    f.name: "path" if "Path" in str(f.type) else "int" if "int" in str(f.type) else "str"
+    for f in fields(Settings)
+    if f.name != "origins"
+}

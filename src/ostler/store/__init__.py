@@ -1,0 +1,1 @@
+"""The store on disk: blobs named by their hash, manifests, and the views over them."""

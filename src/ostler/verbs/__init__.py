@@ -1,0 +1,1 @@
+"""The use cases; one file per verb. Each plans first, then does."""
