@@ -157,7 +157,7 @@ class KeptFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A repository at one commit, as it is kept here. It exists only when every file is verified."""
+    """A repository at one commit, as kept here. It exists only once every file is verified."""
 
     source: str
     name: str
