@@ -1,0 +1,155 @@
+"""The command `ostler`: what it lists, how it loads a command, how it shows an error.
+
+A command's module is imported only when that command runs, and the list of commands needs
+none of them, so that `ostler --help` and `ostler ls` answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ostler import __version__, settings
+from ostler.errors import OstlerError
+from ostler.faces.cli import show
+
+# name -> (module in this package, what it does); the order is the order of a first visit.
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Start here": {
+        "demo": ("demo", "Watch the whole way once, on models that are shipped."),
+        "run": ("run", "Answer a prompt, or chat; fetches the model if need be."),
+        "serve": ("serve", "Serve every kept model behind one OpenAI-compatible address."),
+    },
+    "Models": {
+        "search": ("search", "Find models here and on the hub."),
+        "files": ("files", "List a repository's files and quantizations."),
+        "pull": ("pull", "Fetch a model, prove every byte, keep it."),
+        "ls": ("ls", "List the models that are kept here."),
+        "info": ("info", "Show what a model is, read from its files."),
+        "verify": ("verify", "Read kept files again and compare their hashes."),
+        "rm": ("rm", "Remove a model."),
+    },
+    "Memory and engines": {
+        "fit": ("fit", "Show what a model needs, by term, and where it fits."),
+        "hw": ("hw", "Show this machine's devices and memory."),
+        "engine": ("engine", "Explain which engine runs a model; install one."),
+    },
+    "Serving": {
+        "ps": ("ps", "Show what is loaded and what it does."),
+        "stop": ("stop", "Stop a model, or the server."),
+        "logs": ("logs", "Show an engine's own log."),
+        "test": ("test", "Send a model one real request and time it."),
+        "hub": ("hub", "Let other machines fetch models from this one."),
+    },
+    "Settings": {
+        "config": ("config", "Show the settings and where each comes from."),
+    },
+}
+MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in MODULES:
+            return None
+        module = importlib.import_module(f"ostler.faces.cli.{MODULES[name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name not in MODULES and not name.startswith("-"):
+            raise click.UsageError(f"There is no command '{name}'.{_did_you_mean(name)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, what) for name, (_, what) in commands.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("First steps"):
+            formatter.write_dl(
+                [
+                    ("ostler demo", "no download, no GPU, half a minute"),
+                    ("ostler run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m", "a real model"),
+                ]
+            )
+
+
+def _did_you_mean(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, MODULES, n=1)
+    return f" Did you mean '{close[0]}'?" if close else " `ostler --help` lists them."
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Ostler finds, proves, keeps and serves open language models.",
+    invoke_without_command=False,
+)
+@click.option("--home", metavar="DIR", help="Where models are kept. [env: OSTLER_HOME; ~/.ostler]")
+@click.version_option(__version__, message="ostler %(version)s")
+@click.pass_context
+def ostler(ctx: click.Context, home: str | None) -> None:
+    ctx.obj = settings.load(home=home)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    sys.excepthook = _our_bug
+    sys.exit(_run(sys.argv[1:] if argv is None else argv))
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        result: Any = ostler.main(argv, prog_name="ostler", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except OstlerError as error:
+        show.error(error, as_json="--json" in argv)
+        return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped.", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; that is no error of anybody.
+        sys.stdout = None
+        return 0
+
+
+def _our_bug(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Keep the traceback in a file and say in a sentence that the fault is ours."""
+    import traceback
+    from datetime import UTC, datetime
+
+    folder = settings.load().logs_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
+    path.write_text("".join(traceback.format_exception(kind, error, trace)), encoding="utf-8")
+    path.chmod(0o600)
+    click.echo(
+        f"Error: Ostler has a bug: {kind.__name__}: {error}\n"
+        f"  Nothing more was done. The details are in {path}; please report them.",
+        err=True,
+    )
+    sys.stdout.flush()
+    raise SystemExit(70)
