@@ -184,3 +184,9 @@ class DamagedModel(OstlerError):
     """Kept files no longer match their hashes."""
 
     code, http_status, exit_code = "damaged_model", 409, 1
+
+
+class UnsafePath(OstlerError):
+    """A name from outside that could lead out of the folder it is meant for."""
+
+    code, http_status, exit_code = "unsafe_path", 502, 26

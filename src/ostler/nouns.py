@@ -178,6 +178,23 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """What removing a model, or one variant of it, would do."""
+
+    manifest: Manifest
+    remaining: Manifest | None  # None: nothing of the model stays
+    files: tuple[KeptFile, ...]  # what goes from the manifest
+    freed: frozenset[str]  # sha256 of blobs that no manifest names afterwards
+    shared: frozenset[str]  # sha256 of blobs that go from here and stay for others
+
+    @property
+    def freed_bytes(self) -> int:
+        return sum(
+            {file.sha256: file.size for file in self.files if file.sha256 in self.freed}.values()
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Damage:
     """One thing wrong with a kept file."""
 
@@ -285,6 +302,11 @@ class Device:
     total_bytes: int
     free_bytes: int
     driver: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A short name, unique on its machine: `cpu`, `nvidia:0`."""
+        return self.kind if self.kind == "cpu" else f"{self.kind}:{self.index}"
 
 
 @dataclass(frozen=True, slots=True)

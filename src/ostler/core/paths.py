@@ -1,0 +1,54 @@
+"""File names that come from outside: those that may become paths, and those refused."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from ostler.errors import UnsafePath
+
+LONGEST_PART = 255  # bytes; the limit of ext4, XFS, APFS and NTFS for one name
+
+
+def refuse_unsafe(paths: Iterable[str]) -> None:
+    """Raise UnsafePath when one of these names could leave the folder it is put in.
+
+    Refused are absolute names, `.` and `..`, backslashes, control characters, names too long
+    for a file system, and a name that is both a file and the folder of another file.
+    """
+    known = list(paths)
+    for path in known:
+        why = _why_unsafe(path)
+        if why:
+            raise _unsafe(path, why)
+    files = set(known)
+    if len(files) != len(known):
+        raise _unsafe(next(path for path in files if known.count(path) > 1), "it is listed twice")
+    for path in known:
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            if "/".join(parts[:depth]) in files:
+                raise _unsafe(path, "its folder is also the name of a file")
+
+
+def _why_unsafe(path: str) -> str | None:
+    parts = path.split("/")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path):
+        return "it holds control characters"
+    if "\\" in path:
+        return "it holds a backslash"
+    if path.startswith("/") or path[1:2] == ":":
+        return "it is an absolute path"
+    if any(part in ("", ".", "..") for part in parts):
+        return "it has an empty part, '.' or '..'"
+    if any(len(part.encode()) > LONGEST_PART for part in parts):
+        return f"a part of it is longer than {LONGEST_PART} bytes"
+    return None
+
+
+def _unsafe(path: str, why: str) -> UnsafePath:
+    return UnsafePath(
+        f"The repository names a file {path!r}, which is refused: {why}.",
+        hint="Tell the owner of the repository; Ostler fetches nothing from it.",
+        path=path,
+    )

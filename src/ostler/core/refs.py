@@ -1,0 +1,94 @@
+"""Text to `ModelRef`: `hf:org/name@revision#variant`, or a page's address on the Hub.
+
+What comes out of here is safe to use as a path below a folder of ours: no `..`, no leading
+slash, no backslash, no control character, ASCII only.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ostler.errors import BadRef
+from ostler.nouns import ModelRef
+
+LONGEST_NAME = 96  # the Hub's own limit for a repository id
+LONGEST_REVISION = 255
+LONGEST_VARIANT = 200
+
+_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(?:/[A-Za-z0-9_][A-Za-z0-9._+-]*)*")
+_VARIANT = re.compile(r"[a-z0-9_][a-z0-9._+-]*")
+_PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+
+_EXAMPLE = "hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m"
+
+
+def parse(text: str) -> ModelRef:
+    """Return the reference that the text means; the variant is lower-cased.
+
+    Accepts `org/name`, `hf:org/name`, either with `@revision` and `#variant` in this order, and
+    the address of a repository's page on huggingface.co or hf.co. Raises BadRef.
+    """
+    page = _PAGE.match(text)
+    if page:
+        return _from_page(text, text[page.end() :])
+    rest, hash_mark, variant = text.partition("#")
+    rest, at_mark, revision = rest.partition("@")
+    source, colon, name = rest.rpartition(":")
+    if colon and source != "hf":
+        raise _bad(text, f"there is no source called {source!r}", "The only source is hf.")
+    return ModelRef(
+        name=_name(text, name),
+        revision=_revision(text, revision) if at_mark else None,
+        variant=_variant(text, variant) if hash_mark else None,
+    )
+
+
+def _from_page(text: str, tail: str) -> ModelRef:
+    """Read `org/name[/tree/revision][#variant]`; a query and a file's path are left out."""
+    tail, _, variant = tail.partition("#")
+    parts = tail.partition("?")[0].strip("/").split("/")
+    if parts[0] in ("datasets", "spaces"):
+        raise _bad(text, f"{parts[0]} are not models", f"Try `ostler pull {_EXAMPLE}`.")
+    revision = parts[3] if len(parts) > 3 and parts[2] in ("tree", "blob", "resolve") else None
+    return ModelRef(
+        name=_name(text, "/".join(parts[:2])),
+        revision=_revision(text, revision) if revision else None,
+        variant=_variant(text, variant) if variant else None,
+    )
+
+
+def _name(text: str, name: str) -> str:
+    parts = name.split("/")
+    if len(parts) != 2:
+        raise _bad(text, "it must be an owner and a name with one / between them")
+    if len(name) > LONGEST_NAME:
+        raise _bad(text, f"the Hub allows at most {LONGEST_NAME} characters, this has {len(name)}")
+    if not all(_PART.fullmatch(part) for part in parts):
+        raise _bad(text, "owner and name are made of A-Z a-z 0-9 _ - . and begin with none of - .")
+    if ".." in name or "--" in name or name.endswith(".git"):
+        raise _bad(text, "the Hub allows no '..', no '--' and no ending '.git'")
+    return name
+
+
+def _revision(text: str, revision: str) -> str:
+    plain = _REVISION.fullmatch(revision) and ".." not in revision
+    if not plain or len(revision) > LONGEST_REVISION or revision.endswith((".", ".lock")):
+        raise _bad(text, f"{revision!r} cannot be a branch, tag or commit")
+    return revision
+
+
+def _variant(text: str, variant: str) -> str:
+    folded = variant.lower()
+    plain = _VARIANT.fullmatch(folded) and ".." not in folded
+    if not plain or len(folded) > LONGEST_VARIANT:
+        raise _bad(text, f"{variant!r} cannot be the name of a quantization")
+    return folded
+
+
+def _bad(text: str, why: str, hint: str = "") -> BadRef:
+    return BadRef(
+        f"{text!r} is not a repository id: {why}.",
+        hint=hint or f"Write owner/name, for example {_EXAMPLE}.",
+        ref=text,
+    )
