@@ -261,6 +261,7 @@ class Workload:
     context: int | None = None  # tokens per sequence; None: the model's own, within reason
     sequences: int = 1  # served at the same moment
     kv_dtype: str = "f16"
+    threads: int | None = None  # CPU threads of the engine; None: the engine's own choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +396,7 @@ class LaunchSpec:
     metrics_path: str | None = None
     model_name: str = ""  # what this engine wants to read in a request's `model`
     deadline: float = 120.0  # seconds until it must have answered a real request
+    watches_parent: bool = False  # it ends by itself when whoever started it dies
 
 
 @dataclass(frozen=True, slots=True)
