@@ -1,0 +1,45 @@
+"""`python -m bench NAME [--json] [--rounds N]`: run one benchmark and print its rows."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+
+from bench.rows import Row, as_document
+
+NAMES = {
+    "startup": "how soon the command line answers, against an empty Python",
+    "start": "what Ostler adds to an engine's start, against starting it by hand",
+}
+
+
+def main() -> int:
+    """Run the benchmark that was asked for; 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", choices=NAMES, help="what to measure; see bench/README.md")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, last")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of alternating sides")
+    asked = parser.parse_args()
+    rows: list[Row] = importlib.import_module(f"bench.{asked.name}").rows(asked.rounds)
+    if asked.json:
+        print(json.dumps(as_document(asked.name, rows)))
+    else:
+        print_table(rows)
+    return 0 if all(row.ok is not False for row in rows) else 1
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print the rows for a reader."""
+    width = max(len(row.measure) for row in rows)
+    for row in rows:
+        against = f"against {row.against:g} {row.unit}" if row.against is not None else ""
+        ratio = f"ratio {row.ratio:g}" if row.ratio is not None else ""
+        verdict = {True: "ok", False: "MISSED", None: ""}[row.ok]
+        parts = [f"{row.value:g} {row.unit}", against, ratio, row.target, verdict]
+        print(f"{row.measure:<{width}}  " + "  ".join(part for part in parts if part))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

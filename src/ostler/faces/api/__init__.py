@@ -1,0 +1,1 @@
+"""The control API: what operators and their programs ask the keeper."""

@@ -1,0 +1,67 @@
+"""What the control API says, as pydantic schemas; the OpenAPI page is made from them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class Model(BaseModel):
+    """One entry of `/v1/models`; the fields after `owned_by` are Ostler's own."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+    state: str  # stopped, sizing, starting, ready, draining, stopping, failed
+    task: str | None = None
+    aliases: list[str] = []
+    size: int | None = None  # bytes of weight files
+    context_length: int | None = None
+
+
+class Models(BaseModel):
+    """The answer of `/v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+class Loaded(BaseModel):
+    """One model of the fleet."""
+
+    id: str
+    state: str
+    busy: bool = False
+    engine: str | None = None
+    device: str | None = None
+    memory_bytes: int | None = None  # what it is counted with, margin included
+    context: int | None = None
+    pid: int | None = None
+    port: int | None = None
+    seconds: float | None = None  # in this state
+    start_seconds: float | None = None  # from its engine's start to its first answer
+    requests: int = 0
+    why: str | None = None
+    log: str | None = None
+
+
+class DeviceState(BaseModel):
+    """One device's memory, as the fleet counts it."""
+
+    id: str
+    name: str
+    room_bytes: int  # what models may take
+    held_bytes: int  # what loaded models are counted with
+
+
+class ServerState(BaseModel):
+    """The server itself."""
+
+    version: str
+    pid: int
+    address: str
+    home: str
+    seconds: float
+    devices: list[DeviceState]
