@@ -246,6 +246,7 @@ class ModelFacts:
     head_dim: int | None = None
     vocabulary: int | None = None
     feed_forward: int | None = None
+    attention: str | None = None  # "full", "sliding", "latent", "varied", "none" (an encoder)
     chat_template: bool = False
     remote_code: bool = False  # needs code from the repository, which is off by default
     unknown: tuple[str, ...] = ()  # what could not be read, each as a short sentence
