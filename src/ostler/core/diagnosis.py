@@ -1,0 +1,156 @@
+"""An engine's log -> why it died and what to do next; a table, read from the top.
+
+Each engine puts its own patterns before the shared ones. In an advice the word MODEL stands for
+the model's name, which a log does not know; `named` fills it in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ostler.nouns import Diagnosis
+
+SIGKILL = 9  # the numbers of POSIX
+SIGTERM = 15
+CRASHES = {4: "an illegal instruction", 6: "an abort", 7: "a bus error", 11: "a bad memory access"}
+LONGEST_EVIDENCE = 300  # characters of a log line that an error message can carry
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A regular expression for one log line, and what it means when it is found."""
+
+    cause: str
+    line: str
+    what: str
+    advice: str
+
+
+SMALLER = (
+    "Give it less to hold: a smaller `--context`, fewer sequences, or a smaller quantization; "
+    "`ostler fit MODEL` shows what each part needs."
+)
+FETCH_AGAIN = "`ostler verify MODEL` checks every byte; `ostler pull MODEL` fetches damaged files."
+
+SHARED: tuple[Pattern, ...] = (
+    Pattern(
+        "port_in_use",
+        r"address already in use|couldn't bind HTTP server socket|error while attempting to bind",
+        "Another program listens on its port.",
+        "`ostler ps` shows what Ostler runs; set `OSTLER_ENGINE_PORTS` to a free range.",
+    ),
+    Pattern(
+        "out_of_memory",
+        r"CUDA out of memory|CUDA error.*out of memory|torch\.(cuda\.)?OutOfMemoryError"
+        r"|cudaMalloc failed: out of memory|HIP out of memory",
+        "The GPU has too little free memory for it.",
+        SMALLER + " `ostler ps` shows what else is on the GPU.",
+    ),
+    Pattern(
+        "cuda_error",
+        r"CUDA error|CUDA_ERROR_\w+|CUDA driver version is insufficient|no CUDA-capable device"
+        r"|no kernel image is available|NCCL error",
+        "The GPU or its driver refused.",
+        "`nvidia-smi` shows whether the driver sees the GPU; a driver older than the engine's CUDA "
+        "must be updated.",
+    ),
+    Pattern(
+        "out_of_memory",
+        r"insufficient memory|Cannot allocate memory|std::bad_alloc|\bMemoryError\b"
+        r"|DefaultCPUAllocator: can't allocate|unable to allocate|[Oo]ut of memory",
+        "The machine has too little free memory for it.",
+        SMALLER,
+    ),
+    Pattern(
+        "missing_dependency",
+        r"ModuleNotFoundError|PackageNotFoundError|error while loading shared libraries"
+        r"|cannot open shared object file",
+        "A part of the engine itself is not installed.",
+        "`ostler engine list` shows the engines and how each is installed.",
+    ),
+    Pattern(
+        "missing_file",
+        r"No such file or directory|FileNotFoundError|does not appear to have a file named",
+        "A file that it needs is not there.",
+        FETCH_AGAIN,
+    ),
+    Pattern(
+        "not_allowed",
+        r"Permission denied|PermissionError",
+        "It may not read a file or open its port.",
+        "Look at the owner and rights of what the log line names.",
+    ),
+    Pattern(
+        "bad_flag",
+        r"unrecognized arguments?:|error: invalid argument|unknown argument|no such option"
+        r"|error: argument ",
+        "This version of the engine does not know one of its flags.",
+        "`ostler engine list` shows the version; update the engine.",
+    ),
+)
+
+
+def diagnose(
+    log: Sequence[str], exit_code: int | None, patterns: Iterable[Pattern] = ()
+) -> Diagnosis | None:
+    """Return the first cause the log or the exit code tells of, or None.
+
+    `log` holds the lines of this start only; `exit_code` is negative for a signal. Patterns are
+    tried in order, those given before the shared ones.
+    """
+    for pattern in (*patterns, *SHARED):
+        for line in log:
+            if re.search(pattern.line, line):
+                evidence = line.strip()[:LONGEST_EVIDENCE]
+                return Diagnosis(pattern.cause, pattern.what, pattern.advice, evidence)
+    return from_exit(exit_code)
+
+
+def from_exit(exit_code: int | None) -> Diagnosis | None:
+    """What the way it ended says, where its log says nothing."""
+    number = signal_of(exit_code)
+    if number == SIGKILL:
+        return Diagnosis(
+            "killed",
+            "It was killed from outside, most likely by the system for want of memory.",
+            "`dmesg | grep -i 'out of memory'` tells whether it was. " + SMALLER,
+            "ended by signal 9",
+        )
+    if number == SIGTERM:
+        advice = "Start it again if that was not meant."
+        return Diagnosis("stopped", "Someone asked it to stop.", advice, "ended by signal 15")
+    if number in CRASHES:
+        return Diagnosis(
+            "crashed",
+            f"It crashed with {CRASHES[number]}.",
+            "This is a fault of the engine or, for an illegal instruction, a processor too old for "
+            "it; try another engine or version: `ostler engine list`.",
+            f"ended by signal {number}",
+        )
+    return None
+
+
+def signal_of(exit_code: int | None) -> int | None:
+    """The signal's number in an exit code: -9 as Python gives it, 137 as a shell does."""
+    if exit_code is None:
+        return None
+    return -exit_code if exit_code < 0 else exit_code - 128 if 128 < exit_code < 160 else None
+
+
+def unknown(log: Sequence[str], exit_code: int | None) -> Diagnosis:
+    """The answer when nobody knows: the last line it wrote, and how it ended."""
+    last = next((line.strip() for line in reversed(log) if line.strip()), "")
+    how = "gave no answer" if exit_code is None else f"ended with exit code {exit_code}"
+    return Diagnosis(
+        "unknown",
+        f"The engine {how} and its log names no cause that Ostler knows.",
+        "Read the end of its log: `ostler logs MODEL`.",
+        last[:LONGEST_EVIDENCE],
+    )
+
+
+def named(diagnosis: Diagnosis, model: str) -> Diagnosis:
+    """The same diagnosis with the model's name in its advice."""
+    return replace(diagnosis, advice=diagnosis.advice.replace("MODEL", model))

@@ -1,0 +1,161 @@
+"""llama.cpp: GGUF files on any processor, through its wheel or a `llama-server` binary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
+from ostler.nouns import (
+    Diagnosis,
+    Format,
+    Hardware,
+    Installed,
+    LaunchSpec,
+    ModelFacts,
+    Served,
+    Task,
+    Verdict,
+    Workload,
+)
+
+GIB = 1 << 30
+START_SECONDS = 60.0  # libraries, tokenizer and warm-up, on a busy small machine
+SECONDS_PER_GIB = 20.0  # 51 MiB/s: weights read once from a slow disk or a network mount
+FALLBACK_CONTEXT = 4096  # where the file does not tell its context length
+DEFAULT_CONTEXT = 8192  # the most that is taken unasked: a KV cache grows with it
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern(
+        "context_too_large",
+        r"failed to allocate buffer for kv cache|failed to initialize the context: std::bad_alloc",
+        "The KV cache for this context does not fit in memory.",
+        SMALLER,
+    ),
+    Pattern(
+        "unknown_architecture",
+        r"unknown model architecture",
+        "This version of llama.cpp does not know the model's architecture.",
+        "Update it (`pip install --upgrade xllamacpp`), or choose another engine: "
+        "`ostler engine MODEL --explain`.",
+    ),
+    Pattern(
+        "corrupt_file",
+        r"invalid magic characters|failed to read magic|failed to read key-value pairs"
+        r"|failed to read tensor info|model is corrupted or incomplete|invalid GGUF"
+        r"|gguf_init_from_\w+: (failed to read|bad|invalid|encountered)",
+        "The weight file is not a whole GGUF file.",
+        FETCH_AGAIN,
+    ),
+    Pattern(
+        "missing_file",
+        r"failed to open GGUF file",
+        "The weight file is not there, or may not be read.",
+        FETCH_AGAIN,
+    ),
+    Pattern(
+        "unsupported_cache",
+        r"V cache quantization requires flash_attn|unsupported cache type",
+        "This model cannot keep its KV cache in the type that was asked for.",
+        "Start it with the default, `--kv-dtype f16`.",
+    ),
+)
+# What llama.cpp says of any failed load; it only counts when nothing above names the reason.
+LAST_RESORT = Pattern(
+    "model_loading_failure",
+    r"error loading model|exiting due to model loading error",
+    "llama.cpp could not load the model.",
+    "Read the whole of its log: `ostler logs MODEL`.",
+)
+
+
+class LlamaCpp:
+    """llama.cpp's HTTP server."""
+
+    name = "llamacpp"
+
+    def judge(self, facts: ModelFacts, hardware: Hardware, installed: Installed | None) -> Verdict:
+        """Say whether llama.cpp can run this model here, with the reason either way."""
+        no = refusal(facts)
+        if no:
+            return Verdict(self.name, False, no, installed)
+        if installed is None:
+            because = "not installed; `pip install xllamacpp` installs it"
+            return Verdict(self.name, False, because)
+        where = "the GPU" if runs_on_gpu(hardware, installed) else "the processor"
+        because = f"llama.cpp {installed.version} reads GGUF and runs it on {where}"
+        return Verdict(self.name, True, because, installed)
+
+    def launch(
+        self, installed: Installed, model: Served, workload: Workload, host: str, port: int
+    ) -> LaunchSpec:
+        """Describe the server process; the wheel and the binary differ only in their flags."""
+        flags = wheel_flags if installed.via == "wheel" else binary_flags
+        return LaunchSpec(
+            engine=self.name,
+            argv=(*installed.argv, *flags(model, workload, host, port)),
+            model=model,
+            host=host,
+            port=port,
+            metrics_path="/metrics",
+            model_name=model.id,
+            deadline=START_SECONDS + SECONDS_PER_GIB * model.facts.weight_bytes / GIB,
+            watches_parent=installed.via == "wheel",
+        )
+
+    def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
+        """Read llama.cpp's log for a cause of death; None where it says nothing known."""
+        return diagnose(log, None, PATTERNS) or diagnose(log, exit_code, (LAST_RESORT,))
+
+
+def refusal(facts: ModelFacts) -> str:
+    """Why no llama.cpp can run this model, or an empty text."""
+    if facts.format is not Format.GGUF:
+        return f"reads GGUF files only, and these weights are {facts.format}"
+    if facts.task is None and facts.architecture is None:
+        return "the file names neither an architecture nor a task"
+    return ""
+
+
+def runs_on_gpu(hardware: Hardware, installed: Installed) -> bool:
+    """Whether its layers go to a GPU: the Linux wheel from PyPI is built for processors only."""
+    if installed.via == "wheel":
+        return hardware.system == "darwin" and bool(hardware.of_kind("apple"))
+    return any(device.kind != "cpu" for device in hardware.devices)
+
+
+def context_of(model: Served, workload: Workload) -> int:
+    """Tokens per sequence: what was asked, else the model's own up to DEFAULT_CONTEXT."""
+    own = model.facts.context_length or FALLBACK_CONTEXT
+    return workload.context or min(own, DEFAULT_CONTEXT)
+
+
+def wheel_flags(model: Served, workload: Workload, host: str, port: int) -> tuple[str, ...]:
+    """The arguments of our own program round the wheel; it multiplies the context itself."""
+    words = [
+        *(model.weights, "--host", host, "--port", str(port), "--task", str(model.task)),
+        *("--context", str(context_of(model, workload)), "--parallel", str(workload.sequences)),
+        *("--kv-dtype", workload.kv_dtype),
+    ]
+    for name in (model.id, *model.aliases):
+        words += ["--alias", name]
+    if workload.threads:
+        words += ["--threads", str(workload.threads)]
+    return tuple(words)
+
+
+def binary_flags(model: Served, workload: Workload, host: str, port: int) -> tuple[str, ...]:
+    """The arguments of llama-server; its context is divided among the sequences."""
+    context = context_of(model, workload)
+    words = [
+        *("-m", model.weights, "--alias", model.id, "--host", host, "--port", str(port)),
+        *("-c", str(context * workload.sequences), "-np", str(workload.sequences)),
+        *("-ctk", workload.kv_dtype, "-ctv", workload.kv_dtype),
+        *("--metrics", "--offline", "--no-ui"),
+    ]
+    if model.task is not Task.CHAT:
+        # An encoder reads the whole text at once, so one batch must hold a whole sequence.
+        words += ["--embedding" if model.task is Task.EMBED else "--reranking"]
+        words += ["-b", str(max(512, context)), "-ub", str(max(512, context))]
+    if workload.threads:
+        words += ["-t", str(workload.threads)]
+    return tuple(words)

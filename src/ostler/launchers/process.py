@@ -1,0 +1,137 @@
+"""Engines as processes of this machine: each in a session of its own, its output in a file.
+
+What is started dies with us: our own programs watch their parent, all others run under
+`ostler.programs.guard`. Linux ties that to the thread that started them, so start engines from
+the thread that lives as long as the program, which is where the event loop runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from ostler.errors import EngineFailed, PortInUse
+from ostler.launchers.ports import is_free
+from ostler.nouns import LaunchSpec
+from ostler.programs import guard
+
+SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+
+
+class LocalProcess:
+    """One engine that runs, or ran, on this machine."""
+
+    def __init__(self, process: asyncio.subprocess.Process, spec: LaunchSpec, log_path: str):
+        self.pid = process.pid
+        self.spec = spec
+        self.log_path = log_path
+        self._process = process
+        self._swept = False
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+        return self._process.returncode
+
+    async def wait(self) -> int:
+        """Wait for the end; return the exit code (negative: the signal)."""
+        code = await self._process.wait()
+        self._sweep()
+        return code
+
+    async def stop(self, grace: float = 10.0) -> int:
+        """Ask it to end, after `grace` seconds make it; return the exit code."""
+        try:
+            if self.poll() is None:
+                self._process.terminate()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), grace)
+        finally:  # also when the stopping itself is cancelled
+            self._sweep()
+        return await self.wait()
+
+    def _sweep(self) -> None:
+        """Kill what is left of its process group; once, as a group's number can come again."""
+        if not self._swept:
+            self._swept = True
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+
+class ProcessLauncher:
+    """Starts engines as child processes."""
+
+    async def start(self, spec: LaunchSpec, log_path: str) -> LocalProcess:
+        """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
+        if not is_free(spec.host, spec.port):
+            raise PortInUse(
+                f"Another program listens on {spec.host}:{spec.port}.",
+                hint="Leave the choice to Ostler, or name a free port with --engine-port.",
+                port=spec.port,
+            )
+        make_links(spec)
+        log = open_log(log_path, spec)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv_of(spec),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment(spec),
+                cwd=spec.cwd,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineFailed(
+                f"{spec.argv[0]} cannot be started: {error.strerror}.",
+                hint="`ostler engine list` shows which engines are installed.",
+            ) from None
+        finally:
+            os.close(log)
+        return LocalProcess(process, spec, log_path)
+
+
+def argv_of(spec: LaunchSpec) -> tuple[str, ...]:
+    """The words to run: under the guard where the program does not watch its parent."""
+    if spec.watches_parent:
+        return spec.argv
+    return (sys.executable, "-I", "-S", guard.__file__, *spec.argv)
+
+
+def environment(spec: LaunchSpec) -> dict[str, str]:
+    """Ours, without the tokens that no engine needs, with what the engine asked for."""
+    ours = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return ours | dict(spec.env) | {"OSTLER_PARENT": str(os.getpid())}
+
+
+def make_links(spec: LaunchSpec) -> None:
+    """Make the working folder and the links in it. Raises EngineFailed."""
+    if spec.cwd is None:
+        return
+    os.makedirs(spec.cwd, PRIVATE_FOLDER, exist_ok=True)
+    for name, target in spec.links.items():
+        inside = PurePosixPath(name)
+        if inside.is_absolute() or ".." in inside.parts or not inside.parts:
+            raise EngineFailed(f"{name!r} is no name for a link inside a run folder.")
+        link = Path(spec.cwd, *inside.parts)
+        link.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        fresh = link.with_name(f".{link.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        fresh.replace(link)
+
+
+def open_log(log_path: str, spec: LaunchSpec) -> int:
+    """Open the log for appending, readable by its owner only, and write the start's first line."""
+    os.makedirs(os.path.dirname(log_path) or ".", PRIVATE_FOLDER, exist_ok=True)
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    os.fchmod(log, PRIVATE_FILE)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    os.write(log, f"=== {now} ostler starts: {shlex.join(spec.argv)}\n".encode())
+    return log
