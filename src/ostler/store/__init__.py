@@ -1,1 +1,5 @@
-"""The store on disk: blobs named by their hash, manifests, and the views over them."""
+"""Blobs named by content, manifests that name blobs, views that name files."""
+
+from ostler.store.store import Store, servable
+
+__all__ = ["Store", "servable"]

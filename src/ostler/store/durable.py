@@ -1,0 +1,55 @@
+"""Writing so that a crash leaves the old state or the new one, never half."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+
+def folder(path: Path) -> Path:
+    """Make a folder that only its owner may enter, with those above it; return it."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a small file: a temporary beside it, synced, renamed, the folder synced."""
+    folder(path.parent)
+    place = draft(path)
+    with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    rename(place, path)
+
+
+def link(path: Path, target: str) -> None:
+    """Make a symbolic link, or turn an existing one, in one step."""
+    folder(path.parent)
+    place = draft(path)
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+    os.replace(place, path)
+
+
+def draft(path: Path) -> Path:
+    """Return the name under which this thread prepares what will be renamed to `path`."""
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+
+
+def rename(old: Path, new: Path) -> None:
+    """Rename, and return only when the new name would outlive a power cut."""
+    os.replace(old, new)
+    sync_folder(new.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Write the names in a folder to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

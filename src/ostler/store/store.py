@@ -1,0 +1,199 @@
+"""The store: blobs, manifests and views under one folder, as one thing to ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ostler.core import plans, quants
+from ostler.errors import UnknownModel, UsageError
+from ostler.nouns import KeptFile, Manifest, ModelRef, RemoteFile, Removal, Variant
+from ostler.store import durable, locks
+from ostler.store.blobs import Blobs
+from ostler.store.manifests import Manifests
+from ostler.store.partial import Partials
+from ostler.store.views import Views
+
+SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
+
+
+class Store:
+    """The models kept under one home folder. Asking writes nothing; the folder may be absent."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.blobs = Blobs(home / "blobs")
+        self.partials = Partials(home / "partial")
+        self._manifests = Manifests(home / "models")
+        self._views = Views(home / "views" / "hub", self.blobs)
+
+    # --- asking ---------------------------------------------------------------------------
+
+    def manifests(self) -> list[Manifest]:
+        """Return every model kept here, by name, then oldest first. Raises CorruptFile."""
+        return self._manifests.all()
+
+    def get(self, source: str, name: str, commit: str) -> Manifest | None:
+        """Return what is kept of one commit; None where nothing is."""
+        return self._manifests.get(source, name, commit)
+
+    def models(self) -> list[tuple[Manifest, Variant]]:
+        """Return each complete variant of each model kept here."""
+        return [(manifest, one) for manifest in self.manifests() for one in servable(manifest)]
+
+    def find(self, ref: ModelRef) -> Manifest:
+        """Return the model a reference means: its revision, else `main`, else the newest.
+
+        Former names of a repository count. Raises UnknownModel with close matches.
+        """
+        known = self.manifests()
+        same = [one for one in known if ref.name == one.name or ref.name in one.aliases]
+        if ref.revision:
+            same = [one for one in same if _at(one, ref.revision)]
+        if not same:
+            raise _unknown(ref, known)
+        return max(same, key=lambda one: ("main" in one.revisions, one.pulled_at))
+
+    def resolve(self, ref: ModelRef) -> tuple[Manifest, Variant]:
+        """Return the model and the variant a reference means: the one named, or the only one.
+
+        Raises UnknownModel, QuantizationNotFound, UsageError where several could be meant.
+        """
+        manifest = self.find(ref)
+        choices = servable(manifest)
+        if not ref.variant and len(choices) > 1:
+            names = ", ".join(f"#{one.name}" for one in choices)
+            raise UsageError(
+                f"{manifest.name} is kept in {len(choices)} variants: {names}.",
+                hint=f"Say which, for example {manifest.name}#{choices[0].name}.",
+                available=[one.name for one in choices],
+            )
+        variant, _ = quants.choose(choices, ref.variant)
+        return manifest, variant
+
+    def has(self, sha256: str) -> bool:
+        """Say whether a content is here."""
+        return self.blobs.has(sha256)
+
+    def blob_path(self, sha256: str) -> Path:
+        """Return where a content is, or would be."""
+        return self.blobs.path(sha256)
+
+    def kept(self, file: RemoteFile) -> str | None:
+        """Return the sha256 of a hub's file if its verified bytes are here; None otherwise."""
+        sha256 = file.sha256 or (file.git_sha1 and self.blobs.of_git_sha1(file.git_sha1))
+        return sha256 if sha256 and self.blobs.has(sha256, file.size) else None
+
+    def folder(self, manifest: Manifest) -> Path:
+        """Return the folder with the model's files under their own names; made when missing."""
+        place = self._views.folder(manifest)
+        whole = all((place / file.path).is_symlink() for file in manifest.files)
+        return place if whole else self._views.make(manifest)
+
+    @property
+    def hub_cache(self) -> Path:
+        """Return what HF_HUB_CACHE must be for other programs to find the models kept here."""
+        return self._views.root
+
+    def used_bytes(self) -> int:
+        """Return the bytes of all contents; those shared by several models count once."""
+        return sum(size for _, size in self.blobs.all())
+
+    def disk(self) -> tuple[int, int]:
+        """Return (free, total) bytes of the file system that holds, or would hold, the home."""
+        place = next(one for one in (self.home, *self.home.parents) if one.exists())
+        found = os.statvfs(place)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+    # --- changing -------------------------------------------------------------------------
+
+    @contextmanager
+    def pulling(self, name: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+        """Be the only one that pulls this repository, and keep sweeps away meanwhile."""
+        lock = self.home / "locks" / f"{name.replace('/', '--')}.lock"
+        with locks.hold(lock, on_wait=on_wait), locks.hold(self._sweeping, shared=True):
+            yield
+
+    @property
+    def _sweeping(self) -> Path:
+        return self.home / "locks" / "sweep.lock"
+
+    def register(self, manifest: Manifest) -> Manifest:
+        """Keep a model: its files join those kept of the same commit. The commit point.
+
+        Call it once every file is verified and adopted. Raises ValueError where one is not.
+        """
+        absent = [file.path for file in manifest.files if not self.has(file.sha256)]
+        if absent:
+            raise ValueError(f"not verified yet: {absent}")
+        before = self._manifests.get(manifest.source, manifest.name, manifest.commit)
+        merged = _merged(before, manifest) if before else manifest
+        durable.folder(self.home)
+        self._manifests.write(merged)
+        self._views.make(merged)
+        return merged
+
+    def forget(self, removal: Removal) -> int:
+        """Carry out a removal; return the bytes freed. The manifest goes first, blobs after.
+
+        Raises Busy while a pull runs: it may be about to name one of these blobs.
+        """
+        with locks.hold(self._sweeping, wait=False):
+            if removal.remaining:
+                self._manifests.write(removal.remaining)
+                self._views.make(removal.remaining)
+            else:
+                self._manifests.remove(removal.manifest)
+                self._views.remove(removal.manifest)
+            return self._discard(removal.freed & self._orphans())
+
+    def sweep(self) -> int:
+        """Remove contents that no model names; return the bytes freed. Raises Busy."""
+        with locks.hold(self._sweeping, wait=False):
+            return self._discard(self._orphans())
+
+    def _orphans(self) -> frozenset[str]:
+        return plans.sweep(self.manifests(), (sha256 for sha256, _ in self.blobs.all()))
+
+    def _discard(self, blobs: frozenset[str]) -> int:
+        freed = sum(self.blobs.discard(sha256) for sha256 in blobs)
+        self.blobs.unlink_dangling()
+        return freed
+
+
+def servable(manifest: Manifest) -> tuple[Variant, ...]:
+    """Return the variants of which every shard is kept."""
+    choices = quants.variants(file.path for file in manifest.files)
+    return tuple(one for one in choices if not one.missing)
+
+
+def _at(manifest: Manifest, revision: str) -> bool:
+    short = len(revision) >= SHORTEST_COMMIT and manifest.commit.startswith(revision.lower())
+    return short or revision in manifest.revisions
+
+
+def _merged(before: Manifest, now: Manifest) -> Manifest:
+    """Return both pulls of one commit as one manifest."""
+    files: dict[str, KeptFile] = {file.path: file for file in (*before.files, *now.files)}
+    return replace(
+        now,
+        files=tuple(files[path] for path in sorted(files)),
+        revisions=tuple(sorted({*before.revisions, *now.revisions})),
+        aliases=tuple(sorted({*before.aliases, *now.aliases})),
+    )
+
+
+def _unknown(ref: ModelRef, known: list[Manifest]) -> UnknownModel:
+    from difflib import get_close_matches
+
+    names = sorted({one.name for one in known})
+    close = get_close_matches(ref.name, names, n=3, cutoff=0.5)
+    there = f" Close to it: {', '.join(close)}." if close else ""
+    return UnknownModel(
+        f"{ref} is not kept here.{there}",
+        hint=f"`ostler pull {ref}` fetches it; `ostler ls` lists what is here.",
+        close=close,
+    )
