@@ -190,3 +190,29 @@ class UnsafePath(OstlerError):
     """A name from outside that could lead out of the folder it is meant for."""
 
     code, http_status, exit_code = "unsafe_path", 502, 26
+
+
+class NoCapacity(OstlerError):
+    """The devices are full of other models."""
+
+    code, http_status, exit_code = "no_capacity", 503, 27
+
+
+class Stopped(OstlerError):
+    """The model was stopped while somebody waited for it."""
+
+    code, http_status, exit_code = "stopped", 503, 28
+
+
+def every() -> tuple[type[OstlerError], ...]:
+    """Return every kind of refusal, general ones first."""
+    kinds: list[type[OstlerError]] = [OstlerError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return tuple(kinds)
+
+
+def from_code(code: str, what: str, hint: str = "") -> OstlerError:
+    """Make the refusal that a code names; an unknown code gives the general one."""
+    kinds = {kind.code: kind for kind in every()}
+    return kinds.get(code, OstlerError)(what, hint=hint)

@@ -396,6 +396,7 @@ class LaunchSpec:
     health_path: str = "/health"
     metrics_path: str | None = None
     model_name: str = ""  # what this engine wants to read in a request's `model`
+    adds_done: bool = False  # its streams end without `data: [DONE]`; the gateway adds it
     deadline: float = 120.0  # seconds until it must have answered a real request
     watches_parent: bool = False  # it ends by itself when whoever started it dies
 

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+endpoint = click.option(
+    "--endpoint", metavar="URL", help="The hub to ask. [env: HF_ENDPOINT; https://huggingface.co]"
+)
+offline = click.option("--offline", is_flag=True, help="Use only what is kept here.")
+engine = click.option("--engine", metavar="NAME", help="Take this engine; refused if it cannot.")
+context = click.option("--context", type=click.IntRange(1), help="Tokens for each sequence.")
+sequences = click.option(
+    "--sequences", type=click.IntRange(1), default=1, show_default=True,
+    help="Requests served at the same moment.",
+)  # fmt: skip
+kv_dtype = click.option(
+    "--kv-dtype", default="f16", show_default=True, help="Type of the KV cache: f16, q8_0, q4_0, ..."
+)
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
