@@ -1,0 +1,1 @@
+"""A hub for other machines: the part of the Hugging Face Hub API that its clients read with."""

@@ -1,0 +1,112 @@
+"""A hub that other programs can talk to, with small repositories and faults on demand."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ostler.faces.hub.app import hub_app
+from ostler.faces.hub.folders import FolderRepos
+from ostler.testing.faults import Faults
+from ostler.testing.server import running
+
+TOKEN, GRANTED = "hf_a_member", "hf_a_member_with_consent"
+
+README = """---
+license: apache-2.0
+pipeline_tag: text-generation
+language: [en]
+tags: [tiny]
+---
+# A model for tests
+"""
+
+
+@dataclass(frozen=True)
+class HubForTests:
+    """A running hub: its address, the folder it serves, and its faults and memory."""
+
+    address: str
+    root: Path
+    faults: Faults
+
+    def path(self, file: str) -> Path:
+        """Return where the hub has `org/name/file`."""
+        return self.root / file
+
+
+@pytest.fixture
+def hub_root(tmp_path: Path) -> Path:
+    root = tmp_path / "hub"
+    write_repos(root)
+    return root
+
+
+@pytest.fixture
+def hub(hub_root: Path) -> Iterator[HubForTests]:
+    """The hub with `acme/tiny` and its like; anyone may read what is neither gated nor private."""
+    faults = Faults(hub_app(FolderRepos(hub_root), tokens=(TOKEN,), granted=(GRANTED,)))
+    with running(faults) as address:
+        yield HubForTests(address, hub_root, faults)
+        faults.clear()
+
+
+def write_repos(root: Path) -> None:
+    """Write a small hub: a safetensors repo in two shards, a GGUF repo, gated, renamed, private."""
+    random = Random(1)
+    tiny = {
+        "README.md": README.encode(),
+        "config.json": json.dumps({"architectures": ["LlamaForCausalLM"]}).encode(),
+        "tokenizer.json": b"{}",
+        "model-00001-of-00002.safetensors": safetensors(random, "a", 64),
+        "model-00002-of-00002.safetensors": safetensors(random, "b", 32),
+        "model.safetensors.index.json": json.dumps(
+            {
+                "metadata": {"total_size": 384},
+                "weight_map": {
+                    "a": "model-00001-of-00002.safetensors",
+                    "b": "model-00002-of-00002.safetensors",
+                },
+            }
+        ).encode(),
+        "extra/notes.txt": b"in a folder",
+    }
+    gguf = {
+        "README.md": README.encode(),
+        "tiny-Q4_K_M.gguf": b"GGUF" + random.randbytes(300_000),
+        "tiny-Q8_0.gguf": b"GGUF" + random.randbytes(600_000),
+    }
+    card = {"README.md": README.encode(), "model.safetensors": safetensors(random, "w", 8)}
+    repos = {
+        "acme/tiny": (tiny, {"renamed_from": ["acme/Meta-tiny"], "refs": {"v1": ".v1"}}),
+        "acme/tiny-GGUF": (gguf, {}),
+        "acme/gated": (card, {"gated": "manual"}),
+        "acme/asks": (card, {"gated": "auto"}),
+        "other/private": (card, {"private": True}),
+    }
+    for name, (files, notes) in repos.items():
+        write_files(root / name, files)
+        (root / name / ".hub.json").write_text(json.dumps(notes))
+    write_files(root / "acme/tiny/.v1", {"README.md": README.encode(), "config.json": b"{}"})
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+
+def safetensors(random: Random, name: str, count: int) -> bytes:
+    """Return a valid file with one F32 tensor of `count` random numbers."""
+    header = json.dumps(
+        {name: {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}
+    ).encode()
+    values = struct.pack(f"<{count}f", *(random.uniform(-1, 1) for _ in range(count)))
+    return struct.pack("<Q", len(header)) + header + values
