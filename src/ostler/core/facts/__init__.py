@@ -1,0 +1,69 @@
+"""Tensor tables and configuration -> what a model is. Nothing is taken from a file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ostler.core.facts import config as config_file
+from ostler.core.facts import gguf
+from ostler.core.facts.counting import dominant_dtype, labels, parameters
+from ostler.nouns import Format, ModelFacts, TensorTable
+
+__all__ = ["facts"]
+
+# What an estimate and a choice of engine want to know, in the words of a sentence.
+WANTED = {
+    "architecture": "which architecture this is",
+    "context_length": "how long a context it takes",
+    "layers": "how many layers it has",
+    "hidden": "how wide it is",
+    "kv_heads": "how many key and value heads it has",
+    "head_dim": "how wide a head is",
+    "vocabulary": "how large its vocabulary is",
+}
+
+
+def facts(
+    format: Format,
+    tables: Sequence[TensorTable],
+    config: Mapping[str, Any] | None = None,
+    *,
+    tokenizer_config: Mapping[str, Any] | None = None,
+    modules: Sequence[Mapping[str, Any]] | None = None,
+    chat_template: bool = False,
+    weight_bytes: int | None = None,
+) -> ModelFacts:
+    """Return what the files say of a model.
+
+    `tables` are the headers of its weight files in shard order. `config`, `tokenizer_config` and
+    `modules` (of sentence-transformers) are the JSON files of these names, None where absent;
+    `chat_template` says that the repository holds one as a file of its own. `weight_bytes` is the
+    size of the weight files; without it, that of the tensors.
+    """
+    if weight_bytes is None:
+        weight_bytes = sum(tensor.nbytes for table in tables for tensor in table.tensors)
+    if format is Format.GGUF and tables:
+        found = gguf.facts(tables, weight_bytes)
+    else:
+        found = config_file.facts(format, config, tokenizer_config, modules, labels(tables))
+        count, unknown = parameters(tables, config or {})
+        found = replace(
+            found,
+            parameters=count,
+            weight_bytes=weight_bytes,
+            dtype=dominant_dtype(tables),
+            chat_template=found.chat_template or chat_template,
+            unknown=found.unknown + unknown,
+        )
+    return replace(found, unknown=found.unknown + _missing(found))
+
+
+def _missing(found: ModelFacts) -> tuple[str, ...]:
+    where = "GGUF header" if found.format is Format.GGUF else "config.json"
+    return tuple(
+        f"The {where} does not say {what}."
+        for name, what in WANTED.items()
+        if getattr(found, name) is None
+    )
