@@ -1,0 +1,228 @@
+"""Ask an HTTP server on this machine: one request, one answer or one stream of events.
+
+A few lines over asyncio instead of an HTTP library, because importing one takes longer than
+starting a small engine. HTTP/1.1, one connection per request, no redirects, no TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ostler.errors import RequestFailed
+
+LONGEST_BODY = 64 << 20  # bytes; an engine's answer is text, and a length may be a lie
+LONGEST_LINE = 1 << 20  # bytes of a header line or of one event
+PIECE = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, or None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def error(self) -> str:
+        """What the server says went wrong, in its words."""
+        said = self.json()
+        error = said.get("error", said.get("detail")) if isinstance(said, dict) else None
+        message = error.get("message") if isinstance(error, dict) else error
+        text = str(message) if message else self.body.decode("utf-8", "replace").strip()
+        return text[:500] or f"status {self.status} without a word"
+
+
+async def ask(
+    host: str,
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    patience: float = 60.0,
+) -> Answer:
+    """Send one request and return the whole answer; `body` is sent as JSON.
+
+    Raises OSError where no whole answer came: nobody listens, a broken connection, no HTTP, or
+    TimeoutError after `patience` seconds.
+    """
+    async with asyncio.timeout(patience), connection(host, port) as (reader, writer):
+        await send(writer, host, port, method, path, body, headers)
+        status, fields = await read_head(reader)
+        whole = bytearray()
+        async for piece in read_body(reader, fields):
+            whole += piece
+            if len(whole) > LONGEST_BODY:
+                raise ConnectionError(f"The answer is longer than {LONGEST_BODY} bytes.")
+        return Answer(status, fields, bytes(whole))
+
+
+async def events(
+    host: str,
+    port: int,
+    path: str,
+    body: object,
+    *,
+    headers: Mapping[str, str] | None = None,
+    patience: float = 600.0,
+) -> AsyncIterator[dict[str, Any]]:
+    """POST `body` and yield the JSON objects of a server-sent event stream up to its end.
+
+    Raises RequestFailed where the server refuses, reports an error half-way or breaks off, or is
+    silent for `patience` seconds.
+    """
+    try:
+        async with connection(host, port) as (reader, writer):
+            await send(writer, host, port, "POST", path, body, headers)
+            status, fields = await asyncio.wait_for(read_head(reader), patience)
+            pieces = read_body(reader, fields)
+            if status != 200:
+                whole = b"".join([piece async for piece in pieces])
+                raise refused(Answer(status, fields, whole))
+            async for line in lines(pieces, patience):
+                if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
+                    yield event(line[5:])
+    except OSError as error:
+        raise RequestFailed(f"The engine broke off: {error or type(error).__name__}.") from error
+
+
+def event(data: bytes) -> dict[str, Any]:
+    """One event's object. Raises RequestFailed where it reports an error."""
+    try:
+        said = json.loads(data)
+    except ValueError:
+        raise RequestFailed(f"The engine sent an event that is no JSON: {data[:80]!r}.") from None
+    if not isinstance(said, dict) or said.get("error"):
+        raise refused(Answer(500, {}, data))
+    return said
+
+
+def refused(answer: Answer) -> RequestFailed:
+    """The error for an answer that is none."""
+    return RequestFailed(f"The engine refused: {answer.error()}", status=answer.status)
+
+
+@asynccontextmanager
+async def connection(
+    host: str, port: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect for one request, and close whatever happens."""
+    reader, writer = await asyncio.open_connection(host, port, limit=LONGEST_LINE)
+    try:
+        if writer.get_extra_info("sockname") == writer.get_extra_info("peername"):
+            raise ConnectionRefusedError("Nobody listens; the connection met itself.")
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def send(
+    writer: asyncio.StreamWriter,
+    host: str,
+    port: int,
+    method: str,
+    path: str,
+    body: object,
+    headers: Mapping[str, str] | None,
+) -> None:
+    """Write one request."""
+    content = b"" if body is None else json.dumps(body).encode()
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    fields = {"Host": where, "Connection": "close", "Content-Length": str(len(content))}
+    if content:
+        fields["Content-Type"] = "application/json"
+    head = "".join(f"{name}: {value}\r\n" for name, value in (fields | dict(headers or {})).items())
+    writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + content)
+    await writer.drain()
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
+    """Read the status and the header fields. Raises OSError."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        raise ConnectionResetError("The connection ended before an answer.") from None
+    except asyncio.LimitOverrunError:
+        raise ConnectionError("The answer's head is too long.") from None
+    first, *rest = head.decode("latin-1").split("\r\n")
+    version, _, after = first.partition(" ")
+    if not version.startswith("HTTP/1.") or not after[:3].isdecimal():
+        raise ConnectionError("What answers does not speak HTTP.")
+    pairs = (line.partition(":") for line in rest if line)
+    return int(after[:3]), {name.lower(): value.strip() for name, _, value in pairs}
+
+
+async def read_body(
+    reader: asyncio.StreamReader, fields: Mapping[str, str]
+) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, however its length is told. Raises OSError when cut short."""
+    if "chunked" in fields.get("transfer-encoding", "").lower():
+        while size := await chunk_size(reader):
+            async for piece in exactly(reader, size):
+                yield piece
+            await reader.readline()
+    elif "content-length" in fields:
+        async for piece in exactly(reader, number(fields["content-length"], 10)):
+            yield piece
+    else:
+        while piece := await reader.read(PIECE):
+            yield piece
+
+
+async def chunk_size(reader: asyncio.StreamReader) -> int:
+    """Read the line before a chunk; 0 is the end."""
+    line = await reader.readline()
+    if not line:
+        raise ConnectionResetError("The connection ended in the middle of an answer.")
+    return number(line.partition(b";")[0].decode("latin-1").strip(), 16)
+
+
+async def exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:
+    """Yield `size` bytes in pieces of any length."""
+    while size > 0:
+        piece = await reader.read(min(size, PIECE))
+        if not piece:
+            raise ConnectionResetError("The connection ended in the middle of an answer.")
+        size -= len(piece)
+        yield piece
+
+
+def number(text: str, base: int) -> int:
+    """A length from the wire. Raises ConnectionError where it is none."""
+    try:
+        value = int(text, base)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise ConnectionError(f"{text[:20]!r} is no length.")
+    return value
+
+
+async def lines(pieces: AsyncIterator[bytes], patience: float) -> AsyncIterator[bytes]:
+    """Split the pieces into lines; wait for each piece at most `patience` seconds."""
+    rest = b""
+    while True:
+        try:
+            piece = await asyncio.wait_for(anext(pieces), patience)
+        except StopAsyncIteration:
+            break
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line
+        if len(rest) > LONGEST_LINE:
+            raise ConnectionError("An event is too long.")
+    if rest:
+        yield rest
