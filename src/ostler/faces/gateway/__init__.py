@@ -1,0 +1,1 @@
+"""The data path: relays requests to engines and everything else to the control API."""

@@ -1,0 +1,65 @@
+"""What a JSON body says, read with as little work as possible; pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Named(msgspec.Struct):
+    model: str | None = None
+
+
+class _Spelt(msgspec.Struct):
+    model: msgspec.Raw = msgspec.Raw()
+
+
+_named = msgspec.json.Decoder(_Named)
+_spelt = msgspec.json.Decoder(_Spelt)
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def model_of(body: bytes) -> str | None:
+    """Return the name in the `model` field; None where there is none.
+
+    All other fields are passed over unread. Raises ValueError where the body is no JSON
+    object or its `model` is no text.
+    """
+    try:
+        return _named.decode(body).model
+    except NOT_JSON as error:
+        raise ValueError(str(error)) from error
+
+
+def renamed(body: bytes, name: str) -> bytes:
+    """Return the body with its `model` replaced by this name and no other byte changed.
+
+    The decoder gives the field as it is spelt but not its place. So every occurrence of the
+    spelling that is no object's key is replaced by its own number and the result decoded
+    once: the number that comes back is the place. This stays linear whatever is repeated.
+    """
+    spelling = bytes(_spelt.decode(body).model)
+    parts = body.split(spelling)
+    numbered = [parts[0]]
+    for number, part in enumerate(parts[1:], start=1):
+        is_key = part.lstrip(b" \t\r\n").startswith(b":")
+        numbered += (spelling if is_key else b'"%d"' % number, part)
+    place = int(_named.decode(b"".join(numbered)).model or 0)
+    before, after = parts[:place], parts[place:]
+    return spelling.join(before) + msgspec.json.encode(name) + spelling.join(after)
+
+
+def tokens_in(tail: bytes) -> tuple[int | None, int | None]:
+    """Return the prompt and completion tokens that the end of an answer states."""
+    usage = tail.rfind(b'"usage"')
+    if usage < 0:
+        return None, None
+    return _number(tail, b'"prompt_tokens"', usage), _number(tail, b'"completion_tokens"', usage)
+
+
+def _number(text: bytes, field: bytes, start: int) -> int | None:
+    at = text.find(field, start)
+    if at < 0:
+        return None
+    rest = text[at + len(field) : at + len(field) + 24].lstrip(b" :")
+    digits = rest[: len(rest) - len(rest.lstrip(b"0123456789"))]
+    return int(digits) if digits else None

@@ -1,0 +1,225 @@
+"""One request and its answer: from the choice of a backend to the end, counted exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ostler.faces.gateway.body import renamed, tokens_in
+from ostler.faces.gateway.decision import broken, no_control
+from ostler.faces.gateway.messages import Done
+from ostler.faces.gateway.request import Refusal, Request, head_for
+from ostler.faces.gateway.response import LAST_CHUNK, DoneMark, chunk, error_answer, relayed_head
+
+if TYPE_CHECKING:
+    from ostler.faces.gateway.client_side import Client
+    from ostler.faces.gateway.pool import Pool
+    from ostler.faces.gateway.relay import Relay
+    from ostler.faces.gateway.upstream import Upstream
+
+CLIENT_LEFT = 499  # as nginx writes it: the caller was gone before the answer was whole
+
+
+class Exchange:
+    """Owns one request's life. `finish` runs once whatever happens, and counts it out."""
+
+    __slots__ = (
+        "_bytes_out",
+        "_chunked",
+        "_close",
+        "_dialling",
+        "_head_sent",
+        "_mark",
+        "_over",
+        "_pool",
+        "_relay",
+        "_retried",
+        "_status",
+        "_tail",
+        "_ttft",
+        "_upstream",
+        "body",
+        "client",
+        "model",
+        "request",
+        "request_id",
+        "spelt",
+        "started",
+        "timer",
+    )
+
+    def __init__(self, relay: Relay, client: Client, request: Request) -> None:
+        self._relay = relay
+        self.client = client
+        self.request = request
+        self.request_id = request.request_id() or relay.new_id()
+        self.body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
+        self.model = ""  # the id; empty for the control API
+        self.spelt: str | None = None  # the model's name as the body has it
+        self.started = monotonic()
+        self.timer: asyncio.TimerHandle | None = None  # while it waits for its model
+        self._pool: Pool | None = None
+        self._upstream: Upstream | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._retried = self._over = self._head_sent = self._chunked = False
+        self._close = not request.keep_alive
+        self._mark: DoneMark | None = None
+        self._status = 0
+        self._ttft: float | None = None
+        self._tail = (b"", b"")  # the last two pieces, where engines state the usage
+        self._bytes_out = 0
+
+    # --- towards the backend ------------------------------------------------------------
+
+    def send(self, pool: Pool) -> None:
+        """Send the request to this backend, over a pooled connection or a fresh one."""
+        self._pool = pool
+        pool.begin()
+        upstream = pool.take()
+        if upstream is None:
+            self._dial(pool)
+        else:
+            self._use(pool, upstream)
+
+    def _dial(self, pool: Pool) -> None:
+        self._dialling = self._relay.loop.create_task(self._connect(pool))
+
+    async def _connect(self, pool: Pool) -> None:
+        try:
+            upstream = await pool.connect()
+        except (OSError, TimeoutError) as error:
+            self._dialling = None
+            self.broken(f"no connection could be made ({error or 'timed out'})", stale=False)
+        else:
+            self._dialling = None
+            self._use(pool, upstream)
+
+    def _use(self, pool: Pool, upstream: Upstream) -> None:
+        self._upstream = upstream
+        body, target = self.body, self.request.way.target if self.request.way else b"/"
+        wanted = pool.backend.model_name
+        if wanted and self.spelt is not None and self.spelt != wanted:
+            body = renamed(body, wanted)
+        head = head_for(self.request, target, pool.host, len(body), self.request_id)
+        upstream.send(self, head, body)
+
+    def pause(self) -> None:
+        """Read no more from the backend: the caller is slower than it."""
+        if self._upstream is not None:
+            self._upstream.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on: the caller has caught up."""
+        if self._upstream is not None:
+            self._upstream.transport.resume_reading()
+
+    # --- from the backend ---------------------------------------------------------------
+
+    def relay(self, payload: bytes, *, ended: bool) -> None:
+        """Pass on what came of the answer; its head goes with the first piece."""
+        upstream, transport = self._upstream, self.client.transport
+        assert upstream is not None
+        ended = ended or self.request.method == b"HEAD"
+        out = [] if self._head_sent else [self._begin(upstream)]
+        if self._mark is not None:
+            self._mark.see(payload)
+            payload += self._mark.missing() if ended else b""
+        if payload:
+            self._count(payload)
+            out.append(chunk(payload) if self._chunked else payload)
+        if ended and self._chunked:
+            out.append(LAST_CHUNK)
+        if out:
+            transport.write(out[0] if len(out) == 1 else b"".join(out))
+        if ended:
+            self._upstream = None
+            upstream.release(reusable=self.request.method != b"HEAD")
+            self.finish(self._status, close=self._close)
+
+    def _begin(self, upstream: Upstream) -> bytes:
+        adds_done = self._pool is not None and self._pool.backend.adds_done
+        head = relayed_head(
+            upstream.status,
+            upstream.headers,
+            self.request_id,
+            old=self.request.version == "1.0",
+            close=self._close or self._relay.draining,
+            bodiless=self.request.method == b"HEAD",
+            unsized=adds_done,
+        )
+        self._head_sent, self._status = True, upstream.status
+        self._chunked, self._close = head.chunked, head.close
+        if adds_done and head.streams and upstream.status == 200:
+            self._mark = DoneMark()
+        return head.data
+
+    def _count(self, payload: bytes) -> None:
+        if self._ttft is None:
+            self._ttft = monotonic() - self.started
+        self._bytes_out += len(payload)
+        self._tail = (self._tail[1], payload)
+
+    def broken(self, why: str, *, stale: bool) -> None:
+        """The backend failed. `stale`: a pooled connection died before it answered anything, which
+        happens when an engine closes it just then; that alone is worth a second try.
+        """
+        self._upstream = None
+        pool = self._pool
+        assert pool is not None
+        if stale and not self._retried:
+            self._retried = True
+            self._dial(pool)
+            return
+        pool.broken(why)
+        if self._head_sent:  # too late for an error: an answer cut short must look cut short
+            self.client.cut(hard=not self._chunked)
+            self.finish(502, close=True)
+        else:
+            self.refuse(broken(why) if self.model else no_control(why))
+
+    # --- the end ------------------------------------------------------------------------
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with an error."""
+        close = self._close or refusal.close or self._relay.draining
+        head_only = self.request.method == b"HEAD"
+        self.client.transport.write(
+            error_answer(refusal, self.request_id, close=close, head_only=head_only)
+        )
+        self.finish(refusal.status, close=close)
+
+    def leave(self) -> None:
+        """The caller is gone: let go of everything at once."""
+        self._relay.unpark(self)
+        if self._dialling is not None:
+            self._dialling.cancel()
+        if self._upstream is not None:
+            self._upstream.drop()
+            self._upstream = None
+        self.finish(CLIENT_LEFT, close=True)
+
+    def finish(self, status: int, *, close: bool) -> None:
+        """Count the request out and let the caller's connection go on."""
+        if self._over:
+            return
+        self._over = True
+        if self._pool is not None:
+            self._pool.end()
+            if self.model:
+                self._relay.tell(self._done(status, self._pool.backend.id))
+        self.client.exchange_over(close=close)
+
+    def _done(self, status: int, backend: str) -> Done:
+        prompt, completion = tokens_in(b"".join(self._tail)[-4096:])
+        return Done(
+            self.model,
+            backend,
+            status,
+            monotonic() - self.started,
+            self._ttft,
+            len(self.body),
+            self._bytes_out,
+            prompt,
+            completion,
+        )

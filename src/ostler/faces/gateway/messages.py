@@ -1,0 +1,170 @@
+"""What the keeper and a gateway worker say to each other: one JSON object per line.
+
+The keeper's words are `Table` and `Refuse`, the gateway's all others. Times are seconds,
+sizes are bytes. Both sides import this file, so a word cannot mean two things.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+# --- keeper to gateway --------------------------------------------------------------------
+
+
+class Backend(Struct, frozen=True):
+    """One engine that serves a model.
+
+    `model_name` is what it wants to read in a request's `model`; empty: it does not care.
+    `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out.
+    """
+
+    id: str
+    host: str
+    port: int
+    model_name: str = ""
+    adds_done: bool = False
+
+
+class Model(Struct, frozen=True):
+    """A served model. `state` is "ready", "loading", "stopped" or "failed"."""
+
+    state: str
+    task: str = "chat"
+    backends: tuple[Backend, ...] = ()
+    aliases: tuple[str, ...] = ()
+    eta_seconds: float | None = None  # until it is ready, where the keeper knows
+
+
+class Key(Struct, frozen=True):
+    """A caller's key, known here only by its SHA-256 as 64 hexadecimal digits."""
+
+    sha256: str
+    name: str
+
+
+class Limits(Struct, frozen=True):
+    """What the gateway bears from callers."""
+
+    max_header_bytes: int = 32 * 1024
+    max_body_bytes: int = 64 * 1024 * 1024
+    wait_seconds: float = 300.0  # the longest a request waits for its model
+    max_parked: int = 512  # requests that may wait for one model
+
+
+class Table(Struct, frozen=True, tag=True, tag_field="kind"):
+    """Everything a worker must know to route: a whole snapshot, never a difference.
+
+    An empty `keys` means that no key is needed.
+    """
+
+    control_socket: str
+    models: dict[str, Model] = {}
+    keys: tuple[Key, ...] = ()
+    limits: Limits = Limits()
+
+
+class Fault(Struct, frozen=True, omit_defaults=True):
+    """An error as the OpenAI API writes it, with the next thing to try."""
+
+    message: str
+    type: str
+    code: str
+    hint: str = ""
+    param: str | None = None
+
+
+class Refuse(Struct, frozen=True, tag=True, tag_field="kind"):
+    """Answer every request that waits for this model with this error."""
+
+    model: str
+    status: int
+    error: Fault
+    retry_after: float | None = None
+
+
+# --- gateway to keeper --------------------------------------------------------------------
+
+
+class Ready(Struct, frozen=True, tag=True, tag_field="kind"):
+    """The worker accepts connections; requests wait for the first `Table`."""
+
+    pid: int
+
+
+class Want(Struct, frozen=True, tag=True, tag_field="kind"):
+    """Somebody asks for a model that is not ready."""
+
+    model: str
+
+
+class Busy(Struct, frozen=True, tag=True, tag_field="kind"):
+    """The backend's requests in flight went from none to one."""
+
+    backend: str
+
+
+class Idle(Struct, frozen=True, tag=True, tag_field="kind"):
+    """The backend's requests in flight went back to none."""
+
+    backend: str
+
+
+class Broken(Struct, frozen=True, tag=True, tag_field="kind"):
+    """The backend refused a connection or broke one off."""
+
+    backend: str
+    why: str
+
+
+class Done(Struct, frozen=True, tag=True, tag_field="kind"):
+    """A request ended. `status` is 499 where the client left before its answer was whole.
+
+    `ttft` is the time to the first byte of the answer's body. Tokens are None where the
+    engine did not say them at the end of its answer.
+    """
+
+    model: str
+    backend: str
+    status: int
+    seconds: float
+    ttft: float | None
+    bytes_in: int
+    bytes_out: int
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+ToGateway = Table | Refuse
+ToKeeper = Ready | Want | Busy | Idle | Broken | Done
+
+_encoder = msgspec.json.Encoder()
+_to_gateway: msgspec.json.Decoder[ToGateway] = msgspec.json.Decoder(ToGateway)
+_to_keeper: msgspec.json.Decoder[ToKeeper] = msgspec.json.Decoder(ToKeeper)
+
+
+def encode(message: ToGateway | ToKeeper) -> bytes:
+    """Return the message as one line, its newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def read_by_gateway(line: bytes) -> ToGateway:
+    """Return what the keeper said. Raises msgspec.DecodeError."""
+    return _to_gateway.decode(line)
+
+
+def read_by_keeper(line: bytes) -> ToKeeper:
+    """Return what a worker said. Raises msgspec.DecodeError."""
+    return _to_keeper.decode(line)
+
+
+class Lines:
+    """Cuts a stream of bytes into whole lines; the unfinished rest is kept for later."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that this piece completes, without their newlines."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        return [line for line in lines if line]

@@ -1,0 +1,94 @@
+"""One backend's open connections and its count of requests in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ostler.faces.gateway.messages import Backend, Broken, Busy, Idle, ToKeeper
+from ostler.faces.gateway.upstream import Upstream
+
+CONNECT_SECONDS = 5.0  # engines are on this machine or its network; a connect takes under 1 ms
+MAX_IDLE = 256  # kept open per backend; more at once are opened and closed again
+
+
+class Pool:
+    """The way to one engine: pooled connections, least recently used at the front."""
+
+    __slots__ = ("_tell", "backend", "closed", "host", "idle", "in_flight")
+
+    def __init__(self, backend: Backend, tell: Callable[[ToKeeper], None]) -> None:
+        self.backend = backend
+        self.host: bytes | None = b"%b:%d" % (backend.host.encode(), backend.port)
+        self.idle: list[Upstream] = []
+        self.in_flight = 0
+        self.closed = False
+        self._tell = tell
+
+    def reaches(self, backend: Backend) -> bool:
+        """Say whether this pool's connections lead to that backend."""
+        return (self.backend.host, self.backend.port) == (backend.host, backend.port)
+
+    def begin(self) -> None:
+        """Count a request in."""
+        self.in_flight += 1
+        if self.in_flight == 1:
+            self._tell(Busy(self.backend.id))
+
+    def end(self) -> None:
+        """Count a request out."""
+        self.in_flight -= 1
+        if self.in_flight == 0:
+            self._tell(Idle(self.backend.id))
+
+    def broken(self, why: str) -> None:
+        """Tell the keeper that the backend does not answer as it should."""
+        self._tell(Broken(self.backend.id, why))
+
+    def take(self) -> Upstream | None:
+        """Return an open connection that nobody uses, if there is one."""
+        return self.idle.pop() if self.idle else None
+
+    def give(self, upstream: Upstream) -> None:
+        """Take a connection back for the next request."""
+        if self.closed or len(self.idle) >= MAX_IDLE:
+            upstream.drop()
+        else:
+            self.idle.append(upstream)
+
+    async def connect(self) -> Upstream:
+        """Open a fresh connection. Raises OSError, TimeoutError."""
+        upstream = Upstream(self)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await self._open(upstream)
+        return upstream
+
+    async def _open(self, upstream: Upstream) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: upstream, self.backend.host, self.backend.port)
+
+    def close(self) -> None:
+        """Close what is idle now and whatever is given back later."""
+        self.closed = True
+        for upstream in self.idle:
+            upstream.drop()
+        self.idle.clear()
+
+
+class ControlPool(Pool):
+    """The way to the control API: a unix socket, of which the keeper needs no reports."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        super().__init__(Backend("", "", 0), _tell_nobody)
+        self.path = path
+        self.host = None
+
+    async def _open(self, upstream: Upstream) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: upstream, self.path)
+
+
+def _tell_nobody(message: ToKeeper) -> None:
+    """The control API's own life is not the keeper's news."""

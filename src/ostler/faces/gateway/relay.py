@@ -1,0 +1,193 @@
+"""The worker's state: routes, pools, waiting requests; and what changes it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable
+
+from ostler.faces.gateway.client_side import Client
+from ostler.faces.gateway.decision import Asked, decide, loading, too_many
+from ostler.faces.gateway.exchange import Exchange
+from ostler.faces.gateway.messages import Limits, Model, Refuse, Table, ToGateway, ToKeeper, Want
+from ostler.faces.gateway.parking import Parking
+from ostler.faces.gateway.pool import ControlPool, Pool
+from ostler.faces.gateway.request import Refusal
+from ostler.faces.gateway.routing import By, Routes, is_ready
+
+QUIET_SECONDS = 75.0  # a caller that gets nowhere for so long is let go; as nginx does
+SWEEP_SECONDS = 5.0
+
+
+class Relay:
+    """Gives each request to a backend, to the control API, or to its model's waiting line."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[ToKeeper], None]) -> None:
+        self.loop = loop
+        self.clients: set[Client] = set()
+        self.draining = False
+        self.deserted = asyncio.Event()  # set once it drains and no caller is left
+        self.routes = Routes(Table(control_socket=""))
+        self.limits: Limits = self.routes.limits
+        self.tell = tell
+        self._control = ControlPool("")
+        self._pools: dict[str, Pool] = {}  # by the backend's id
+        self._parking: Parking[Exchange] = Parking()
+        self._ids = (b"%b-%x" % (prefix, n) for prefix in (_prefix(),) for n in itertools.count(1))
+
+    def new_id(self) -> bytes:
+        """Return a request id that no other worker makes."""
+        return next(self._ids)
+
+    # --- requests -----------------------------------------------------------------------
+
+    def start(self, exchange: Exchange) -> None:
+        """Begin to serve a request whose head was admitted and whose body is whole."""
+        way = exchange.request.way
+        assert way is not None
+        if way.by is By.NOTHING:
+            exchange.send(self._control)
+            return
+        asked = decide(self.routes, way, exchange.body)
+        if isinstance(asked, Asked):
+            self._serve(exchange, asked)
+        else:
+            exchange.refuse(asked)
+
+    def _serve(self, exchange: Exchange, asked: Asked) -> None:
+        exchange.model, exchange.spelt = asked
+        model = self.routes.models[asked.id]
+        if is_ready(model):
+            exchange.send(self._least_busy(model))
+        else:
+            self._park(exchange, model)
+
+    def _least_busy(self, model: Model) -> Pool:
+        if len(model.backends) == 1:
+            return self._pools[model.backends[0].id]
+        return min((self._pools[b.id] for b in model.backends), key=lambda pool: pool.in_flight)
+
+    # --- waiting ------------------------------------------------------------------------
+
+    def _park(self, exchange: Exchange, model: Model) -> None:
+        id, limits = exchange.model, self.limits
+        if self._parking.want(id):
+            self.tell(Want(id))
+        wait = exchange.request.wait(limits.wait_seconds)
+        if self.draining or wait <= 0:
+            exchange.refuse(loading(id, model.eta_seconds))
+        elif self._parking.length(id) >= limits.max_parked:
+            exchange.refuse(too_many(id, limits.max_parked))
+        else:
+            self._parking.park(id, exchange)
+            exchange.timer = self.loop.call_later(wait, self._give_up, exchange)
+
+    def _give_up(self, exchange: Exchange) -> None:
+        self.unpark(exchange)
+        model = self.routes.models.get(exchange.model)
+        exchange.refuse(loading(exchange.model, model.eta_seconds if model else None))
+
+    def unpark(self, exchange: Exchange) -> None:
+        """Take a request out of its line, if it stands in one."""
+        if exchange.timer is not None:
+            exchange.timer.cancel()
+            exchange.timer = None
+            self._parking.leave(exchange.model, exchange)
+
+    def _released(self, id: str) -> list[Exchange]:
+        line = self._parking.release(id)
+        for exchange in line:
+            assert exchange.timer is not None
+            exchange.timer.cancel()
+            exchange.timer = None
+        return line
+
+    # --- the keeper's words -------------------------------------------------------------
+
+    def hear(self, message: ToGateway) -> None:
+        """Take what the keeper says."""
+        if isinstance(message, Table):
+            self._take(message)
+        else:
+            self._refuse(message)
+
+    def _take(self, table: Table) -> None:
+        before, self.routes = self.routes, Routes(table)
+        self.limits = table.limits
+        self._renew_pools(table)
+        for id in self._parking.models():
+            model = table.models.get(id)
+            if is_ready(model):
+                for exchange in self._released(id):
+                    self.start(exchange)
+            elif model is None:
+                for exchange in self._released(id):
+                    self.start(exchange)  # which answers that there is no such model
+            elif _stopped_loading(before.models.get(id), model):
+                self._want_again(id, model)
+
+    def _want_again(self, id: str, model: Model) -> None:
+        """A load has ended in nothing. Where it was stopped, requests that still wait start it
+        anew; where it failed, the keeper refuses them with its reason.
+        """
+        waited_for = self._parking.forget_want(id)
+        if waited_for and model.state == "stopped" and self._parking.want(id):
+            self.tell(Want(id))
+
+    def _renew_pools(self, table: Table) -> None:
+        if table.control_socket != self._control.path:
+            self._control.close()
+            self._control = ControlPool(table.control_socket)
+        old, self._pools = self._pools, {}
+        for model in table.models.values():
+            for backend in model.backends:
+                pool = old.get(backend.id)
+                if pool is None or not pool.reaches(backend):
+                    pool = Pool(backend, self.tell)
+                pool.backend = backend
+                self._pools[backend.id] = pool
+        for id, pool in old.items():
+            if self._pools.get(id) is not pool:
+                pool.close()
+
+    def _refuse(self, message: Refuse) -> None:
+        refusal = Refusal(message.status, message.error, retry_after=message.retry_after)
+        for exchange in self._released(message.model):
+            exchange.refuse(refusal)
+
+    # --- the end ------------------------------------------------------------------------
+
+    def forget(self, client: Client) -> None:
+        """A caller's connection is gone."""
+        self.clients.discard(client)
+        if self.draining and not self.clients:
+            self.deserted.set()
+
+    def drain(self) -> None:
+        """Take nothing new: refuse who waits, let go of who is idle, let the others finish."""
+        self.draining = True
+        for id in self._parking.models():
+            for exchange in self._released(id):
+                exchange.refuse(loading(id, None))
+        for client in list(self.clients):
+            if client.exchange is None:
+                client.transport.close()
+        if not self.clients:
+            self.deserted.set()
+
+    def sweep(self) -> None:
+        """Let go of callers that have no request in service and get nowhere."""
+        now = self.loop.time()
+        for client in list(self.clients):
+            if client.exchange is None and now - client.since > QUIET_SECONDS:
+                client.transport.abort()
+        self.loop.call_later(SWEEP_SECONDS, self.sweep)
+
+
+def _stopped_loading(before: Model | None, now: Model) -> bool:
+    return before is not None and before.state == "loading" and now.state != "loading"
+
+
+def _prefix() -> bytes:
+    return b"req-" + os.urandom(4).hex().encode()

@@ -1,0 +1,181 @@
+"""One request: its head, what is wrong with it, and the head that is sent on; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ostler.faces.gateway.messages import Fault, Limits
+from ostler.faces.gateway.routing import Way
+
+Header = tuple[bytes, bytes]
+
+# Meant for one connection only (RFC 9110, 7.6.1); each side of a relay writes its own.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    }
+)
+REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
+# What proves who the caller is concerns Ostler and no engine.
+PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie"}
+# A second one of these is how two readers are made to see two different requests.
+SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization"})
+ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/+=")
+
+
+class Refusal(NamedTuple):
+    """An answer that is an error. `close` where what follows on the wire cannot be trusted."""
+
+    status: int
+    fault: Fault
+    close: bool = False
+    retry_after: float | None = None
+
+
+class Request:
+    """What a caller asks. Header names are in lower case, the body is whole once `complete`."""
+
+    __slots__ = (
+        "body",
+        "complete",
+        "has_head",
+        "headers",
+        "keep_alive",
+        "method",
+        "refusal",
+        "size",
+        "target",
+        "version",
+        "wants_continue",
+        "way",
+    )
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.version = "1.1"
+        self.headers: list[Header] = []
+        self.keep_alive = False
+        self.wants_continue = False
+        self.has_head = False
+        self.complete = False
+        self.body: list[bytes] = []
+        self.size = 0  # of the body so far, bytes
+        self.way: Way | None = None
+        self.refusal: Refusal | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value under this name in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def key(self) -> bytes | None:
+        """Return the caller's key: a bearer token, or `x-api-key` as Anthropic's clients send."""
+        value = self.header(b"authorization")
+        if value is None:
+            return self.header(b"x-api-key")
+        scheme, _, key = value.partition(b" ")
+        return key.strip() if scheme.lower() == b"bearer" else None
+
+    def request_id(self) -> bytes | None:
+        """Return the caller's own request id, where it is one that can be repeated safely."""
+        value = self.header(b"x-request-id")
+        return value if value and len(value) <= 128 and ID_BYTES.issuperset(value) else None
+
+    def wait(self, longest: float) -> float:
+        """Return how many seconds the caller waits for a model: `Prefer: wait=N`, at most ours."""
+        for part in (self.header(b"prefer") or b"").split(b","):
+            name, _, value = part.strip().partition(b"=")
+            if name.lower() == b"wait" and value.isdigit() and len(value) < 10:
+                return min(float(value), longest)
+        return longest
+
+
+def flaw(request: Request, limits: Limits) -> Refusal | None:
+    """Return why this head is refused before its body is read."""
+    names = [name for name, _ in request.headers]
+    if request.version not in ("1.1", "1.0"):
+        return refusal(505, "http_version", "This server speaks HTTP/1.1 and 1.0.", close=True)
+    if len(set(names)) < len(names) and any(names.count(name) > 1 for name in SINGLE):
+        return malformed("A header that may come once came twice.")
+    if request.version == "1.1" and b"host" not in names:
+        return malformed("HTTP/1.1 requests carry a Host header.")
+    coding = request.header(b"transfer-encoding")
+    if coding is not None and (coding.lower() != b"chunked" or request.version == "1.0"):
+        return malformed("The only transfer coding taken is `chunked`, over HTTP/1.1.")
+    if int(request.header(b"content-length") or 0) > limits.max_body_bytes:
+        return too_large(limits)
+    expects = (request.header(b"expect") or b"100-continue").lower()
+    if expects != b"100-continue":
+        return refusal(417, "expectation_failed", "Only `100-continue` can be expected here.")
+    return None
+
+
+def refusal(
+    status: int, code: str, message: str, *, hint: str = "", close: bool = False
+) -> Refusal:
+    """Return an error answer whose type follows from its status."""
+    return Refusal(status, Fault(message, type_of(status), code, hint), close)
+
+
+def type_of(status: int) -> str:
+    """Return the OpenAI error type that clients expect beside this status."""
+    special = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
+    return special.get(status, "invalid_request_error" if status < 500 else "server_error")
+
+
+def malformed(message: str) -> Refusal:
+    """Return the answer to bytes that are not one clear HTTP request."""
+    return refusal(400, "bad_request", message, close=True)
+
+
+def too_large(limits: Limits) -> Refusal:
+    """Return the answer to a body over the limit."""
+    text = f"The body is larger than the limit of {limits.max_body_bytes} bytes."
+    return refusal(413, "body_too_large", text, close=True)
+
+
+def head_too_large(limits: Limits) -> Refusal:
+    """Return the answer to a head over the limit."""
+    text = f"The request's head is larger than the limit of {limits.max_header_bytes} bytes."
+    return refusal(431, "headers_too_large", text, close=True)
+
+
+def named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
+    """Return the headers that `Connection` itself declares to be for this connection only."""
+    tokens: set[bytes] = set()
+    for name, value in headers:
+        if name == b"connection":
+            tokens.update(token.strip().lower() for token in value.split(b","))
+    return frozenset(tokens - {b"close", b"keep-alive"})
+
+
+def head_for(
+    request: Request, target: bytes, host: bytes | None, size: int, request_id: bytes
+) -> bytes:
+    """Return the head as it is sent on.
+
+    `host` is the engine's address: the caller's secrets are left out. None: the request is for
+    the control API, which judges those secrets itself and is told the caller's own Host.
+    """
+    dropped = (REWRITTEN if host is None else PRIVATE) | named_by_connection(request.headers)
+    lines = [b"%b %b HTTP/1.1\r\n" % (request.method, target)]
+    lines += [b"%b: %b\r\n" % header for header in request.headers if header[0] not in dropped]
+    if host is not None:
+        lines.append(b"host: %b\r\n" % host)
+    if size or request.method in (b"POST", b"PUT", b"PATCH"):
+        lines.append(b"content-length: %d\r\n" % size)
+    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
+    return b"".join(lines)

@@ -1,0 +1,125 @@
+"""Answers: heads of relayed ones, and errors of the gateway's own; no I/O."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+
+from ostler.faces.gateway.messages import Fault
+from ostler.faces.gateway.request import HOP_BY_HOP, Header, Refusal, named_by_connection
+
+REPLACED = HOP_BY_HOP | {b"x-request-id"}
+BODILESS = (204, 304)
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Head(NamedTuple):
+    """The head of a relayed answer, and how its body's end will be known."""
+
+    data: bytes
+    chunked: bool
+    close: bool
+    streams: bool  # server-sent events
+
+
+def relayed_head(
+    status: int,
+    headers: list[Header],
+    request_id: bytes,
+    *,
+    old: bool,
+    close: bool,
+    bodiless: bool,
+    unsized: bool,
+) -> Head:
+    """Return the head for the caller. `old`: it speaks HTTP/1.0, so no chunks. `bodiless`: the
+    answer to a HEAD. `unsized`: its length may change on the way, so it is not stated.
+    """
+    length = kind = b""
+    for name, value in headers:
+        if name == b"content-length":
+            length = value
+        elif name == b"content-type":
+            kind = value
+    streams = kind.startswith(b"text/event-stream")
+    empty = bodiless or status in BODILESS
+    sized = bool(length) and not (unsized and streams)
+    chunked = not (empty or sized or old)
+    close = close or not (empty or sized or chunked)
+    dropped = REPLACED | named_by_connection(headers)
+    if not sized:
+        dropped |= {b"content-length"}
+    if streams:
+        dropped |= {b"cache-control", b"x-accel-buffering"}
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status))]
+    lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
+    if streams:  # nginx and others in front would otherwise hold the tokens back
+        lines.append(b"cache-control: no-cache\r\nx-accel-buffering: no\r\n")
+    if chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    if close:
+        lines.append(b"connection: close\r\n")
+    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
+    return Head(b"".join(lines), chunked, close, streams)
+
+
+def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only: bool) -> bytes:
+    """Return a whole answer with the error in OpenAI's envelope."""
+    body = msgspec.json.encode(Envelope(refusal.fault))
+    lines = [
+        b"HTTP/1.1 %d %b\r\n" % (refusal.status, phrase(refusal.status)),
+        b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
+    ]
+    if refusal.retry_after is not None:
+        lines.append(b"retry-after: %d\r\n" % max(1, math.ceil(refusal.retry_after)))
+    if refusal.status == 401:
+        lines.append(b"www-authenticate: Bearer\r\n")
+    if close:
+        lines.append(b"connection: close\r\n")
+    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
+    return b"".join(lines) + (b"" if head_only else body)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The OpenAI API's shape of an error."""
+
+    error: Fault
+
+
+def phrase(status: int) -> bytes:
+    """Return the standard reason phrase, empty for a status that has none."""
+    return PHRASES.get(status, b"")
+
+
+PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+
+
+def chunk(payload: bytes) -> bytes:
+    """Return the bytes as one chunk of the chunked transfer coding."""
+    return b"%x\r\n%b\r\n" % (len(payload), payload)
+
+
+class DoneMark:
+    """Watches a stream of events for its `data: [DONE]`, which some engines leave out."""
+
+    __slots__ = ("_tail",)
+
+    MARK = b"data: [DONE]"
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def see(self, payload: bytes) -> None:
+        """Take note of the next piece of the stream."""
+        self._tail = (self._tail + payload[-64:])[-64:]
+
+    def missing(self) -> bytes:
+        """Return what to add at the end: nothing where the mark has been seen."""
+        if self.MARK in self._tail:
+            return b""
+        gap = b"" if not self._tail or self._tail.endswith(b"\n\n") else b"\n\n"
+        return gap + self.MARK + b"\n\n"

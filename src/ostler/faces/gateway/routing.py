@@ -1,0 +1,103 @@
+"""Where a request goes: pure functions over its target and the keeper's table."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from ostler.faces.gateway.messages import Limits, Model, Table
+
+
+class By(Enum):
+    """What names the model of a request."""
+
+    BODY = "the `model` field of its JSON body"
+    PATH = "its path, /runtime/models/<id>/..."
+    NOTHING = "nothing: it is for the control API"
+
+
+class Way(NamedTuple):
+    """A request's way: what names its model, whether it needs a key, the target to send."""
+
+    by: By
+    guarded: bool
+    target: bytes
+    model: str = ""
+
+
+RERANK = frozenset({b"/rerank", b"/v2/rerank"})
+RUNTIME = b"/runtime/models/"
+# A plain path is spelt in one way only. Anything else (percent escapes, dot segments, empty
+# segments) could be read as a guarded path by the control API, so it needs a key as well.
+PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
+
+
+def way(method: bytes, target: bytes) -> Way | None:
+    """Return the way of a request; None for a target that is no path."""
+    if not target.startswith(b"/"):
+        origin = _origin_form(target)
+        return None if origin is None else way(method, origin)
+    path = target.partition(b"?")[0]
+    if path.startswith(RUNTIME):
+        return _by_path(target)
+    if method == b"POST" and (path.startswith(b"/v1/") or path in RERANK):
+        return Way(By.BODY, True, target)
+    return Way(By.NOTHING, _guarded(path), target)
+
+
+def _origin_form(target: bytes) -> bytes | None:
+    scheme, found, rest = target.partition(b"://")
+    if not found or scheme.lower() not in (b"http", b"https"):
+        return None
+    slash, query = rest.find(b"/"), rest.find(b"?")
+    if slash < 0 or 0 <= query < slash:
+        return b"/" + (rest[query:] if query >= 0 else b"")
+    return rest[slash:]
+
+
+def _by_path(target: bytes) -> Way:
+    name, slash, rest = target[len(RUNTIME) :].partition(b"/")
+    model = unquote_to_bytes(name).decode("utf-8", "replace")
+    return Way(By.PATH, True, slash + rest or b"/", model)
+
+
+def _guarded(path: bytes) -> bool:
+    if not PLAIN.issuperset(path) or b"//" in path or b"/." in path:
+        return True
+    first = path.split(b"/", 2)[1]
+    return first in (b"v1", b"v2", b"api", b"runtime", b"rerank")
+
+
+class Routes:
+    """The keeper's table, turned for looking up."""
+
+    __slots__ = ("_keys", "_names", "control_socket", "limits", "models")
+
+    def __init__(self, table: Table) -> None:
+        self.models = table.models
+        self.limits: Limits = table.limits
+        self.control_socket = table.control_socket
+        self._names = {alias: id for id, model in table.models.items() for alias in model.aliases}
+        self._names |= {id: id for id in table.models}  # a model's own name beats an alias
+        self._keys = {bytes.fromhex(key.sha256): key.name for key in table.keys}
+
+    def id_of(self, name: str) -> str | None:
+        """Return the id of the model that callers mean by this name."""
+        return self._names.get(name)
+
+    def admits(self, key: bytes | None) -> bool:
+        """Say whether this key opens the guarded paths.
+
+        The dictionary compares SHA-256 digests and not keys: how long that takes tells a
+        caller about the digest of a guess, which is no step towards a key with that digest.
+        """
+        if not self._keys:
+            return True
+        return key is not None and hashlib.sha256(key).digest() in self._keys
+
+
+def is_ready(model: Model | None) -> bool:
+    """Say whether requests can go to the model now."""
+    return model is not None and model.state == "ready" and bool(model.backends)

@@ -1,0 +1,155 @@
+"""The side towards a backend: one connection, one answer at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpResponseParser,
+)
+
+if TYPE_CHECKING:
+    from ostler.faces.gateway.exchange import Exchange
+    from ostler.faces.gateway.pool import Pool
+    from ostler.faces.gateway.request import Header
+
+
+class Upstream(asyncio.Protocol):
+    """Reads answers and hands them to the exchange that asked."""
+
+    __slots__ = (
+        "_keep_alive",
+        "_parser",
+        "_pool",
+        "_surplus",
+        "ended",
+        "exchange",
+        "fresh",
+        "has_head",
+        "headers",
+        "heard",
+        "pieces",
+        "status",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._parser = HttpResponseParser(self)
+        self.exchange: Exchange | None = None
+        self.fresh = True  # no answer has come over it yet
+        self._reset()
+
+    def _reset(self) -> None:
+        self.heard = False  # any byte of the present answer
+        self.has_head = False
+        self.ended = False
+        self._keep_alive = False
+        self._surplus = False  # bytes after the answer's end
+        self.status = 0
+        self.headers: list[Header] = []
+        self.pieces: list[bytes] = []
+
+    def send(self, exchange: Exchange, head: bytes, body: bytes) -> None:
+        """Send a request; its answer goes to the exchange."""
+        self._reset()
+        self.exchange = exchange
+        self.transport.write(head + body if len(body) < 65536 else head)
+        if len(body) >= 65536:
+            self.transport.write(body)
+
+    def drop(self) -> None:
+        """Close at once; nobody is told."""
+        self.exchange = None
+        self.transport.abort()
+
+    def release(self, *, reusable: bool) -> None:
+        """End the present answer and go back to the pool, where that is safe."""
+        self.exchange = None
+        self.fresh = False
+        if reusable and self._keep_alive and not self._surplus:
+            self.transport.resume_reading()
+            self._pool.give(self)
+        else:
+            self.transport.abort()
+
+    # --- asyncio.Protocol ---------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.exchange is None:  # it speaks without being asked
+            self._forget()
+            return
+        self.heard = True
+        try:
+            self._parser.feed_data(data)
+        except HttpParserCallbackError:
+            raise
+        except (HttpParserError, HttpParserUpgrade) as error:
+            if not self.ended:
+                self._break(f"it sent what is no HTTP ({error})")
+                return
+            self._surplus = True
+        if self.has_head:
+            payload = b"".join(self.pieces)
+            self.pieces.clear()
+            self.exchange.relay(payload, ended=self.ended)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.exchange is None:
+            self._forget()
+        elif exc is None and self._ends_with_the_connection():
+            self.ended = True
+            self.exchange.relay(b"", ended=True)
+        else:
+            self._break(f"it closed the connection ({exc or 'end of file'})")
+
+    def _ends_with_the_connection(self) -> bool:
+        return self.has_head and not any(
+            name in (b"content-length", b"transfer-encoding") for name, _ in self.headers
+        )
+
+    def _forget(self) -> None:
+        if self in self._pool.idle:
+            self._pool.idle.remove(self)
+        self.transport.abort()
+
+    def _break(self, why: str) -> None:
+        exchange, self.exchange = self.exchange, None
+        self.transport.abort()
+        if exchange is not None:
+            exchange.broken(why, stale=not self.fresh and not self.heard)
+
+    # --- the parser's callbacks ---------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._surplus = self.ended
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.has_head:  # what comes later are trailers, of which callers need none
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self._surplus:
+            return
+        self.status = self._parser.get_status_code()
+        if self.status < 200:  # 100 Continue and 103 Early Hints: the answer is yet to come
+            self.headers = []
+        else:
+            self.has_head = True
+            self._keep_alive = self._parser.should_keep_alive()
+
+    def on_body(self, piece: bytes) -> None:
+        if not self._surplus:
+            self.pieces.append(piece)
+
+    def on_message_complete(self) -> None:
+        self.ended = self.has_head
