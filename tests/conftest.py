@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,8 @@ class HubForTests:
     address: str
     root: Path
     faults: Faults
+    token: str = TOKEN  # reads what is private or gated "auto"
+    granted: str = GRANTED  # reads also what is gated "manual"
 
     def path(self, file: str) -> Path:
         """Return where the hub has `org/name/file`."""
@@ -48,13 +51,31 @@ def hub_root(tmp_path: Path) -> Path:
     return root
 
 
+class Switch:
+    """One server for all tests, since a server takes 0.2 s to end: each test puts its hub in."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def hub_server() -> Iterator[tuple[Switch, str]]:
+    switch = Switch()
+    with running(switch) as address:
+        yield switch, address
+
+
 @pytest.fixture
-def hub(hub_root: Path) -> Iterator[HubForTests]:
+def hub(hub_root: Path, hub_server: tuple[Switch, str]) -> Iterator[HubForTests]:
     """The hub with `acme/tiny` and its like; anyone may read what is neither gated nor private."""
+    switch, address = hub_server
     faults = Faults(hub_app(FolderRepos(hub_root), tokens=(TOKEN,), granted=(GRANTED,)))
-    with running(faults) as address:
-        yield HubForTests(address, hub_root, faults)
-        faults.clear()
+    switch.app = faults
+    yield HubForTests(address, hub_root, faults)
+    faults.clear()
 
 
 def write_repos(root: Path) -> None:

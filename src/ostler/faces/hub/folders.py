@@ -159,9 +159,9 @@ def _card(readme: HubFile | None) -> dict[str, object]:
 
 
 def _sayable(name: str) -> bool:
-    """A name that is no text cannot be put in an answer."""
+    """Say whether a name can stand in an answer and in an address: text, on one line."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return not any(ord(letter) < 32 or ord(letter) == 127 for letter in name)

@@ -1,0 +1,81 @@
+"""The models kept here, as repositories for other machines.
+
+Each is served under its upstream commit, so a client that pins that commit gets what it pinned.
+Only the files that were pulled are there: the rest of the repository is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from ostler.faces.hub import cards, git
+from ostler.faces.hub.repos import HubFile, Repo, Snapshot
+from ostler.nouns import KeptFile, Manifest
+from ostler.store.store import Store
+
+SOURCE = "hf"  # what came from elsewhere has no name and no commit on a hub
+
+
+class KeptRepos:
+    """The repositories of one store, as they are at each moment."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def names(self) -> list[str]:
+        return sorted({manifest.name for manifest in self._manifests()})
+
+    def find(self, name: str) -> Repo | None:
+        """Return the repository with every commit of it that is kept. Raises CorruptFile."""
+        kept = [manifest for manifest in self._manifests() if manifest.name == name]
+        if not kept:
+            return None
+        names = {ref: manifest.commit for manifest in kept for ref in manifest.revisions}
+        # a model pulled by its commit alone is still what a client means by no revision
+        newest = max(kept, key=lambda manifest: manifest.pulled_at)
+        main = names.pop("main", newest.commit)
+        return Repo(
+            name,
+            {manifest.commit: self._snapshot(manifest) for manifest in kept},
+            branches={"main": main},
+            tags={ref: commit for ref, commit in names.items() if ref != commit},
+        )
+
+    def renamed(self, name: str) -> str | None:
+        for manifest in self._manifests():
+            if name in manifest.aliases:
+                return manifest.name
+        return None
+
+    def _manifests(self) -> Sequence[Manifest]:
+        return [manifest for manifest in self._store.manifests() if manifest.source == SOURCE]
+
+    def _snapshot(self, manifest: Manifest) -> Snapshot:
+        files = {
+            file.path: self._file(file)
+            for file in sorted(manifest.files, key=lambda file: file.path)
+        }
+        card = _card(manifest)
+        when = datetime.fromisoformat(manifest.pulled_at).timestamp() if manifest.pulled_at else 0
+        return Snapshot(
+            manifest.commit,
+            files,
+            folders=git.trees({path: file.oid for path, file in files.items()}),
+            modified=when,
+            card=card,
+            tags=tuple(dict.fromkeys((*manifest.tags, *cards.tags(card, files)))),
+        )
+
+    def _file(self, file: KeptFile) -> HubFile:
+        location = str(self._store.blob_path(file.sha256))
+        if file.git_sha1:
+            return HubFile(file.path, file.size, file.git_sha1, location)
+        oid = git.pointer_id(file.sha256, file.size)
+        return HubFile(file.path, file.size, oid, location, file.sha256)
+
+
+def _card(manifest: Manifest) -> dict[str, Any]:
+    said = {"license": manifest.licence, "pipeline_tag": manifest.task}
+    return {key: value for key, value in said.items() if value}
