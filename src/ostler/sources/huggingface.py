@@ -1,0 +1,259 @@
+"""The Hugging Face Hub, or whatever speaks its language at another endpoint.
+
+Lists and searches go through huggingface_hub; bytes are streamed here, so that they can be
+resumed and hashed while they are written. The token goes to the endpoint's origin only: the
+HTTP client drops it on a redirect to any other scheme, host or port.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx2
+import huggingface_hub
+from huggingface_hub import HfApi, constants
+from huggingface_hub.utils import logging as hub_logging
+
+from ostler.core.patience import Patience
+from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
+from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
+from ostler.sources import refusals
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0  # seconds
+READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
+CHUNK = 1024 * 1024  # bytes asked of the connection at once
+FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
+
+
+def stored_token() -> str | None:
+    """Return the user's token: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or what `hf auth login` left."""
+    return huggingface_hub.get_token()
+
+
+class HuggingFace:
+    """A hub at one endpoint. Safe to use from several threads."""
+
+    def __init__(
+        self, endpoint: str, token: str | None = None, patience: Patience | None = None
+    ) -> None:
+        self.endpoint = endpoint.rstrip("/")
+        self._token = token
+        self._patience = patience or Patience(attempts=4)
+        self._client = _client()
+        hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
+        huggingface_hub.set_client_factory(_client)
+        # False, not None: with None it would send the stored token by itself
+        self._api = HfApi(endpoint=self.endpoint, token=token or False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        huggingface_hub.close_session()
+
+    def listing(self, ref: ModelRef) -> Listing:
+        """Return the repository at the ref's revision, `main` where it names none.
+
+        Raises ModelNotFound, RevisionNotFound, GatedRepo, TokenRejected, AuthRequired,
+        HubUnreachable.
+        """
+        revision = ref.revision or constants.DEFAULT_REVISION
+        info = self._patiently(
+            ref,
+            lambda: self._api.model_info(
+                ref.name, revision=revision, files_metadata=True, timeout=READ_TIMEOUT
+            ),
+        )
+        files = _siblings(info) or self._patiently(ref, lambda: self._tree(info.id, info.sha or ""))
+        return Listing(
+            source=ref.source,
+            name=info.id,
+            commit=info.sha or "",
+            files=files,
+            revision=None if revision == info.sha else revision,
+            asked_name=ref.name if ref.name != info.id else None,
+            licence=_licence(info),
+            gated=str(info.gated) if info.gated else None,
+            private=bool(info.private),
+            task=info.pipeline_tag,
+            tags=tuple(info.tags or ()),
+        )
+
+    def _tree(self, name: str, commit: str) -> tuple[RemoteFile, ...]:
+        """List the files the long way, for mirrors that leave sizes out of the model's page."""
+        found = self._api.list_repo_tree(name, revision=commit, recursive=True)
+        return tuple(
+            _file(item.path, item.size, item.blob_id, item.lfs)
+            for item in found
+            if isinstance(item, huggingface_hub.hf_api.RepoFile)
+        )
+
+    def _patiently(self, ref: ModelRef, ask: Callable[[], T]) -> T:
+        """Ask, and again after a pause where the hub is busy; a dead hub is not waited for."""
+        failures = 0
+        while True:
+            try:
+                return self._asking(ref, ask)
+            except HubUnreachable as error:
+                failures += 1
+                pause = self._patience.pause(failures, error.facts.get("retry_after"))
+                if "status" not in error.facts or pause is None:
+                    raise
+                time.sleep(pause)
+
+    def _asking(self, ref: ModelRef, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise self._refused(ref.name, ref.revision, None, error) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # huggingface_hub reads answers without checking them
+            raise HubUnreachable(
+                f"{self.endpoint} answered, but not as a Hugging Face Hub does.",
+                hint="Check HF_ENDPOINT or --endpoint.",
+                endpoint=self.endpoint,
+            ) from error
+
+    def _refused(
+        self, name: str, revision: str | None, path: str | None, error: Exception
+    ) -> Exception:
+        asked = refusals.Asked(self.endpoint, name, revision, path, bool(self._token))
+        return refusals.explain(asked, error)
+
+    @contextmanager
+    def open(
+        self, listing: Listing, file: RemoteFile, start: int = 0, end: int | None = None
+    ) -> Iterator[HubBody]:
+        """Open a file's bytes from `start` to before `end`; the body says where it begins.
+
+        A server that ignores the range, or refuses it, gives the file from its first byte.
+        Raises FileNotInRepo, GatedRepo, TokenRejected, AuthRequired, HubUnreachable.
+        """
+        url = f"{self.endpoint}/{listing.name}/resolve/{listing.commit}/{quote(file.path)}"
+        headers = {"Accept-Encoding": "identity"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if start or end is not None:
+            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        explain = self._explainer(listing, file)
+        response = self._send(url, headers, explain)
+        try:
+            if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                response.close()
+                response = self._send(url, headers | {"Range": "bytes=0-"}, explain)
+            refusals.raise_for_status(response, explain)
+            yield HubBody(response, explain)
+        finally:
+            response.close()
+
+    def _explainer(self, listing: Listing, file: RemoteFile) -> Callable[[Exception], Exception]:
+        return lambda error: self._refused(listing.name, listing.commit, file.path, error)
+
+    def _send(
+        self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
+    ) -> httpx2.Response:
+        try:
+            if constants.is_offline_mode():
+                raise huggingface_hub.errors.OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
+            request = self._client.build_request("GET", url, headers=headers)
+            return self._client.send(request, stream=True, follow_redirects=True)
+        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise explain(error) from error
+
+    def search(self, words: str, limit: int) -> SearchResults:
+        """Return what the hub knows under these words; an outage is part of the answer."""
+        ref = ModelRef(words)
+        try:
+            found = self._asking(
+                ref,
+                lambda: list(
+                    self._api.list_models(
+                        search=words,
+                        limit=limit,
+                        expand=["downloads", "gated", "pipeline_tag", "tags", "usedStorage"],
+                    )
+                ),
+            )
+        except (HubUnreachable, TokenRejected, AuthRequired) as error:
+            return SearchResults((), error.what, error.facts.get("retry_after"))
+        return SearchResults(tuple(_found(info) for info in found))
+
+
+class HubBody:
+    """The bytes of one answer."""
+
+    def __init__(
+        self, response: httpx2.Response, explain: Callable[[Exception], Exception]
+    ) -> None:
+        self._response, self._explain = response, explain
+        span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        length = response.headers.get("Content-Length", "")
+        if response.status_code == httpx2.codes.PARTIAL_CONTENT and span:
+            self.start = int(span[1])
+            self.size = int(span[2]) if span[2] != "*" else None
+        else:
+            self.start = 0
+            self.size = int(length) if length.isascii() and length.isdigit() else None
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order. Raises HubUnreachable when they stop coming."""
+        try:
+            yield from self._response.iter_raw(CHUNK)
+        except (OSError, httpx2.HTTPError) as error:
+            raise self._explain(error) from error
+
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
+
+
+def _client() -> httpx2.Client:
+    return httpx2.Client(
+        follow_redirects=True, timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    )
+
+
+def _siblings(info: Any) -> tuple[RemoteFile, ...]:
+    """Return the files on a model's page; nothing where sizes or hashes were left out."""
+    siblings = info.siblings or []
+    if any(one.size is None or one.blob_id is None for one in siblings):
+        return ()
+    return tuple(_file(one.rfilename, one.size, one.blob_id, one.lfs) for one in siblings)
+
+
+def _file(path: str, size: int, blob_id: str, lfs: Any) -> RemoteFile:
+    # the git id of a large file is that of its pointer and says nothing of its bytes
+    if lfs:
+        return RemoteFile(path, int(lfs.size), sha256=str(lfs.sha256).lower())
+    return RemoteFile(path, int(size), git_sha1=blob_id.lower())
+
+
+def _licence(info: Any) -> str | None:
+    stated = (info.card_data or {}).get("license") if info.card_data else None
+    if stated:
+        return ", ".join(stated) if isinstance(stated, list) else str(stated)
+    return _tagged(info.tags or (), "license:")
+
+
+def _tagged(tags: Any, prefix: str) -> str | None:
+    return next((tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)), None)
+
+
+def _found(info: Any) -> Found:
+    tags = tuple(info.tags or ())
+    return Found(
+        name=info.id,
+        local=False,
+        formats=tuple(tag for tag in FORMAT_TAGS if tag in tags),
+        size=info.used_storage,
+        gated=str(info.gated) if info.gated else None,
+        licence=_tagged(tags, "license:"),
+        task=info.pipeline_tag,
+        downloads=info.downloads,
+    )
