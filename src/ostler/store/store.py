@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ostler.core import plans, quants
-from ostler.errors import UnknownModel, UsageError
+from ostler.errors import Busy, UnknownModel, UsageError
 from ostler.nouns import KeptFile, Manifest, ModelRef, RemoteFile, Removal, Variant
 from ostler.store import durable, locks
 from ostler.store.blobs import Blobs
@@ -44,8 +44,8 @@ class Store:
         """Return each complete variant of each model kept here."""
         return [(manifest, one) for manifest in self.manifests() for one in servable(manifest)]
 
-    def find(self, ref: ModelRef) -> Manifest:
-        """Return the model a reference means: its revision, else `main`, else the newest.
+    def matching(self, ref: ModelRef) -> list[Manifest]:
+        """Return every commit kept of the model a reference means, oldest first.
 
         Former names of a repository count. Raises UnknownModel with close matches.
         """
@@ -55,7 +55,14 @@ class Store:
             same = [one for one in same if _at(one, ref.revision)]
         if not same:
             raise _unknown(ref, known)
-        return max(same, key=lambda one: ("main" in one.revisions, one.pulled_at))
+        return same
+
+    def find(self, ref: ModelRef) -> Manifest:
+        """Return the model a reference means: its revision, else `main`, else the newest.
+
+        Raises UnknownModel with close matches.
+        """
+        return max(self.matching(ref), key=lambda one: ("main" in one.revisions, one.pulled_at))
 
     def resolve(self, ref: ModelRef) -> tuple[Manifest, Variant]:
         """Return the model and the variant a reference means: the one named, or the only one.
@@ -139,9 +146,13 @@ class Store:
     def forget(self, removal: Removal) -> int:
         """Carry out a removal; return the bytes freed. The manifest goes first, blobs after.
 
-        Raises Busy while a pull runs: it may be about to name one of these blobs.
+        Raises Busy while a pull runs, since it may be about to name one of these blobs, and
+        where the model has changed since the removal was planned.
         """
+        manifest = removal.manifest
         with locks.hold(self._sweeping, wait=False):
+            if self.get(manifest.source, manifest.name, manifest.commit) != manifest:
+                raise Busy(f"{manifest.name} has just changed.", hint="Try again.")
             if removal.remaining:
                 self._manifests.write(removal.remaining)
                 self._views.make(removal.remaining)
