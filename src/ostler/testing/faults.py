@@ -9,6 +9,7 @@ assert faults.asked("*/model.gguf")[1].headers["range"] == "bytes=1000-"
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,10 @@ class Faults:
         return None
 
 
+class _Cut(Exception):
+    """Ends the application's answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class CutAfter:
     """Close the connection after so many bytes of the body."""
@@ -118,13 +123,16 @@ class CutAfter:
             nonlocal left
             if message["type"] != "http.response.body":
                 await send(message)
-            elif left > 0:
-                body = message.get("body", b"")[:left]
-                left -= len(body)
-                # never the last message: the server then closes what was left unfinished
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                return
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            # never the last message: the server closes the connection of an unfinished answer
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if left == 0:
+                raise _Cut
 
-        await app(scope, receive, cut)
+        with contextlib.suppress(_Cut):
+            await app(scope, receive, cut)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import os
 import threading
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from ostler.faces.hub import bodies
+from ostler.faces.hub.ranges import Span
+from ostler.faces.hub.refusals import Refusal
+from ostler.faces.hub.repos import HubFile
 
 FILE = "acme/tiny-GGUF/tiny-Q4_K_M.gguf"
 URL = "/acme/tiny-GGUF/resolve/main/tiny-Q4_K_M.gguf"
@@ -165,21 +173,47 @@ def test_many_readers_at_once_each_get_their_own_part(hub: Any) -> None:
     assert got == {at: content[at : at + 50_000] for at in range(0, 300_000, 10_000)}
 
 
-def test_a_reader_that_leaves_holds_no_file_open(hub: Any) -> None:
-    big = hub.path("acme/tiny-GGUF/big.gguf")
-    with big.open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
-    connection = http.client.HTTPConnection(urlsplit(hub.address).netloc, timeout=10)
-    connection.request("GET", "/acme/tiny-GGUF/resolve/main/big.gguf")
-    assert connection.getresponse().read(10) == bytes(10)
-    connection.sock.close()
-    connection.close()
-    assert ask(hub, URL)[0] == 200
+def test_the_file_is_closed_and_no_longer_read_once_the_reader_left(tmp_path: Path) -> None:
+    place = tmp_path / "big.gguf"
+    with place.open("wb") as file:
+        file.truncate(8 * bodies.CHUNK)
+    big = HubFile("big.gguf", 8 * bodies.CHUNK, "0" * 40, str(place), "0" * 64)
+    sent: list[int] = []
+
+    async def leave_after_the_first_chunk() -> None:
+        left = asyncio.Event()
+
+        async def receive() -> dict[str, str]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(len(message.get("body", b"")))
+            if len(sent) == 2:
+                left.set()
+                await asyncio.sleep(0)  # lets the reader's end be noticed
+
+        body = bodies.FileBody(big, Span(0, big.size, big.size), 200, {})
+        await body({"type": "http", "method": "GET"}, receive, send)
+
+    asyncio.run(leave_after_the_first_chunk())
+    assert sent[:2] == [0, bodies.CHUNK]
+    assert len(sent) < 5
+    assert str(place) not in [
+        os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.exists()
+    ]
 
 
-def test_a_file_that_changes_under_the_hub_is_not_sent_as_another(hub: Any) -> None:
-    etag = ask(hub, URL, "HEAD")[1]["ETag"]
-    hub.path(FILE).write_bytes(b"short")
-    status, headers, body = ask(hub, URL)
-    assert (status, body) == (200, b"short")
-    assert headers["ETag"] != etag
+def test_a_file_that_shrinks_or_vanishes_between_listing_and_reading(tmp_path: Path) -> None:
+    place = tmp_path / "a.gguf"
+    listed = HubFile("a.gguf", 100, "0" * 40, str(place), "0" * 64)
+
+    async def give() -> None:
+        body = bodies.FileBody(listed, Span(0, 100, 100), 200, {})
+        await body({"type": "http", "method": "GET"}, None, None)  # type: ignore[arg-type]
+
+    with pytest.raises(Refusal, match="cannot be read here: No such file"):
+        asyncio.run(give())
+    place.write_bytes(b"short")
+    with pytest.raises(Refusal, match="is being changed here"):
+        asyncio.run(give())

@@ -132,7 +132,8 @@ def test_search_by_words_author_and_tag_page_by_page(api: HfApi, hub: Any) -> No
     first = api.list_models(limit=3)
     assert [model.id for model in first] == everything[:3]
     card = next(iter(api.list_models(search="tiny", cardData=True, full=True)))
-    assert card.card_data and card.card_data["license"] == "apache-2.0"
+    assert card.card_data is not None
+    assert card.card_data["license"] == "apache-2.0"
     assert card.sha == api.model_info("acme/tiny").sha
     only = next(iter(api.list_models(search="tiny", expand=["gated", "sha"])))
     assert (only.gated, only.tags) == (False, None)
