@@ -1,0 +1,184 @@
+"""Which engine runs a model on a machine: a table of rules, read from the top.
+
+The first rule that matches names engines in order of preference; the first of these that can is
+chosen. Every other engine is listed with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ostler.errors import EngineUnsupported
+from ostler.nouns import Choice, Format, Hardware, Installed, ModelFacts, Task, Verdict
+
+GPUS = ("nvidia", "amd", "apple")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """If all that it names is so, these engines are tried in this order. None matches anything."""
+
+    engines: tuple[str, ...]
+    because: str
+    format: Format | None = None
+    system: str | None = None
+    device: str | None = None  # the best device of the machine: a GPU's kind, or "cpu"
+    tasks: tuple[Task, ...] = tuple(Task)
+
+    def matches(self, facts: ModelFacts, hardware: Hardware) -> bool:
+        """Whether the rule speaks of this model on this machine."""
+        return (
+            self.format in (None, facts.format)
+            and self.system in (None, hardware.system)
+            and self.device in (None, best_device(hardware))
+            and (facts.task is None or facts.task in self.tasks)
+        )
+
+
+POOLING = (Task.EMBED, Task.RERANK)
+RULES: tuple[Rule, ...] = (
+    Rule(("llamacpp",), "GGUF is llama.cpp's own format", Format.GGUF),
+    Rule(
+        ("mlx", "transformers"),
+        "safetensors on Apple silicon: mlx is made for its shared memory",
+        Format.SAFETENSORS,
+        "darwin",
+        "apple",
+        (Task.CHAT,),
+    ),
+    Rule(
+        ("vllm", "sglang", "transformers"),
+        "safetensors on an NVIDIA GPU: vllm batches requests best",
+        Format.SAFETENSORS,
+        "linux",
+        "nvidia",
+    ),
+    Rule(
+        ("vllm", "transformers"),
+        "safetensors on an AMD GPU: vllm has a ROCm build",
+        Format.SAFETENSORS,
+        "linux",
+        "amd",
+    ),
+    Rule(
+        ("vllm",),
+        "a PyTorch checkpoint on a GPU: vllm reads it without unpickling code",
+        Format.PYTORCH,
+        "linux",
+    ),
+    Rule(
+        ("vllm",),
+        "safetensors for embeddings or reranking: vllm has the endpoints",
+        Format.SAFETENSORS,
+        tasks=POOLING,
+    ),
+    Rule(
+        ("transformers", "vllm"),
+        "safetensors on a processor: transformers is light and knows every architecture",
+        Format.SAFETENSORS,
+    ),
+    Rule(("transformers",), "no rule speaks of this format on this machine"),
+)
+
+
+def choose(
+    facts: ModelFacts, hardware: Hardware, verdicts: Iterable[Verdict], wanted: str | None = None
+) -> Choice:
+    """Return the engine, the rule that chose it and what all others said.
+
+    `verdicts` come from the engines themselves; engines that rules name and nobody judged are
+    refused here. `wanted` is the user's own choice. Raises EngineUnsupported.
+    """
+    rule = next(rule for rule in RULES if rule.matches(facts, hardware))
+    said = {verdict.engine: verdict for verdict in verdicts}
+    every = said | {
+        name: Verdict(name, False, absent(name, facts, hardware))
+        for name in ABSENT
+        if name not in said
+    }
+    if wanted is not None:
+        return forced(wanted, every)
+    order = [name for name in rule.engines if name in every]
+    order += [name for name in every if name not in order]
+    verdicts_in_order = tuple(every[name] for name in order)
+    for verdict in verdicts_in_order:
+        if verdict.can and verdict.installed:
+            return Choice(verdict.engine, rule.because, verdict.installed, verdicts_in_order)
+    raise nobody(rule, verdicts_in_order, facts)
+
+
+def forced(wanted: str, every: dict[str, Verdict]) -> Choice:
+    """The engine that the user named. Raises EngineUnsupported with its reason."""
+    verdict = every.get(wanted)
+    if verdict is None:
+        names = ", ".join(sorted(every))
+        raise EngineUnsupported(
+            f"Ostler knows no engine called {wanted!r}.", hint=f"It knows: {names}."
+        )
+    if not verdict.can or verdict.installed is None:
+        raise EngineUnsupported(
+            f"{wanted} cannot run this model here: {verdict.because}.",
+            hint="Leave out --engine and Ostler chooses one that can.",
+            engine=wanted,
+        )
+    others = tuple(other for name, other in every.items() if name != wanted)
+    return Choice(wanted, "you named it", verdict.installed, (verdict, *others))
+
+
+def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> EngineUnsupported:
+    """The error when no engine can, with every engine's reason."""
+    reasons = "; ".join(f"{verdict.engine}: {verdict.because}" for verdict in verdicts)
+    missing = [v.engine for v in verdicts if v.engine in rule.engines and "`" in v.because]
+    if facts.format is Format.GGUF or "transformers" in missing:
+        hint = next((v.because for v in verdicts if v.engine in missing), "")
+    else:
+        hint = "Look for the model as GGUF, which llama.cpp runs anywhere: `ostler search NAME`."
+    refused = {verdict.engine: verdict.because for verdict in verdicts}
+    return EngineUnsupported(
+        f"No engine here can run this model. {reasons}.",
+        hint=hint,
+        rule=rule.because,
+        refused=refused,
+    )
+
+
+# Engines that the rules prefer and that bring no adapter of their own yet: what they need, so
+# that the refusal names the real reason first.
+ABSENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
+    # name: (systems, devices, what it needs in words)
+    "vllm": (("linux",), ("nvidia", "amd", "cpu"), "Linux"),
+    "sglang": (("linux",), ("nvidia",), "Linux with an NVIDIA GPU"),
+    "mlx": (("darwin",), ("apple",), "macOS on Apple silicon (arm64)"),
+}
+
+
+def absent(name: str, facts: ModelFacts, hardware: Hardware) -> str:
+    """Why an engine that nobody judged cannot run this model here."""
+    systems, devices, needs = ABSENT[name]
+    if hardware.system not in systems or best_device(hardware) not in devices:
+        return f"{name} needs {needs}"
+    if facts.format is Format.GGUF:
+        if name == "vllm":
+            return "vllm reads GGUF through a plug-in only, as an experiment; llamacpp is better"
+        return f"{name} does not read GGUF"
+    return f"not installed, and this version of Ostler has no adapter that starts {name}"
+
+
+def best_device(hardware: Hardware) -> str:
+    """The kind of the machine's GPU, or "cpu" where there is none."""
+    kinds = {device.kind for device in hardware.devices}
+    return next((kind for kind in GPUS if kind in kinds), "cpu")
+
+
+def pick(found: Iterable[Installed], engine: str, hardware: Hardware) -> Installed | None:
+    """Return the installation of an engine to use, or None.
+
+    The wheel comes first: its version and flags are known, and it lets requests end before it
+    stops. A binary comes first on a Linux machine with a GPU, as the wheel is built for
+    processors only.
+    """
+    gpu = hardware.system == "linux" and best_device(hardware) != "cpu"
+    order = ("binary", "environment", "wheel") if gpu else ("wheel", "environment", "binary")
+    candidates = [one for one in found if one.engine == engine]
+    return min(candidates, key=lambda one: order.index(one.via), default=None)
