@@ -340,3 +340,12 @@ keys = st.sampled_from(
 def test_no_config_is_too_strange(config):
     found = of_safetensors([("classifier.weight", "F32", ())], config)
     assert found.format is Format.SAFETENSORS
+
+
+def test_a_mixture_is_as_wide_as_the_experts_a_token_passes():
+    own = {"expert_used_count": 8, "expert_feed_forward_length": 192}
+    assert of_gguf(llama_gguf(**own)).feed_forward == 8 * 192
+    config = {"num_experts_per_tok": 8, "moe_intermediate_size": 1536}
+    assert of_safetensors([], LLAMA_8B | config | {"intermediate_size": 6144}).feed_forward == 12288
+    mixtral = of_safetensors([], LLAMA_8B | {"num_experts_per_tok": 2})
+    assert mixtral.feed_forward == 2 * 14336

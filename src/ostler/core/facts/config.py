@@ -18,6 +18,7 @@ HEADS = ("num_attention_heads", "n_head", "n_heads")
 KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "multi_query_group_num")
 CONTEXT = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "n_ctx")
 FEED_FORWARD = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff")
+EXPERTS = ("num_experts_per_tok", "num_experts_per_token", "top_k_experts")
 EVEN = ("full", "sliding", "none")  # attention whose layers are all of one shape
 OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert"})
 
@@ -54,7 +55,7 @@ def facts(
         kv_heads=_kv_heads(text, heads, kind),
         head_dim=_head_dim(text, hidden, heads, kind),
         vocabulary=_number(text, ("vocab_size", "padded_vocab_size")),
-        feed_forward=_number(text, FEED_FORWARD),
+        feed_forward=_feed_forward(text),
         attention=kind,
         chat_template=bool(tokenizer.get("chat_template")),
         remote_code=bool(outer.get("auto_map") or tokenizer.get("auto_map")),
@@ -114,6 +115,13 @@ def _head_dim(
     if kind not in EVEN or not hidden or not heads or hidden % heads:
         return None
     return hidden // heads
+
+
+def _feed_forward(config: Mapping[str, Any]) -> int | None:
+    """Return the width of a layer's middle: of a mixture, that of the experts a token passes."""
+    dense, experts = _number(config, FEED_FORWARD), _number(config, EXPERTS)
+    one = _number(config, ("moe_intermediate_size",)) or dense
+    return max(dense or 0, one * experts) if one and experts else dense
 
 
 def _task(

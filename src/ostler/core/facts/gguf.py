@@ -54,7 +54,7 @@ def facts(tables: Sequence[TensorTable], weight_bytes: int) -> ModelFacts:
         kv_heads=_same(own.get("attention.head_count_kv", heads)),
         head_dim=key_length or (hidden // heads if hidden and heads else None),
         vocabulary=_vocabulary(metadata, own),
-        feed_forward=_same(own.get("feed_forward_length")),
+        feed_forward=_feed_forward(own),
         attention=_attention(own, architecture),
         chat_template="tokenizer.chat_template" in metadata,
         unknown=_unknown(metadata, tables),
@@ -80,6 +80,13 @@ def _vocabulary(metadata: Mapping[str, object], own: Mapping[str, Any]) -> int |
     tokens: Any = metadata.get("tokenizer.ggml.tokens", ())
     counted = len(tokens) if hasattr(tokens, "__len__") else 0
     return _same(own.get("vocab_size")) or counted or None
+
+
+def _feed_forward(own: Mapping[str, Any]) -> int | None:
+    """Return the width of a layer's middle: of a mixture, that of the experts a token passes."""
+    dense, experts = _same(own.get("feed_forward_length")), _same(own.get("expert_used_count"))
+    one = _same(own.get("expert_feed_forward_length")) or dense
+    return max(dense or 0, one * experts) if one and experts else dense
 
 
 def _quantization(file_type: object, dtype: str | None) -> str | None:

@@ -1,0 +1,51 @@
+"""Which of a machine's devices a model fits on, and why or why not."""
+
+from __future__ import annotations
+
+from ostler.nouns import Device, Estimate, Hardware, Placement
+
+GIB = 2**30
+RESERVE_PERCENT = 10
+MOST_RESERVED = 4 * GIB
+
+
+def place(
+    estimate: Estimate, hardware: Hardware, reserve: int | None = None
+) -> tuple[Placement, ...]:
+    """Return one placement per device, best first: fitting, then GPUs, then the most free room.
+
+    Of memory that the operating system shares (CPU, Apple), `reserve` bytes stay free; by default
+    10 % of all of it, at most 4 GiB.
+    """
+    found = [_placement(estimate, device, reserve) for device in hardware.devices]
+    return tuple(sorted(found, key=_rank))
+
+
+def reserved(device: Device, reserve: int | None = None) -> int:
+    """Return the bytes of a device that are left to the operating system."""
+    if device.kind not in ("cpu", "apple"):
+        return 0
+    if reserve is not None:
+        return reserve
+    return min(device.total_bytes * RESERVE_PERCENT // 100, MOST_RESERVED)
+
+
+def _placement(estimate: Estimate, device: Device, reserve: int | None) -> Placement:
+    """Hold what is needed against what is free now and what the system leaves."""
+    usable = device.total_bytes - reserved(device, reserve)
+    room = max(min(device.free_bytes, usable), 0)
+    aside = " without what the system keeps" if usable < device.free_bytes else ""
+    fits = estimate.required <= room
+    said = "fits" if fits else f"{gib(estimate.required - room)} too little"
+    because = f"{gib(estimate.required)} needed, {gib(room)} free{aside}: {said}"
+    return Placement(device, estimate.required, fits, because)
+
+
+def _rank(placement: Placement) -> tuple[bool, bool, int, int]:
+    device = placement.device
+    return (not placement.fits, device.kind == "cpu", -device.free_bytes, device.index)
+
+
+def gib(size: int) -> str:
+    """Return a number of bytes in GiB (2^30), as it is printed."""
+    return f"{size / GIB:.2f} GiB"
