@@ -16,18 +16,24 @@ class _Spelt(msgspec.Struct):
 _named = msgspec.json.Decoder(_Named)
 _spelt = msgspec.json.Decoder(_Spelt)
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# What can follow a string in JSON. A name that begins with one of these, in its quotes, looks
+# like the space between two strings.
+BETWEEN_STRINGS = (":", ",", "]", "}")
 
 
 def model_of(body: bytes) -> str | None:
     """Return the name in the `model` field; None where there is none.
 
     All other fields are passed over unread. Raises ValueError where the body is no JSON
-    object or its `model` is no text.
+    object, its `model` is no text, or one that `renamed` could not find again.
     """
     try:
-        return _named.decode(body).model
+        name = _named.decode(body).model
     except NOT_JSON as error:
         raise ValueError(str(error)) from error
+    if name is not None and name.lstrip(" ").startswith(BETWEEN_STRINGS):
+        raise ValueError("a model's name does not begin with punctuation")
+    return name
 
 
 def renamed(body: bytes, name: str) -> bytes:
