@@ -99,14 +99,29 @@ def test_malformed_notes_are_said_at_the_start(root: Path, notes: str) -> None:
         FolderRepos(root).prepare()
 
 
-def test_a_tag_leads_nowhere_outside(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["..", "../two", "../../../outside", "/etc", "link"])
+def test_a_tag_leads_nowhere_outside_of_its_repository(
+    root: Path, tmp_path: Path, folder: str
+) -> None:
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/secret.txt").write_text("secret")
-    (root / "acme/one/.hub.json").write_text('{"refs": {"v1": "../../../outside", "v2": ""}}')
+    (root / "acme/two").mkdir()
+    (root / "acme/one/link").symlink_to(root / "acme/two")
+    (root / "acme/one/.hub.json").write_text(f'{{"refs": {{"v1": "{folder}"}}}}')
+    with pytest.raises(UsageError, match="outside of its repository"):
+        FolderRepos(root).find("acme/one")
+
+
+def test_a_tag_may_be_the_repository_as_it_is(root: Path) -> None:
+    (root / "acme/one/.hub.json").write_text('{"refs": {"v2": ""}}')
     repo = FolderRepos(root).find("acme/one")
-    assert repo
-    assert repo.snapshots[repo.tags["v1"]].files == {}
+    assert repo is not None
     assert repo.tags["v2"] == repo.branches["main"]
+
+
+def test_what_cannot_be_read_is_named(root: Path) -> None:
+    (root / "acme/one/.hub.json").mkdir()
+    with pytest.raises(UsageError, match=r"acme/one/\.hub\.json cannot be read: Is a directory"):
+        FolderRepos(root).prepare()
 
 
 def test_no_folder_is_a_usage_error(tmp_path: Path) -> None:

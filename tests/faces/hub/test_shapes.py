@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
 def ask(hub: Any, path: str, body: bytes | None = None, kind: str = "") -> tuple[int, Any, Any]:
@@ -15,10 +19,15 @@ def ask(hub: Any, path: str, body: bytes | None = None, kind: str = "") -> tuple
     request = urllib.request.Request(hub.address + path, data=body, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.headers, json.load(answer)
+            return answer.status, answer.headers, _read(answer)
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.headers, json.load(error)
+            return error.code, error.headers, _read(error)
+
+
+def _read(answer: Any) -> Any:
+    body = answer.read()
+    return json.loads(body) if "json" in answer.headers["Content-Type"] else body
 
 
 def test_model_info(hub: Any) -> None:
@@ -85,6 +94,8 @@ def test_a_question_without_end_is_413(hub: Any) -> None:
         ("/acme/gated/resolve/main/README.md", 401, "GatedRepo", None),
         ("/api/whoami-v2", 401, None, "Invalid username or password."),
         ("/api/models?limit=many", 400, None, "limit must be a whole number"),
+        ("/api/models?sort=cardData", 400, None, None),
+        ("/api/datasets/acme/tiny", 404, "RepoNotFound", None),
         ("/no/such/address", 404, None, None),
     ],
 )
@@ -118,8 +129,6 @@ def test_a_revision_by_each_of_its_names(hub: Any, revision: str) -> None:
 
 
 def test_a_renamed_repository_answers_307_with_path_and_question_kept(hub: Any) -> None:
-    import http.client
-
     connection = http.client.HTTPConnection(hub.address.removeprefix("http://"), timeout=10)
     connection.request("GET", "/api/models/acme/Meta-tiny/tree/main?recursive=true")
     answer = connection.getresponse()
@@ -134,3 +143,15 @@ def test_a_broken_note_is_told_to_the_client_and_breaks_nothing_else(hub: Any) -
     assert status == 500
     assert "malformed" in body["error"]
     assert ask(hub, "/api/models/acme/tiny")[0] == 200
+
+
+segments = st.sampled_from(
+    ["api", "models", "acme", "tiny", "resolve", "tree", "revision", "refs", "main", "..", "%2e%2e"]
+) | st.text(max_size=8).map(lambda text: urllib.parse.quote(text, safe=""))
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.lists(segments, max_size=8), question=st.text(max_size=20))
+def test_no_address_makes_the_hub_fail(hub: Any, path: list[str], question: str) -> None:
+    query = urllib.parse.quote(question, safe="=&")
+    assert ask(hub, f"/{'/'.join(path)}?{query}")[0] < 500

@@ -22,6 +22,7 @@ from ostler.faces.hub.repos import Repo, Repos, Snapshot
 from ostler.faces.hub.visitors import Door, Visitor, check_consent, may_see
 
 MAX_QUESTION = 1024 * 1024  # bytes of a paths-info body; the client asks for 2,000 paths at once
+KINDS = ("/api/models/", "/api/datasets/", "/api/spaces/")  # only models are here
 DEEPEST_REVISION = 8  # parts between slashes that a revision's name may have
 
 
@@ -241,6 +242,6 @@ def _unknown(request: Request, error: Exception) -> Response:
     """No such route. Under a repository's address that means no such repository."""
     assert isinstance(error, HTTPException)
     path = request.scope["path"]
-    if error.status_code == 404 and (path.startswith("/api/models/") or "/resolve/" in path):
+    if error.status_code == 404 and (path.startswith(KINDS) or "/resolve/" in path):
         return _refuse(request, refusals.repo_not_found())
     return JSONResponse({"error": error.detail}, status_code=error.status_code)

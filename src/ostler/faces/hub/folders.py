@@ -7,6 +7,7 @@ in a repository says what its files cannot: that it is gated or private, was ren
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -56,35 +57,35 @@ class FolderRepos:
         self._built: dict[str, tuple[object, Snapshot]] = {}
 
     def names(self) -> list[str]:
-        return [f"{owner}/{name}" for owner in self._folders("") for name in self._folders(owner)]
+        with _readable():
+            return [
+                f"{owner}/{name}" for owner in self._folders("") for name in self._folders(owner)
+            ]
 
     def find(self, name: str) -> Repo | None:
-        """Return the repository. Raises UsageError where its `.hub.json` is malformed."""
+        """Return the repository. Raises UsageError where a file of it cannot be read."""
         if name not in self.names():
             return None
-        notes = self._notes(name)
-        main = self._snapshot(name, "")
-        snapshots = {main.commit: main}
-        tags = {}
-        for tag, folder in notes.refs.items():
-            snapshot = self._snapshot(name, folder)
-            snapshots[snapshot.commit] = snapshot
-            tags[tag] = snapshot.commit
-        self._hashes.save()
+        with _readable():
+            notes = self._notes(name)
+            main = self._snapshot(name, "")
+            tagged = {tag: self._snapshot(name, folder) for tag, folder in notes.refs.items()}
+            self._hashes.save()
+        snapshots = {one.commit: one for one in (main, *tagged.values())}
+        tags = {tag: snapshot.commit for tag, snapshot in tagged.items()}
         return Repo(
             name, snapshots, {"main": main.commit}, tags, gated=notes.gated, private=notes.private
         )
 
     def renamed(self, name: str) -> str | None:
-        for today in self.names():
-            if name in self._notes(today).renamed_from:
-                return today
-        return None
+        names = self.names()
+        with _readable():
+            return next((one for one in names if name in self._notes(one).renamed_from), None)
 
     def prepare(self, begun: Callable[[str], None] = lambda name: None) -> None:
         """Hash every file that is not remembered, so that the first client need not wait.
 
-        `begun` is told each repository's name. Raises UsageError on a malformed `.hub.json`.
+        `begun` is told each repository's name. Raises UsageError on what cannot be served.
         """
         for name in self.names():
             begun(name)
@@ -113,7 +114,12 @@ class FolderRepos:
             raise UsageError(f"{place} is malformed: {error}.") from None
 
     def _snapshot(self, name: str, folder: str) -> Snapshot:
-        place = os.path.join(self.root, name, folder)
+        home = os.path.realpath(os.path.join(self.root, name))
+        place = os.path.realpath(os.path.join(home, folder))
+        if place != home and not place.startswith(
+            home + os.sep
+        ):  # it may be another's private repo
+            raise UsageError(f"{name}/{NOTES} names a tag outside of its repository: {folder}.")
         found = sorted(self._walk(place, "", ()), key=lambda one: one[0])
         now = [(path, s.st_size, s.st_mtime_ns, s.st_ino) for path, _, s in found]
         built = self._built.get(place)
@@ -156,6 +162,17 @@ def _card(readme: HubFile | None) -> dict[str, object]:
         return {}
     with open(readme.location, encoding="utf-8", errors="replace") as file:
         return cards.front_matter(file.read(cards.MAX_FRONT_MATTER))
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}.",
+            hint="Let this user read every file that is served, or move it out of the folder.",
+        ) from None
 
 
 def _sayable(name: str) -> bool:

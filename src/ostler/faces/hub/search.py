@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from ostler.faces.hub.refusals import Refusal
 
 PAGE = 1000  # the most that one page holds, as on the Hub
+SORTS = ("id", "createdAt", "lastModified", "downloads", "likes", "trendingScore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ def read(params: QueryParams) -> Query:
     tags = [tag for given in params.getlist("filter") for tag in given.split(",") if tag]
     gated = params.get("gated")
     sort = params.get("sort") or "id"
+    if sort not in SORTS:
+        raise Refusal(400, f"sort must be one of {', '.join(SORTS)}")
     return Query(
         words=tuple(params.get("search", "").lower().split()),
         author=params.get("author"),
@@ -48,7 +51,7 @@ def read(params: QueryParams) -> Query:
 def select(infos: Iterable[Mapping[str, Any]], query: Query) -> tuple[list[Any], int | None]:
     """Return one page of the models that fit, and the cursor of the next page if there is one."""
     fitting = sorted((info for info in infos if _fits(info, query)), key=lambda info: info["id"])
-    fitting.sort(key=lambda info: info.get(query.sort, 0), reverse=query.descending)
+    fitting.sort(key=lambda info: info[query.sort], reverse=query.descending)
     end = query.skip + query.limit
     return fitting[query.skip : end], end if end < len(fitting) else None
 
