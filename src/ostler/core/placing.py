@@ -30,14 +30,18 @@ def reserved(device: Device, reserve: int | None = None) -> int:
     return min(device.total_bytes * RESERVE_PERCENT // 100, MOST_RESERVED)
 
 
+def room(device: Device, reserve: int | None = None) -> int:
+    """Return the bytes of a device that models may take now."""
+    return max(min(device.free_bytes, device.total_bytes - reserved(device, reserve)), 0)
+
+
 def _placement(estimate: Estimate, device: Device, reserve: int | None) -> Placement:
     """Hold what is needed against what is free now and what the system leaves."""
-    usable = device.total_bytes - reserved(device, reserve)
-    room = max(min(device.free_bytes, usable), 0)
-    aside = " without what the system keeps" if usable < device.free_bytes else ""
-    fits = estimate.required <= room
-    said = "fits" if fits else f"{gib(estimate.required - room)} too little"
-    because = f"{gib(estimate.required)} needed, {gib(room)} free{aside}: {said}"
+    free = room(device, reserve)
+    aside = " without what the system keeps" if free < device.free_bytes else ""
+    fits = estimate.required <= free
+    said = "fits" if fits else f"{gib(estimate.required - free)} too little"
+    because = f"{gib(estimate.required)} needed, {gib(free)} free{aside}: {said}"
     return Placement(device, estimate.required, fits, because)
 
 

@@ -16,7 +16,10 @@ sequences = click.option(
     help="Requests served at the same moment.",
 )  # fmt: skip
 kv_dtype = click.option(
-    "--kv-dtype", default="f16", show_default=True, help="Type of the KV cache: f16, q8_0, q4_0, ..."
+    "--kv-dtype",
+    default="f16",
+    show_default=True,
+    help="Type of the KV cache, such as q8_0.",
 )
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")

@@ -10,8 +10,7 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -24,24 +23,12 @@ from ostler.faces.api.app import control_app
 from ostler.faces.api.schemas import DeviceState, Loaded, Model, ServerState
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.address import Found, announce
-from ostler.faces.server.catalogue import Catalogue
+from ostler.faces.server.hands import Hands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.link import GatewayLink
-from ostler.nouns import Hardware
-from ostler.verbs.keep import Keeper
 
 LOOK_EVERY = 1.0  # seconds between looks at the store for models that others pulled
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 108
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """What the server needs of the house; `wiring` fills it."""
-
-    catalogue: Catalogue
-    hardware: Hardware
-    room: Mapping[str, int]  # bytes that each device gives to models
-    keeper: Callable[[Callable[[], None], Callable[[f.Refuse], None]], Keeper]
 
 
 class _Control(uvicorn.Server):
@@ -67,9 +54,9 @@ class Server:
     """Serves until it is told to stop."""
 
     def __init__(
-        self, hands: Hands, listening: socket.socket, home: Path, keys: Sequence[m.Key], key: str
+        self, hands: Hands, listening: socket.socket, keys: Sequence[m.Key], key: str
     ) -> None:
-        self._catalogue, self._hands, self._home = hands.catalogue, hands, home
+        self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
         self._keeper = hands.keeper(self._changed, self._refused)
         self._link = GatewayLink(listening, self._heard)
         self._keys = tuple(keys)
@@ -248,7 +235,7 @@ class Server:
                     room_bytes=self._hands.room[device.id],
                     held_bytes=held(device.id),
                 )
-                for device in self._hands.hardware.devices
+                for device in self._hands.machine.hardware.devices
             ],
         )
 

@@ -1,0 +1,29 @@
+"""`ostler config`: the settings, and where each comes from."""
+
+from __future__ import annotations
+
+import click
+
+from ostler.faces.cli import options, show
+from ostler.settings import Settings
+
+
+@click.command("config")
+@options.as_json
+@click.pass_obj
+def command(settings: Settings, as_json: bool) -> None:
+    """Show every setting, its value, and whether a flag, the environment or a default gave it.
+
+    \b
+    ostler config
+    OSTLER_PORT=9000 ostler config --json
+    """
+    rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
+    if as_json:
+        show.as_json({name: {"value": value, "origin": origin} for name, value, origin in rows})
+        return
+    show.table(
+        ("SETTING", "VALUE", "FROM", "SET IT WITH"),
+        [(n, "" if v is None else str(v), o, f"OSTLER_{n.upper()}") for n, v, o in rows],
+        shrink=1,
+    )

@@ -1,0 +1,114 @@
+"""`ostler engine`: which engine runs a model, and why; install one."""
+
+from __future__ import annotations
+
+import click
+
+from ostler import wiring
+from ostler.faces.cli import options, show
+from ostler.nouns import Choice
+from ostler.settings import Settings
+
+
+class EngineCommands(click.Group):
+    """Takes a model's name where no command of ours stands: `ostler engine MODEL`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["of", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group("engine", cls=EngineCommands)
+def command() -> None:
+    """Say which engine runs a model here, and why; list or install engines.
+
+    \b
+    ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
+    ostler engine ls
+    ostler engine install transformers
+    """
+
+
+@command.command("of")
+@click.argument("model")
+@click.option("--explain", is_flag=True, help="Also say what every other engine said.")
+@options.engine
+@options.as_json
+@click.pass_obj
+def of(settings: Settings, model: str, explain: bool, engine: str | None, as_json: bool) -> None:
+    """Say which engine runs MODEL here, and the rule that chose it.
+
+    `of` may be left out.
+
+    \b
+    ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
+    ostler engine Qwen/Qwen2.5-0.5B-Instruct --engine transformers
+    """
+    from ostler.verbs.inspect import kept_facts
+    from ostler.verbs.prepare import choose_engine
+
+    named = wiring.named(settings, model)
+    facts = kept_facts(wiring.store(settings), named.manifest, named.variant)
+    choice = choose_engine(facts, wiring.machine(settings), engine)
+    if as_json:
+        show.as_json(choice)
+    else:
+        _show(choice, explain)
+
+
+def _show(choice: Choice, explain: bool) -> None:
+    show.line(f"{choice.engine} {choice.installed.version}, because {choice.rule}.")
+    if not explain:
+        return
+    rows = [
+        ("chosen" if v.engine == choice.engine else "can" if v.can else "no", v.engine, v.because)
+        for v in choice.verdicts
+    ]
+    show.table(("", "ENGINE", "WHY"), rows, shrink=2)
+
+
+@command.command("ls")
+@options.as_json
+@click.pass_obj
+def ls(settings: Settings, as_json: bool) -> None:
+    """List the engines that are installed here.
+
+    \b
+    ostler engine ls
+    """
+    machine = wiring.machine(settings)
+    if as_json:
+        show.as_json([machine.installed.get(one.name) for one in machine.engines])
+        return
+    rows = []
+    for one in machine.engines:
+        found = machine.installed.get(one.name)
+        if found:
+            rows.append((one.name, found.version, found.via, found.argv[0]))
+        else:
+            rows.append((one.name, "", "not installed", f"ostler engine install {one.name}"))
+    show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows, shrink=3)
+
+
+@command.command("install")
+@click.argument("name")
+@options.dry_run
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing where nothing is to be done.")
+@click.pass_obj
+def install(settings: Settings, name: str, dry_run: bool, quiet: bool) -> None:
+    """Install an engine into an environment of its own.
+
+    \b
+    ostler engine install transformers
+    """
+    from ostler.verbs.installing import install as carry_out
+    from ostler.verbs.installing import plan_install
+
+    plan = plan_install(name, settings.engines_dir)
+    if dry_run or not (plan.needed or quiet):
+        show.line(f"{plan.because[0].upper()}{plan.because[1:]}.")
+    if not dry_run:
+        carry_out(plan, show.note)

@@ -1,0 +1,57 @@
+"""`ostler ps`: what is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ostler.core.sizes import duration, memory
+from ostler.faces.cli import options, server, show
+from ostler.settings import Settings
+
+
+@click.command("ps")
+@options.as_json
+@click.pass_obj
+def command(settings: Settings, as_json: bool) -> None:
+    """Show the models that are loaded, on their way, or failed.
+
+    \b
+    ostler ps
+    ostler ps --json
+    """
+    found = server.running(settings)
+    state = server.ask(found, "GET", "/api/server") if found else None
+    models = server.ask(found, "GET", "/api/models") if found else []
+    if as_json:
+        show.as_json({"server": state, "models": models})
+        return
+    if not state:
+        show.line("No server runs here. Start one: ostler serve")
+        return
+    show.line(f"Server at {state['address']}/v1, up {duration(state['seconds'])}.")
+    if not models:
+        show.line("Nothing is loaded. The first request for a model loads it.")
+    else:
+        titles = ("MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "SINCE")
+        show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7))
+    for one in models:
+        if one["why"]:
+            show.line(f"{one['id']}: {one['why']}")
+    for device in state["devices"]:
+        held, room = memory(device["held_bytes"]), memory(device["room_bytes"])
+        show.line(f"{device['id']} ({device['name']}): {held} of {room} held by models.")
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        one["id"],
+        one["state"] + (", busy" if one["busy"] else ""),
+        one["engine"] or "",
+        memory(one["memory_bytes"]) if one["memory_bytes"] else "",
+        one["device"] or "",
+        str(one["context"] or ""),
+        str(one["requests"]),
+        duration(one["seconds"]),
+    )

@@ -1,0 +1,201 @@
+"""`ostler pull`: fetch a model, prove every byte, keep it."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ostler import wiring
+from ostler.core.refs import parse
+from ostler.core.sizes import duration, file_size
+from ostler.faces.cli import options, progress, show
+from ostler.nouns import Manifest, ModelRef, PullPlan
+from ostler.ports import Source
+from ostler.settings import Settings
+from ostler.store import Store
+from ostler.verbs import pull
+from ostler.verbs.inspect import check_header
+
+PLATFORMS = ("cpu", "nvidia", "amd", "apple")
+
+
+@click.command("pull")
+@click.argument("model")
+@click.option("--quant", metavar="NAME", help="The quantization, for example q4_k_m.")
+@click.option(
+    "--quant-fallback",
+    "fallback",
+    type=click.Choice(["none", "down"]),
+    default="none",
+    show_default=True,
+    help="Where it is missing: fail, or take the next smaller one.",
+)
+@click.option("--revision", metavar="NAME", help="A branch, tag or commit.")
+@click.option("--include", multiple=True, metavar="GLOB", help="Only files that match.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
+@click.option("--all", "everything", is_flag=True, help="Every file, all formats.")
+@click.option("--platform", type=click.Choice(PLATFORMS), help="Choose the format for this.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Files at once. [OSTLER_WORKERS; 4]")
+@options.endpoint
+@options.offline
+@options.dry_run
+@options.as_json
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
+@click.pass_obj
+def command(
+    settings: Settings, model: str, quant: str | None, fallback: str, revision: str | None,
+    include: tuple[str, ...], exclude: tuple[str, ...], everything: bool, platform: str | None,
+    workers: int | None, endpoint: str | None, offline: bool, dry_run: bool, as_json: bool,
+    quiet: bool,
+) -> None:  # fmt: skip
+    """Fetch MODEL, prove every byte against the hub's hashes, and keep it.
+
+    MODEL is org/name, with @revision and #quantization if you like. A pull that was broken off
+    goes on where it stopped.
+
+    \b
+    ostler pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m
+    ostler pull Qwen/Qwen2.5-0.5B-Instruct --dry-run
+    ostler pull Qwen/Qwen2.5-0.5B-Instruct --include '*.json'
+    """
+    ref = _with_revision(parse(model), revision)
+    if offline:
+        _kept_only(settings, ref, as_json)
+        return
+    wanted = pull.Options(quant, fallback, include, exclude, everything, platform)
+    source = wiring.source(settings, endpoint)
+    how = progress.kind(as_json, quiet)
+    store = wiring.store(settings)
+    plan = pull.plan(ref, source, store, wanted)
+    _show_plan(plan, store, how, dry_run)
+    if not dry_run:
+        _carry_out(settings, plan, source, how, workers, endpoint)
+
+
+def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> Manifest:
+    """Fetch a model for another command, which chose nothing but its name."""
+    how = progress.kind(False, quiet)
+    store = wiring.store(settings)
+    plan = pull.plan(ref, source, store, pull.Options())
+    _show_plan(plan, store, how, dry_run=False)
+    return _carry_out(settings, plan, source, how, None, None)
+
+
+def _with_revision(ref: ModelRef, revision: str | None) -> ModelRef:
+    return ref if revision is None else parse(f"{ref.name}@{revision}" + _variant(ref))
+
+
+def _variant(ref: ModelRef) -> str:
+    return f"#{ref.variant}" if ref.variant else ""
+
+
+def _kept_only(settings: Settings, ref: ModelRef, as_json: bool) -> None:
+    """Without a network a pull can only say whether the model is here."""
+    manifest, variant = wiring.store(settings).resolve(ref)
+    if as_json:
+        show.event({"event": "done", "name": manifest.name, "commit": manifest.commit})
+    else:
+        show.line(f"{manifest.name}#{variant.name} is here, at {manifest.commit[:12]}.")
+
+
+def _carry_out(
+    settings: Settings, plan: PullPlan, source: Source, how: str, workers: int | None,
+    endpoint: str | None,
+) -> Manifest:  # fmt: skip
+    began = time.monotonic()
+    with progress.shown(how, f"Fetching {plan.listing.name}") as report:
+        manifest = pull.carry_out(
+            plan,
+            source,
+            wiring.store(settings),
+            workers=workers or settings.workers,
+            report=report,
+            check=check_header,
+            origin=endpoint or settings.endpoint,
+        )
+    _show_end(plan, manifest, how, time.monotonic() - began)
+    return manifest
+
+
+def _show_plan(plan: PullPlan, store: Store, how: str, dry_run: bool) -> None:
+    room = pull.room(plan, store)
+    if how == "json":
+        show.event({"event": "plan", **_as_data(plan), "room": room, "fits": room.fits})
+    elif dry_run:
+        _print_plan(plan, room)
+    elif how != "none":
+        show.note(_headline(plan))
+        for text in plan.notes:
+            show.note(f"  {text}")
+
+
+def _print_plan(plan: PullPlan, room: pull.Room) -> None:
+    show.heading(f"{plan.listing.name} at {plan.listing.commit[:12]}")
+    rows = [
+        *[("fetch", p.file.path, file_size(p.file.size), p.because) for p in plan.fetch],
+        *[("have", p.file.path, file_size(p.file.size), p.because) for p in plan.have],
+        *[("leave", p.file.path, file_size(p.file.size), p.because) for p in plan.ignored],
+    ]
+    show.table(("", "FILE", "SIZE", "WHY"), rows, right=(2,), shrink=1)
+    for text in plan.notes:
+        show.line(text)
+    show.pairs(
+        [
+            ("to fetch", f"{file_size(plan.fetch_bytes)} of {file_size(plan.total_bytes)}"),
+            ("disk", f"{file_size(room.free)} free; {room.because}"),
+            ("fits", "yes" if room.fits else "no"),
+            ("licence", plan.listing.licence or "unknown"),
+            ("gated", plan.listing.gated or "no"),
+        ]
+    )
+    show.line("Nothing was fetched. Leave out --dry-run to fetch it.")
+
+
+def _headline(plan: PullPlan) -> str:
+    licence = f", licence {plan.listing.licence or 'unknown'}"
+    if not plan.fetch:
+        return f"{plan.listing.name}: nothing to fetch, all {len(plan.have)} files are here."
+    return (
+        f"{plan.listing.name} at {plan.listing.commit[:12]}: {len(plan.fetch)} files, "
+        f"{file_size(plan.fetch_bytes)}{licence}"
+    )
+
+
+def _show_end(plan: PullPlan, manifest: Manifest, how: str, seconds: float) -> None:
+    fetched = plan.fetch_bytes
+    if how == "json":
+        show.event(
+            {
+                "event": "done",
+                "name": manifest.name,
+                "commit": manifest.commit,
+                "variant": plan.variant,
+                "fetched_bytes": fetched,
+                "seconds": round(seconds, 3),
+            }
+        )
+    elif how != "none":
+        speed = f", {file_size(int(fetched / seconds))}/s" if fetched and seconds > 0.5 else ""
+        show.note(
+            f"Kept {manifest.name}" + (f"#{plan.variant}" if plan.variant else "")
+            + f": every byte verified, in {duration(seconds)}{speed}."
+        )  # fmt: skip
+
+
+def _as_data(plan: PullPlan) -> dict[str, object]:
+    return {
+        "name": plan.listing.name,
+        "commit": plan.listing.commit,
+        "variant": plan.variant,
+        "licence": plan.listing.licence,
+        "gated": plan.listing.gated,
+        "fetch_bytes": plan.fetch_bytes,
+        "total_bytes": plan.total_bytes,
+        "files": [
+            {"path": p.file.path, "bytes": p.file.size, "act": act, "because": p.because}
+            for act, group in (("fetch", plan.fetch), ("have", plan.have), ("leave", plan.ignored))
+            for p in group
+        ],
+        "notes": plan.notes,
+    }

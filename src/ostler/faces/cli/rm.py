@@ -1,0 +1,80 @@
+"""`ostler rm`: remove a model."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ostler import wiring
+from ostler.core.refs import parse
+from ostler.core.sizes import file_size
+from ostler.errors import UsageError
+from ostler.faces.cli import options, show
+from ostler.nouns import Removal
+from ostler.settings import Settings
+
+
+@click.command("rm")
+@click.argument("model")
+@options.dry_run
+@options.yes
+@options.as_json
+@click.pass_obj
+def command(settings: Settings, model: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Remove a model, or one quantization of it.
+
+    Bytes that other models share stay. Without a terminal, --yes is needed.
+
+    \b
+    ostler rm Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m
+    ostler rm Qwen/Qwen2.5-0.5B-Instruct-GGUF --dry-run
+    """
+    from ostler.verbs import remove
+
+    store = wiring.store(settings)
+    removals = remove.plan(parse(model), store)
+    if not as_json:
+        for removal in removals:
+            _show(removal)
+    if dry_run:
+        if as_json:
+            show.as_json(_entries(removals, removed=False))
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "There is no terminal to ask on, so nothing was removed.",
+                hint=f"ostler rm {model} --yes",
+            )
+        click.confirm("Remove it?", abort=True)
+    freed = remove.carry_out(removals, store)
+    if as_json:
+        show.as_json({**_entries(removals, removed=True), "freed_bytes": freed})
+    else:
+        show.line(f"Removed. {file_size(freed)} freed.")
+
+
+def _show(removal: Removal) -> None:
+    what = "all of it" if removal.remaining is None else "a part of it"
+    show.line(f"{removal.manifest.name} at {removal.manifest.commit[:12]}: {what} goes.")
+    for file in removal.files:
+        stays = "  (its bytes stay: another model shares them)" * (file.sha256 in removal.shared)
+        show.line(f"  {file.path}  {file_size(file.size)}{stays}")
+    show.line(f"This frees {file_size(removal.freed_bytes)}.")
+
+
+def _entries(removals: tuple[Removal, ...], removed: bool) -> dict[str, object]:
+    return {
+        "removed": removed,
+        "freed_bytes": sum(removal.freed_bytes for removal in removals),
+        "models": [
+            {
+                "name": removal.manifest.name,
+                "commit": removal.manifest.commit,
+                "files": [file.path for file in removal.files],
+                "whole": removal.remaining is None,
+            }
+            for removal in removals
+        ],
+    }

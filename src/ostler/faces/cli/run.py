@@ -1,0 +1,215 @@
+"""`ostler run`: from a name to an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import click
+
+from ostler import wiring
+from ostler.core.naming import Named
+from ostler.core.refs import parse
+from ostler.core.sizes import duration, memory
+from ostler.errors import UnknownModel, UsageError
+from ostler.faces.cli import options, server, show
+from ostler.nouns import Task, Workload
+from ostler.settings import Settings
+from ostler.verbs.chat import Endpoint, Piece, complete, embed, reply
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller asked for, beside the model."""
+
+    prompt: str | None
+    system: str | None
+    max_tokens: int | None
+    temperature: float | None
+    engine: str | None
+    workload: Workload
+    quiet: bool
+
+
+@click.command("run")
+@click.argument("model")
+@click.argument("prompt", required=False)
+@click.option("--system", metavar="TEXT", help="A system message before the prompt.")
+@click.option("--max-tokens", type=click.IntRange(1), help="The longest answer, in tokens.")
+@click.option("--temperature", type=click.FloatRange(0), help="0 gives the same answer each time.")
+@options.engine
+@options.context
+@options.kv_dtype
+@options.endpoint
+@options.offline
+@click.option("--quiet", "-q", is_flag=True, help="Print the answer and nothing else.")
+@click.pass_obj
+def command(
+    settings: Settings, model: str, prompt: str | None, system: str | None, max_tokens: int | None,
+    temperature: float | None, engine: str | None, context: int | None, kv_dtype: str,
+    endpoint: str | None, offline: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Answer PROMPT with MODEL, or chat without one. Fetches the model if it is not here.
+
+    The prompt may also come from a pipe. An embedding model prints its vector.
+
+    \b
+    ostler run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m "Why is the sky blue?"
+    echo "Summarise: ..." | ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
+    ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
+    """
+    if prompt is None and not sys.stdin.isatty():
+        prompt = sys.stdin.read().strip() or None
+        if prompt is None:
+            raise UsageError("There is no prompt, and no terminal to chat on.")
+    named = _kept_or_fetched(settings, model, endpoint, offline, quiet)
+    workload = Workload(context or settings.context, 1, kv_dtype, threads=settings.threads)
+    wish = Wish(prompt, system, max_tokens, temperature, engine, workload, quiet)
+    asyncio.run(_answer(settings, named, wish))
+
+
+def _kept_or_fetched(
+    settings: Settings, model: str, endpoint: str | None, offline: bool, quiet: bool
+) -> Named:
+    """Return the model, fetched first where it is not kept here."""
+    try:
+        return wiring.named(settings, model)
+    except UnknownModel:
+        if offline:
+            raise
+    from ostler.faces.cli.pull import fetch
+
+    ref = parse(model)
+    fetch(settings, ref, wiring.source(settings, endpoint), quiet=quiet)
+    return wiring.named(settings, model)
+
+
+async def _answer(settings: Settings, named: Named, wish: Wish) -> None:
+    found = server.running(settings)
+    if found and not wish.engine and not wish.workload.context:
+        from ostler.verbs.inspect import kept_facts
+
+        _say(wish, f"Asking the server at {found.address}.")
+        facts = kept_facts(wiring.store(settings), named.manifest, named.variant)
+        at = Endpoint(found.host, found.port, named.id, found.key)
+        await _talk(at, facts.task or Task.CHAT, facts.chat_template, wish)
+        return
+    await _answer_alone(settings, named, wish)
+
+
+async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
+    from ostler.launchers.ports import free_port, port_range
+    from ostler.verbs.hold import HOST, held
+    from ostler.verbs.prepare import prepare
+
+    machine = wiring.machine(settings)
+    ready = prepare(named, wiring.store(settings), machine, wish.workload, wish.engine)
+    _say(
+        wish,
+        f"{named.id} needs {memory(ready.estimate.required)} with a context of "
+        f"{ready.estimate.context}; {ready.placement.because}.",
+    )
+    _say(wish, f"Engine: {ready.choice.engine}, because {ready.choice.rule}.")
+    port = free_port(HOST, port_range(settings.engine_ports))
+    log = str(wiring.log_path(settings, named.id))
+    began = asyncio.get_running_loop().time()
+    async with held(ready, wiring.launcher(), port, log) as (_, at):
+        _say(wish, f"Ready in {duration(asyncio.get_running_loop().time() - began)}.\n")
+        await _talk(at, ready.served.task, ready.served.facts.chat_template, wish)
+
+
+async def _talk(at: Endpoint, task: Task, chat_template: bool, wish: Wish) -> None:
+    if task is Task.RERANK:
+        raise UsageError(
+            f"{at.model} is a reranker; it compares texts and answers no prompt.",
+            hint="`ostler serve`, then POST /v1/rerank with a query and documents.",
+        )
+    if task is Task.EMBED:
+        await _embed(at, wish)
+    elif not chat_template:
+        await _print(_completion(at, wish))
+    elif wish.prompt is None:
+        await _chat(at, wish)
+    else:
+        await _print(_reply(at, [*_first(wish), _user(wish.prompt)], wish))
+
+
+async def _embed(at: Endpoint, wish: Wish) -> None:
+    if wish.prompt is None:
+        raise UsageError(
+            f"{at.model} is an embedding model.", hint=f'ostler run {at.model} "a text to embed"'
+        )
+    show.event(await embed(at, wish.prompt))
+
+
+def _completion(at: Endpoint, wish: Wish) -> AsyncIterator[Piece]:
+    if wish.prompt is None:
+        raise UsageError(
+            f"{at.model} has no chat template: it continues texts and cannot chat.",
+            hint=f'ostler run {at.model} "Once upon a time" --max-tokens 100',
+        )
+    return complete(
+        at, wish.prompt, max_tokens=wish.max_tokens or 256, temperature=wish.temperature
+    )
+
+
+def _reply(at: Endpoint, messages: list[dict[str, str]], wish: Wish) -> AsyncIterator[Piece]:
+    return reply(at, messages, max_tokens=wish.max_tokens, temperature=wish.temperature)
+
+
+async def _chat(at: Endpoint, wish: Wish) -> None:
+    """Chat until the end of the input; the engine hears the whole conversation each time."""
+    show.note("Chat with the model. Ctrl-D or /bye ends it, /new forgets what was said.")
+    messages = _first(wish)
+    while True:
+        text = await asyncio.to_thread(_line)
+        if text is None or text.strip() == "/bye":
+            return
+        if text.strip() == "/new":
+            messages = _first(wish)
+        elif text.strip():
+            messages.append(_user(text))
+            said = await _print(_reply(at, messages, wish))
+            messages.append({"role": "assistant", "content": said})
+
+
+def _line() -> str | None:
+    """Read a line with the terminal's own editing; None at the end."""
+    import contextlib
+
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 - importing it is what gives input() its editing
+    try:
+        return input(">>> ")
+    except EOFError:
+        show.line()
+        return None
+
+
+async def _print(pieces: AsyncIterator[Piece]) -> str:
+    """Print the answer as it comes; return its text, without the thinking."""
+    said = []
+    async for piece in pieces:
+        if piece.thinking:
+            click.echo(show.style(piece.text, dim=True), nl=False, err=True)
+        else:
+            said.append(piece.text)
+            click.echo(piece.text, nl=False)
+            sys.stdout.flush()
+    show.line()
+    return "".join(said)
+
+
+def _first(wish: Wish) -> list[dict[str, str]]:
+    return [{"role": "system", "content": wish.system}] if wish.system else []
+
+
+def _user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def _say(wish: Wish, text: str) -> None:
+    if not wish.quiet:
+        show.note(show.style(text, dim=True))

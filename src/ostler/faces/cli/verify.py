@@ -1,0 +1,68 @@
+"""`ostler verify`: read kept files again and compare their hashes."""
+
+from __future__ import annotations
+
+import click
+
+from ostler import wiring
+from ostler.core.refs import parse
+from ostler.core.sizes import file_size
+from ostler.errors import DamagedModel
+from ostler.faces.cli import options, progress, show
+from ostler.nouns import Damage, Manifest
+from ostler.settings import Settings
+
+
+@click.command("verify")
+@click.argument("model", required=False)
+@options.as_json
+@click.pass_obj
+def command(settings: Settings, model: str | None, as_json: bool) -> None:
+    """Read every kept byte of MODEL again, or of all models. Exit code 1 if any is wrong.
+
+    \b
+    ostler verify
+    ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --json
+    """
+    from ostler.verbs.verify import verify
+
+    store = wiring.store(settings)
+    manifests = store.matching(parse(model)) if model else store.manifests()
+    results: list[tuple[Manifest, tuple[Damage, ...]]] = []
+    for manifest in manifests:
+        how = "none" if as_json else progress.kind(as_json=False, quiet=False)
+        with progress.shown("bars" if how == "bars" else "none", manifest.name) as report:
+            results.append((manifest, verify(store, manifest, report)))
+        if not as_json:
+            _show(*results[-1])
+    if as_json:
+        show.as_json([_entry(*result) for result in results])
+    elif not manifests:
+        show.line("No models yet; nothing to verify.")
+    damaged = [manifest.name for manifest, damages in results if damages]
+    if damaged and as_json:
+        raise SystemExit(DamagedModel.exit_code)
+    if damaged:
+        raise DamagedModel(
+            f"{len(damaged)} of {len(results)} models are damaged: {', '.join(damaged)}.",
+            hint=f"Remove and fetch again: ostler rm {damaged[0]} && ostler pull {damaged[0]}",
+        )
+
+
+def _show(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
+    state = show.style("damaged", fg="red") if damages else "clean"
+    files = f"{len(manifest.files)} files, {file_size(manifest.size)}"
+    show.line(f"{manifest.name} at {manifest.commit[:12]}: {state} ({files})")
+    for one in damages:
+        show.line(f"  {one.path}: {one.kind}; expected {one.expected}, got {one.got}")
+
+
+def _entry(manifest: Manifest, damages: tuple[Damage, ...]) -> dict[str, object]:
+    return {
+        "name": manifest.name,
+        "commit": manifest.commit,
+        "files": len(manifest.files),
+        "bytes": manifest.size,
+        "clean": not damages,
+        "damages": damages,
+    }

@@ -1,0 +1,100 @@
+"""From a kept model to everything that starts it: facts, engine, need, place, process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ostler.core.choosing import choose
+from ostler.core.naming import Named
+from ostler.errors import DoesNotFit
+from ostler.nouns import (
+    Choice,
+    Estimate,
+    Hardware,
+    Installed,
+    LaunchSpec,
+    ModelFacts,
+    Placement,
+    Served,
+    Task,
+    Workload,
+)
+from ostler.ports import Engine
+from ostler.store import Store
+from ostler.verbs.fit import fit
+from ostler.verbs.inspect import kept_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What models are started with here."""
+
+    hardware: Hardware
+    engines: Sequence[Engine]
+    installed: Mapping[str, Installed]
+
+    def engine(self, name: str) -> Engine:
+        """Return the engine of this name."""
+        return next(engine for engine in self.engines if engine.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model that only lacks a port to be started."""
+
+    served: Served
+    choice: Choice
+    engine: Engine
+    estimate: Estimate
+    placement: Placement
+    launch: Callable[[str, int], LaunchSpec]  # (host, port) -> the process to be
+
+
+def prepare(
+    named: Named, store: Store, machine: Machine, workload: Workload, wanted: str | None = None
+) -> Prepared:
+    """Read what the model is, choose its engine, and say what it needs and where it goes.
+
+    Raises CorruptFile, EngineUnsupported, DoesNotFit.
+    """
+    facts = kept_facts(store, named.manifest, named.variant)
+    choice = choose_engine(facts, machine, wanted)
+    found = fit(facts, workload, choice.engine, machine.hardware)
+    placement = found.placements[0]
+    if not placement.fits:
+        raise DoesNotFit(
+            f"{named.id} does not fit: {placement.because}",
+            hint=f"See what takes the room, and what less would do: ostler fit {named.id}",
+            required=found.estimate.required,
+        )
+    served = as_served(named, store, facts)
+    load = replace(workload, context=found.estimate.context)
+    engine = machine.engine(choice.engine)
+
+    def launch(host: str, port: int) -> LaunchSpec:
+        return engine.launch(choice.installed, served, load, host, port)
+
+    return Prepared(served, choice, engine, found.estimate, placement, launch)
+
+
+def choose_engine(facts: ModelFacts, machine: Machine, wanted: str | None = None) -> Choice:
+    """Ask every engine what it says of the model, and choose. Raises EngineUnsupported."""
+    verdicts = [
+        engine.judge(facts, machine.hardware, machine.installed.get(engine.name))
+        for engine in machine.engines
+    ]
+    return choose(facts, machine.hardware, verdicts, wanted)
+
+
+def as_served(named: Named, store: Store, facts: ModelFacts) -> Served:
+    """Return the model as an engine takes it: a folder, its weights, the names to serve."""
+    folder = store.folder(named.manifest)
+    return Served(
+        id=named.id,
+        folder=str(folder),
+        weights=str(folder / named.variant.files[0]),
+        task=facts.task or Task.CHAT,
+        facts=facts,
+        aliases=named.aliases,
+    )

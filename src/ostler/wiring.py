@@ -1,0 +1,75 @@
+"""The only module that names a concrete adapter. Faces ask here for what they need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ostler.core.naming import Named, find, served_names
+from ostler.core.refs import parse
+from ostler.errors import UnknownModel
+from ostler.settings import Settings
+from ostler.store import Store
+
+if TYPE_CHECKING:
+    from ostler.ports import Engine, Launcher, Source
+    from ostler.verbs.prepare import Machine
+
+
+def store(settings: Settings) -> Store:
+    """Return the store of this home."""
+    return Store(settings.home)
+
+
+def source(settings: Settings, endpoint: str | None = None) -> Source:
+    """Return the hub to fetch from, with the user's token if there is one."""
+    from ostler.sources.huggingface import HuggingFace, stored_token
+
+    return HuggingFace(endpoint or settings.endpoint, stored_token())
+
+
+def engines(settings: Settings) -> tuple[Engine, ...]:
+    """Return every engine that Ostler can start."""
+    from ostler.engines.llamacpp import LlamaCpp
+    from ostler.engines.transformers import Transformers
+
+    return (LlamaCpp(), Transformers(str(settings.run_dir)))
+
+
+def launcher() -> Launcher:
+    """Return what makes a described process real on this machine."""
+    from ostler.launchers.process import ProcessLauncher
+
+    return ProcessLauncher()
+
+
+def machine(settings: Settings) -> Machine:
+    """Look at this machine: its devices, and which engines are installed."""
+    from ostler.core.choosing import pick
+    from ostler.launchers.discovery import installed
+    from ostler.probe import probe
+    from ostler.verbs.prepare import Machine
+
+    hardware, known, found = probe(), engines(settings), installed(settings.engines_dir)
+    picked = {one.name: pick(found, one.name, hardware) for one in known}
+    return Machine(hardware, known, {name: one for name, one in picked.items() if one})
+
+
+def named(settings: Settings, text: str) -> Named:
+    """Return the kept model that a text means. Raises BadRef, UnknownModel, UsageError."""
+    kept = store(settings)
+    names = served_names(kept.models())
+    exact = find(names, text)
+    if exact:
+        return exact
+    manifest, variant = kept.resolve(parse(text))
+    for one in names:
+        if (one.manifest.commit, one.variant) == (manifest.commit, variant):
+            return one
+    raise UnknownModel(f"{text} is not kept here.", hint=f"ostler pull {text}")
+
+
+def log_path(settings: Settings, model: str) -> Path:
+    """Return the log file of a model's engine."""
+    plain = model.replace("/", "--").replace("#", "--").replace("@", "--")
+    return settings.logs_dir / f"{plain}.log"
