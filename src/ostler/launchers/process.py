@@ -23,6 +23,8 @@ from ostler.programs import guard
 
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+SIGNALLED = 128  # exit code 128 + N of a shell, and of the guard: ended by signal N
+CLEARING_UP = 2.0  # seconds for the guard to kill what is left
 
 
 class LocalProcess:
@@ -36,22 +38,29 @@ class LocalProcess:
         self._swept = False
 
     def poll(self) -> int | None:
-        """Return the exit code, or None while it runs."""
-        return self._process.returncode
+        """Return the exit code (negative: the signal), or None while it runs."""
+        code = self._process.returncode
+        if code is None or self.spec.watches_parent or code <= SIGNALLED:
+            return code
+        return SIGNALLED - code  # the guard can only tell of a signal as a shell does
 
     async def wait(self) -> int:
         """Wait for the end; return the exit code (negative: the signal)."""
         code = await self._process.wait()
         self._sweep()
-        return code
+        known = self.poll()
+        return code if known is None else known
 
     async def stop(self, grace: float = 10.0) -> int:
         """Ask it to end, after `grace` seconds make it; return the exit code."""
+        # A guard takes being asked again as an order, and then clears up before it ends.
+        asks = (grace,) if self.spec.watches_parent else (grace, CLEARING_UP)
         try:
-            if self.poll() is None:
-                self._process.terminate()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), grace)
+            for patience in asks:
+                if self.poll() is None:
+                    self._process.terminate()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._process.wait(), patience)
         finally:  # also when the stopping itself is cancelled
             self._sweep()
         return await self.wait()

@@ -1,8 +1,8 @@
 """Run a program so that nothing of it outlives whoever started it.
 
 `python -I -S guard.py PROGRAM ARG ...`, for engines that do not watch their parent themselves. The
-guard passes SIGTERM on, ends with the program's exit code (128 + N for signal N), and on Linux
-kills every process that the program left behind.
+guard passes SIGTERM on and makes the second one a SIGKILL; it ends with the program's exit code
+(128 + N for signal N), and on Linux kills every process that the program left behind.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def wait_for(child: int, parent: int) -> int:
             code = reap(child)
             if code is not None:
                 return code
-        elif came == signal.SIGALRM and asked:
+        elif asked:  # asked twice, or given time enough
             os.kill(child, signal.SIGKILL)
         elif came != signal.SIGALRM:
             asked = ask(child)

@@ -1,0 +1,133 @@
+"""What every launcher must do, as tests: subclass `LauncherContract` in a test module.
+
+The subclass brings a fixture `launcher`. The programs that are launched are puppets, which hold a
+named pipe open: when the pipe ends, nothing of them is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ostler.errors import PortInUse
+from ostler.nouns import Format, LaunchSpec, ModelFacts, Served, Task
+from ostler.ports import Launcher, Process
+from ostler.testing import puppet
+
+PATIENCE = 20.0  # seconds; only a broken launcher ever waits this long
+FACTS = ModelFacts(Format.GGUF, "puppet", Task.CHAT, 1, 1, "F32")
+MODEL = Served("acme/puppet", "/", "/", Task.CHAT, FACTS)
+
+
+class LauncherContract:
+    """Tests for a `launcher` fixture."""
+
+    def test_the_output_goes_to_a_log_of_the_owner_only(
+        self, launcher: Launcher, tmp_path: Path
+    ) -> None:
+        """Both starts are in the log, each after a line that says what was started."""
+
+        async def twice() -> str:
+            for code in ("3", "4"):
+                async with started(launcher, tmp_path, "--exit", code) as (process, _):
+                    assert await process.wait() == int(code)
+                    assert process.poll() == int(code)
+            return process.log_path
+
+        log = Path(asyncio.run(twice()))
+        assert log.stat().st_mode & 0o777 == 0o600
+        lines = log.read_text().splitlines()
+        assert lines[1::2] == ["the puppet speaks"] * 2
+        assert all("puppet.py" in line for line in lines[0::2])
+
+    def test_stop_asks_and_leaves_nothing(self, launcher: Launcher, tmp_path: Path) -> None:
+        """A program that obeys ends by SIGTERM; its children end too."""
+
+        async def story() -> tuple[int | None, int, bytes]:
+            async with started(launcher, tmp_path, "--children") as (process, pipe):
+                running = process.poll()
+                code = await process.stop()
+                return running, code, await rest_of(pipe)
+
+        assert asyncio.run(story()) == (None, -15, b"")
+
+    def test_stop_makes_a_deaf_program_end(self, launcher: Launcher, tmp_path: Path) -> None:
+        """A program that ignores SIGTERM is killed after the grace, with its children."""
+
+        async def story() -> tuple[int, bytes]:
+            async with started(launcher, tmp_path, "--deaf", "--children") as (process, pipe):
+                return await process.stop(grace=0.05), await rest_of(pipe)
+
+        assert asyncio.run(story()) == (-9, b"")
+
+    def test_stop_can_be_repeated(self, launcher: Launcher, tmp_path: Path) -> None:
+        """Stopping what has ended gives the same exit code."""
+
+        async def story() -> list[int]:
+            async with started(launcher, tmp_path) as (process, _):
+                return [await process.stop(), await process.stop(), await process.wait()]
+
+        assert asyncio.run(story()) == [-15, -15, -15]
+
+    def test_what_a_dead_program_left_is_cleared_up(
+        self, launcher: Launcher, tmp_path: Path
+    ) -> None:
+        """A program that ends by itself leaves no children either."""
+
+        async def story() -> tuple[int, bytes]:
+            async with started(launcher, tmp_path, "--children", "--exit", "0") as (process, pipe):
+                return await process.wait(), await rest_of(pipe)
+
+        assert asyncio.run(story()) == (0, b"")
+
+    def test_a_taken_port_is_refused(self, launcher: Launcher, tmp_path: Path) -> None:
+        """Nothing is started where another program listens."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            spec = spec_of(tmp_path, port=server.getsockname()[1])
+            try:
+                asyncio.run(launcher.start(spec, str(tmp_path / "log")))
+            except PortInUse:
+                return
+        raise AssertionError("the launcher started a program on a port that is taken")
+
+
+@asynccontextmanager
+async def started(
+    launcher: Launcher, folder: Path, *words: str
+) -> AsyncIterator[tuple[Process, asyncio.StreamReader]]:
+    """A puppet that has said "ready", and the reading end of its pipe."""
+    spec = spec_of(folder, *words)
+    pipe = folder / "pipe"
+    if not pipe.exists():
+        os.mkfifo(pipe)
+    # Open for reading and writing never blocks; the second hand is let go once the puppet has it.
+    own = os.open(pipe, os.O_RDWR)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    process = await launcher.start(spec, str(folder / "log"))
+    try:
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
+        )
+        assert await asyncio.wait_for(reader.readline(), PATIENCE) == b"ready\n"
+        os.close(own)
+        yield process, reader
+        transport.close()
+    finally:
+        await process.stop(grace=0.0)
+
+
+async def rest_of(pipe: asyncio.StreamReader) -> bytes:
+    """What still comes out of the pipe; it ends when nobody holds the other end."""
+    return await asyncio.wait_for(pipe.read(), PATIENCE)
+
+
+def spec_of(folder: Path, *words: str, port: int = 21990) -> LaunchSpec:
+    """A puppet as an engine would describe it."""
+    argv = (sys.executable, "-I", "-S", puppet.__file__, str(folder / "pipe"), *words)
+    return LaunchSpec("puppet", argv, MODEL, "127.0.0.1", port)

@@ -1,0 +1,71 @@
+"""Engines as local processes: the launcher contract, and the death of who started them."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ostler.errors import EngineFailed
+from ostler.launchers.process import ProcessLauncher, environment, make_links
+from ostler.testing.launchers import PATIENCE, LauncherContract, spec_of
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from ostler.launchers.process import ProcessLauncher
+from ostler.testing.launchers import spec_of
+
+async def main(folder):
+    process = await ProcessLauncher().start(spec_of(folder, "--children"), str(folder / "log"))
+    await process.wait()
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+class TestProcessLauncher(LauncherContract):
+    @pytest.fixture
+    def launcher(self) -> ProcessLauncher:
+        return ProcessLauncher()
+
+
+def test_engines_die_with_a_killed_parent(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)])
+    with open(pipe, "rb", buffering=0) as reading:
+        assert reading.readline() == b"ready\n"
+        parent.send_signal(signal.SIGKILL)
+        assert parent.wait() == -signal.SIGKILL
+        ready, _, _ = select.select([reading], [], [], PATIENCE)
+        assert ready, "something of the engine outlived who started it"
+        assert reading.read() == b""
+
+
+def test_links_are_made_and_replaced(tmp_path: Path) -> None:
+    spec = replace(spec_of(tmp_path), cwd=str(tmp_path / "run"), links={"org/name": "/old"})
+    make_links(spec)
+    make_links(replace(spec, links={"org/name": str(tmp_path)}))
+    assert (tmp_path / "run/org/name").readlink() == tmp_path
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/x", "a/../../b", ""])
+def test_a_link_stays_in_its_folder(tmp_path: Path, name: str) -> None:
+    spec = replace(spec_of(tmp_path), cwd=str(tmp_path / "run"), links={name: "/target"})
+    with pytest.raises(EngineFailed, match="run folder"):
+        make_links(spec)
+
+
+def test_tokens_do_not_reach_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    env = environment(replace(spec_of(tmp_path), env={"OMP_NUM_THREADS": "1"}))
+    assert "hf_secret" not in env.values()
+    assert env["OMP_NUM_THREADS"] == "1"
+    assert env["OSTLER_PARENT"] == str(os.getpid())
