@@ -200,9 +200,17 @@ def _savings(ignored: Iterable[Planned]) -> list[str]:
             if one.because.startswith(start):
                 size[what] = size.get(what, 0) + one.file.size
     return [
-        f"Left at the hub: {total / 1e9:.2f} GB in {what} (--all takes them)."
+        f"Left at the hub: {_decimal(total)} in {what} (--all takes them)."
         for what, total in size.items()
     ]
+
+
+def _decimal(count: int) -> str:
+    """Write bytes in the decimal units that hubs and disks use."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
 
 
 _COPIES = (

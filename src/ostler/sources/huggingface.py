@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
-CHUNK = 1024 * 1024  # bytes asked of the connection at once
 FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
 
 
@@ -205,7 +204,8 @@ class HubBody:
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes in order. Raises HubUnreachable when they stop coming."""
         try:
-            yield from self._response.iter_raw(CHUNK)
+            # as they come: gathered into larger pieces, a cut would lose the last of them
+            yield from self._response.iter_raw()
         except (OSError, httpx2.HTTPError) as error:
             raise self._explain(error) from error
 

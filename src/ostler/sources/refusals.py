@@ -132,7 +132,7 @@ def _out_of_order(asked: Asked, response: httpx2.Response, status: int) -> HubUn
 
 
 def _no_answer(asked: Asked, where: dict[str, str], error: Exception) -> HubUnreachable:
-    cause = str(error) or type(error).__name__
+    cause = str(error).rstrip(".") or type(error).__name__
     what = f"sent no more of {asked.path}" if asked.path else "did not answer"
     return HubUnreachable(
         f"{asked.endpoint} {what}: {cause}.",
