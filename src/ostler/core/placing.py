@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ostler.core.sizes import memory
 from ostler.nouns import Device, Estimate, Hardware, Placement
 
 GIB = 2**30
@@ -40,16 +41,11 @@ def _placement(estimate: Estimate, device: Device, reserve: int | None) -> Place
     free = room(device, reserve)
     aside = " without what the system keeps" if free < device.free_bytes else ""
     fits = estimate.required <= free
-    said = "fits" if fits else f"{gib(estimate.required - free)} too little"
-    because = f"{gib(estimate.required)} needed, {gib(free)} free{aside}: {said}"
+    said = "fits" if fits else f"{memory(estimate.required - free)} too little"
+    because = f"{memory(estimate.required)} needed, {memory(free)} free{aside}: {said}"
     return Placement(device, estimate.required, fits, because)
 
 
 def _rank(placement: Placement) -> tuple[bool, bool, int, int]:
     device = placement.device
     return (not placement.fits, device.kind == "cpu", -device.free_bytes, device.index)
-
-
-def gib(size: int) -> str:
-    """Return a number of bytes in GiB (2^30), as it is printed."""
-    return f"{size / GIB:.2f} GiB"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from ostler.core.dtypes import Blocks
 from ostler.nouns import ModelFacts, Term
 
-GIB = 2**30
-
 
 def weights(facts: ModelFacts) -> Term:
     """Return the size of the weight files: all of it is loaded."""
