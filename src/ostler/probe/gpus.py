@@ -33,7 +33,7 @@ def _nvidia() -> Found:
             argv, capture_output=True, text=True, errors="replace", check=False, timeout=PATIENCE
         )
     except subprocess.TimeoutExpired:
-        return (), (f"nvidia-smi gave no answer within {PATIENCE:.0f} s.",)
+        return (), (f"nvidia-smi gave no answer within {PATIENCE:g} s.",)
     except OSError as error:
         return (), (f"nvidia-smi cannot be started: {error.strerror}.",)
     if asked.returncode != 0:
