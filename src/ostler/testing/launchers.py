@@ -101,25 +101,31 @@ async def started(
     launcher: Launcher, folder: Path, *words: str
 ) -> AsyncIterator[tuple[Process, asyncio.StreamReader]]:
     """A puppet that has said "ready", and the reading end of its pipe."""
-    spec = spec_of(folder, *words)
     pipe = folder / "pipe"
     if not pipe.exists():
         os.mkfifo(pipe)
-    # Open for reading and writing never blocks; the second hand is let go once the puppet has it.
-    own = os.open(pipe, os.O_RDWR)
-    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    process = await launcher.start(spec, str(folder / "log"))
+    async with reading(pipe) as reader:
+        process = await launcher.start(spec_of(folder, *words), str(folder / "log"))
+        try:
+            assert await asyncio.wait_for(reader.readline(), PATIENCE) == b"ready\n"
+            yield process, reader
+        finally:
+            await process.stop(grace=0.0)
+
+
+@asynccontextmanager
+async def reading(pipe: Path) -> AsyncIterator[asyncio.StreamReader]:
+    """The reading end of a named pipe. It ends when nobody holds the other end any more."""
+    # Opened so, it does not wait for a writer; and no end is seen before the first one came.
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(end, "rb", 0)
+    )
     try:
-        reader = asyncio.StreamReader()
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", 0)
-        )
-        assert await asyncio.wait_for(reader.readline(), PATIENCE) == b"ready\n"
-        os.close(own)
-        yield process, reader
-        transport.close()
+        yield reader
     finally:
-        await process.stop(grace=0.0)
+        transport.close()
 
 
 async def rest_of(pipe: asyncio.StreamReader) -> bytes:
