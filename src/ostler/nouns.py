@@ -357,6 +357,7 @@ class Verdict:
     can: bool
     because: str
     installed: Installed | None = None
+    kinds: tuple[str, ...] = ()  # of the devices it would use here; empty: of any
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +368,11 @@ class Choice:
     rule: str
     installed: Installed
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of device that the chosen engine would use; empty: any."""
+        return next((v.kinds for v in self.verdicts if v.engine == self.engine), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,10 @@ class LlamaCpp:
         if installed is None:
             because = "not installed; `pip install xllamacpp` installs it"
             return Verdict(self.name, False, because)
-        where = "the GPU" if runs_on_gpu(hardware, installed) else "the processor"
+        gpu = runs_on_gpu(hardware, installed)
+        where = "the GPU" if gpu else "the processor"
         because = f"llama.cpp {installed.version} reads GGUF and runs it on {where}"
-        return Verdict(self.name, True, because, installed)
+        return Verdict(self.name, True, because, installed, () if gpu else ("cpu",))
 
     def launch(
         self, installed: Installed, model: Served, workload: Workload, host: str, port: int

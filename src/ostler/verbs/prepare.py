@@ -60,7 +60,7 @@ def prepare(
     """
     facts = kept_facts(store, named.manifest, named.variant)
     choice = choose_engine(facts, machine, wanted)
-    found = fit(facts, workload, choice.engine, machine.hardware)
+    found = fit(facts, workload, choice.engine, machine.hardware, kinds=choice.kinds)
     placement = found.placements[0]
     if not placement.fits:
         raise DoesNotFit(

@@ -111,4 +111,5 @@ def install(settings: Settings, name: str, dry_run: bool, quiet: bool) -> None:
     if dry_run or not (plan.needed or quiet):
         show.line(f"{plan.because[0].upper()}{plan.because[1:]}.")
     if not dry_run:
-        carry_out(plan, show.note)
+        has_cuda = bool(wiring.machine(settings).hardware.of_kind("nvidia"))
+        carry_out(plan, show.note, cpu_only=not has_cuda)

@@ -51,5 +51,5 @@ async def _try(settings: Settings, named: Named, found: Found) -> Trial:
         facts.task or Task.CHAT,
         chat_template=facts.chat_template,
         key=found.key,
-        timeout=server.PATIENCE,
+        patience=server.PATIENCE,
     )

@@ -1,0 +1,53 @@
+"""A model's facts for `info` and `fit`: from the store if it is kept, else from the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ostler import wiring
+from ostler.core import quants
+from ostler.core.refs import parse
+from ostler.errors import UnknownModel
+from ostler.nouns import Listing, Manifest, ModelFacts, Variant
+from ostler.settings import Settings
+from ostler.verbs.inspect import kept_facts, remote_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one variant of a model."""
+
+    id: str
+    facts: ModelFacts
+    variant: Variant
+    origin: Manifest | Listing  # a manifest where it is kept here
+
+    @property
+    def kept(self) -> bool:
+        return isinstance(self.origin, Manifest)
+
+
+def look_up(settings: Settings, text: str, endpoint: str | None, offline: bool) -> Known:
+    """Return the facts of a model; from a hub only its headers are read.
+
+    Raises UnknownModel where it is not kept and `offline`, and what the hub refuses with.
+    """
+    try:
+        named = wiring.named(settings, text)
+    except UnknownModel:
+        if offline:
+            raise
+        return _on_the_hub(settings, text, endpoint)
+    store = wiring.store(settings)
+    facts = kept_facts(store, named.manifest, named.variant)
+    return Known(named.id, facts, named.variant, named.manifest)
+
+
+def _on_the_hub(settings: Settings, text: str, endpoint: str | None) -> Known:
+    ref = parse(text)
+    source = wiring.source(settings, endpoint)
+    listing = source.listing(ref)
+    choices = quants.variants(file.path for file in listing.files)
+    variant, _ = quants.choose(choices, ref.variant)
+    facts = remote_facts(source, listing, variant)
+    return Known(f"{listing.name}#{variant.name}", facts, variant, listing)
