@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
+ASKED_OF_SEARCH = ["downloads", "gated", "pipeline_tag", "tags", "usedStorage"]
 FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
 
 
@@ -136,15 +137,13 @@ class HuggingFace:
         Raises FileNotInRepo, GatedRepo, TokenRejected, AuthRequired, HubUnreachable.
         """
         url = f"{self.endpoint}/{listing.name}/resolve/{listing.commit}/{quote(file.path)}"
-        headers = {"Accept-Encoding": "identity"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        headers = {"Accept-Encoding": "identity", **self._headers()}
         if start or end is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         explain = self._explainer(listing, file)
         response = self._send(url, headers, explain)
         try:
-            if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.status_code == 416:
                 response.close()
                 response = self._send(url, headers | {"Range": "bytes=0-"}, explain)
             refusals.raise_for_status(response, explain)
@@ -168,21 +167,24 @@ class HuggingFace:
 
     def search(self, words: str, limit: int) -> SearchResults:
         """Return what the hub knows under these words; an outage is part of the answer."""
-        ref = ModelRef(words)
         try:
-            found = self._asking(
-                ref,
-                lambda: list(
-                    self._api.list_models(
-                        search=words,
-                        limit=limit,
-                        expand=["downloads", "gated", "pipeline_tag", "tags", "usedStorage"],
-                    )
-                ),
-            )
+            found = self._asking(ModelRef(words), lambda: self._search_page(words, limit))
         except (HubUnreachable, TokenRejected, AuthRequired) as error:
             return SearchResults((), error.what, error.facts.get("retry_after"))
-        return SearchResults(tuple(_found(info) for info in found))
+        return SearchResults(found)
+
+    def _search_page(self, words: str, limit: int) -> tuple[Found, ...]:
+        """Ask for one page. HfApi.list_models would try a dead hub for half a minute."""
+        answer = self._client.get(
+            f"{self.endpoint}/api/models",
+            params={"search": words, "limit": limit, "expand": ASKED_OF_SEARCH},
+            headers=self._headers(),
+        )
+        refusals.raise_for_status(answer, lambda error: self._refused(words, None, None, error))
+        return tuple(_found(info) for info in answer.json())
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
 
 
 class HubBody:
@@ -194,7 +196,7 @@ class HubBody:
         self._response, self._explain = response, explain
         span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         length = response.headers.get("Content-Length", "")
-        if response.status_code == httpx2.codes.PARTIAL_CONTENT and span:
+        if response.status_code == 206 and span:
             self.start = int(span[1])
             self.size = int(span[2]) if span[2] != "*" else None
         else:
@@ -245,15 +247,15 @@ def _tagged(tags: Any, prefix: str) -> str | None:
     return next((tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)), None)
 
 
-def _found(info: Any) -> Found:
-    tags = tuple(info.tags or ())
+def _found(info: dict[str, Any]) -> Found:
+    tags = tuple(info.get("tags") or ())
     return Found(
-        name=info.id,
+        name=info["id"],
         local=False,
         formats=tuple(tag for tag in FORMAT_TAGS if tag in tags),
-        size=info.used_storage,
-        gated=str(info.gated) if info.gated else None,
+        size=info.get("usedStorage"),
+        gated=info.get("gated") or None,
         licence=_tagged(tags, "license:"),
-        task=info.pipeline_tag,
-        downloads=info.downloads,
+        task=info.get("pipeline_tag"),
+        downloads=info.get("downloads"),
     )
