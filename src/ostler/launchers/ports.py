@@ -15,10 +15,11 @@ from ostler.errors import PortInUse, UsageError
 
 def port_range(text: str) -> range:
     """Read `21000-21999`. Raises UsageError."""
-    first, _, last = text.partition("-")
-    if not (first.isdecimal() and (last or first).isdecimal()):
+    first, dash, last = text.partition("-")
+    last = last if dash else first
+    if not (first.isdecimal() and last.isdecimal()):
         raise UsageError(f"A port range is written like 21000-21999, not {text!r}.")
-    ports = range(int(first), int(last or first) + 1)
+    ports = range(int(first), int(last) + 1)
     if not ports or ports[0] < 1 or ports[-1] > 65535:
         raise UsageError(f"{text!r} is no range of ports between 1 and 65535.")
     return ports

@@ -82,13 +82,13 @@ def install(plan: InstallPlan, report: Report, *, cpu_only: bool = True) -> None
 
 def requirements_of(engine: str) -> Path:
     """The pins that ship with Ostler. Raises EngineUnsupported."""
-    path = Path(ostler.__file__).parent / "engines" / f"{engine}.requirements.txt"
-    if engine.isidentifier() and path.is_file():
-        return path
-    known = sorted(file.name.partition(".")[0] for file in path.parent.glob("*.requirements.txt"))
+    shipped = Path(ostler.__file__).parent / "engines"
+    known = {file.name.partition(".")[0]: file for file in shipped.glob("*.requirements.txt")}
+    if engine in known:
+        return known[engine]
     raise EngineUnsupported(
         f"Ostler installs no engine called {engine!r}.",
-        hint=f"It installs: {', '.join(known)}. llamacpp comes with Ostler itself.",
+        hint=f"It installs: {', '.join(sorted(known))}. llamacpp comes with Ostler itself.",
     )
 
 
