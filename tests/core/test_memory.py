@@ -37,8 +37,8 @@ small = st.integers(1, 64)
 models = st.builds(
     ModelFacts,
     format=st.just(Format.GGUF),
-    architecture=st.just("llama"),
-    task=st.just(Task.CHAT),
+    architecture=st.sampled_from(["llama", "bert"]),
+    task=st.sampled_from([Task.CHAT, Task.EMBED, Task.RERANK, None]),
     parameters=st.integers(1, 10**12),
     weight_bytes=st.integers(1, 10**12),
     dtype=st.sampled_from(["F32", "BF16", "Q8_0"]),
@@ -186,6 +186,7 @@ LOADED = [
     ((512, 1536, 4, 4, 32000, 8192, 1), 32.00, 22.02),
     ((512, 1536, 4, 4, 32000, 256, 1), 1.00, 7.13),
     ((512, 1536, 4, 4, 32000, 1000, 3), 12.00, 15.05),
+    ((512, 1536, 4, 4, 32000, 100, 8), 8.00, 14.27),
     ((1024, 3072, 4, 3, 64000, 2048, 1), 6.00, 30.02),
     ((1024, 3072, 4, 3, 64000, 1024, 4), 12.00, 29.02),
     ((1024, 8192, 16, 8, 8000, 8192, 1), 256.00, 66.02),
@@ -208,6 +209,32 @@ def test_llama_cpp_prints_the_same_buffers(shape, kv_mib, compute_mib):
     assert term(found, "KV cache") / MIB == kv_mib
     assert term(found, "compute buffer") / MIB == pytest.approx(compute_mib, abs=0.06)
     assert term(found, "output buffer") == vocabulary * 4 * sequences
+
+
+# The same for models that embed: architecture, hidden, feed-forward, vocabulary, context.
+EMBEDDING = [
+    (("bert", 256, 1024, 3000, 2048), 26.05),
+    (("bert", 256, 2048, 3000, 4096), 84.09),
+    (("bert", 1024, 4096, 3000, 8192), 416.19),
+    (("qwen3", 512, 1536, 3000, 2048), 64.08),
+    (("qwen3", 512, 1536, 60000, 2048), 500.83),
+]
+
+
+@pytest.mark.parametrize(("shape", "compute_mib"), EMBEDDING)
+def test_llama_cpp_prints_the_same_buffers_for_embedding_models(shape, compute_mib):
+    architecture, hidden, feed_forward, vocabulary, context = shape
+    model = replace(
+        LLAMA_8B,
+        architecture=architecture,
+        task=Task.EMBED,
+        attention="none" if architecture == "bert" else "full",
+        hidden=hidden,
+        feed_forward=feed_forward,
+        vocabulary=vocabulary,
+    )
+    found = estimate(model, Workload(context), "llamacpp")
+    assert term(found, "compute buffer") / MIB == pytest.approx(compute_mib, abs=0.2)
 
 
 # Qwen's published memory (GiB) of Qwen2.5 in BF16 under transformers on an A100, a batch of one:
