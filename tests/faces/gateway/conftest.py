@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import select
 import socket
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Wire:
         self.sock = sock
         self.sock.settimeout(PATIENCE)
         self.rest = b""
+        self.unsent = b""  # the part of a piece that did not go out
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -174,6 +176,7 @@ class Gateway:
         self.lines = Lines()
         self.said: list[ToKeeper] = []
         self.tables = 0
+        self.callers: list[Wire] = []
         self.counts: dict[str, int] = {}
 
     # --- as the keeper ---
@@ -198,13 +201,23 @@ class Gateway:
                 if wanted(message):
                     del self.said[index]
                     return message
-            for line in self.lines.feed(self.keeper.recv(1 << 16)):
-                message = read_by_keeper(line)
-                self.said.append(message)
-                if isinstance(message, Busy | Idle):
-                    step = 1 if isinstance(message, Busy) else -1
-                    self.counts[message.backend] = self.counts.get(message.backend, 0) + step
-                    assert self.counts[message.backend] in (0, 1), "Busy and Idle alternate"
+            self.listen()
+
+    def listen(self) -> None:
+        """Take in what the gateway says next."""
+        for line in self.lines.feed(self.keeper.recv(1 << 16)):
+            message = read_by_keeper(line)
+            self.said.append(message)
+            if isinstance(message, Busy | Idle):
+                step = 1 if isinstance(message, Busy) else -1
+                self.counts[message.backend] = self.counts.get(message.backend, 0) + step
+                assert self.counts[message.backend] in (0, 1), "Busy and Idle alternate"
+
+    def is_busy(self, backend: str) -> bool:
+        """Say whether the last that was heard of a backend is that it is busy."""
+        while select.select([self.keeper], [], [], 0.01)[0]:
+            self.listen()
+        return self.counts.get(backend, 0) == 1
 
     def hear_a(self, kind: type[Any], **fields: Any) -> Any:
         return self.hear(
@@ -214,7 +227,14 @@ class Gateway:
     # --- as a caller ---
 
     def connect(self) -> Wire:
-        return Wire(socket.create_connection(self.address))
+        self.callers.append(Wire(socket.create_connection(self.address)))
+        return self.callers[-1]
+
+    def hang_up(self) -> None:
+        """Close every caller's connection."""
+        for wire in self.callers:
+            wire.close()
+        self.callers.clear()
 
     def ask(self, data: bytes) -> Heard:
         wire = self.connect()
@@ -252,6 +272,7 @@ def ok(body: bytes, headers: bytes = b"Content-Type: application/json\r\n") -> b
 
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b'data: {"choices":[{"delta":{"content":"tok"}}]}\n\n'
 
 
 def chunk(data: bytes) -> bytes:
@@ -280,9 +301,23 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     running.end()
 
 
+@pytest.fixture(autouse=True)
+def hang_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "gateway" in request.fixturenames:
+        request.getfixturevalue("gateway").hang_up()
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> Iterator[Puppet]:
     puppet = Puppet(request.node.name, socket.create_server(("127.0.0.1", 0)))
+    yield puppet
+    puppet.close()
+
+
+@pytest.fixture
+def second(request: pytest.FixtureRequest) -> Iterator[Puppet]:
+    puppet = Puppet(request.node.name + " 2", socket.create_server(("127.0.0.1", 0)))
     yield puppet
     puppet.close()
 

@@ -1,7 +1,6 @@
 """Laws of reading and changing `model` in a body."""
 
 import json
-from os.path import commonprefix
 
 import pytest
 from hypothesis import given
@@ -43,9 +42,15 @@ def test_renaming_changes_the_model_and_nothing_else(case: tuple[bytes, str], ne
     body, model = case
     after = renamed(body, new)
     assert json.loads(after) == {**json.loads(body), "model": new}
-    same = len(commonprefix([body, after])) + len(commonprefix([body[::-1], after[::-1]]))
     longest = max(len(json.dumps(model)), len(json.dumps(model, ensure_ascii=False).encode()))
-    assert same >= len(body) - longest
+    assert equal_at_start(body, after) + equal_at_start(body[::-1], after[::-1]) >= (
+        len(body) - longest
+    )
+
+
+def equal_at_start(one: bytes, other: bytes) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def test_a_key_spelt_like_the_model_is_left_alone() -> None:
@@ -67,11 +72,10 @@ def test_a_body_that_repeats_the_name_a_million_times_takes_one_pass() -> None:
         b"nothing",
         b'{"model": 3}',
         b'{"model": "a"} x',
-        b'{"model":" :x"}',
         b'{"model":"\xff"}',
         b'{"model":" :"}',
-    ]
-    + [b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"model":"a"}'],
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b',"model":"a"}',
+    ],
 )
 def test_what_is_no_json_object_with_a_text_for_model_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):

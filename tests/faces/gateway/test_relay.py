@@ -2,9 +2,9 @@
 
 import msgspec
 import pytest
+from tests.faces.gateway.conftest import Gateway, Puppet, key, ok, post
 
 from ostler.faces.gateway.messages import Busy, Done, Fault, Idle, Limits, Model, Refuse, Want
-from tests.faces.gateway.conftest import Gateway, Puppet, key, ok, post
 
 CALL = {"messages": [{"role": "user", "content": "m"}], "model": "m"}
 
@@ -35,7 +35,6 @@ def test_a_request_and_its_answer_pass_untouched(gateway: Gateway, engine: Puppe
     assert (done.model, done.status, done.prompt_tokens, done.completion_tokens) == ("m", 200, 3, 4)
     assert (done.bytes_in, done.bytes_out) == (len(body), len(answer.body))
     assert 0 <= done.ttft <= done.seconds < 5
-    caller.close()
 
 
 def test_connections_on_both_sides_are_used_again(gateway: Gateway, engine: Puppet) -> None:
@@ -49,7 +48,6 @@ def test_connections_on_both_sides_are_used_again(gateway: Gateway, engine: Pupp
         assert caller.message().body == b"%d" % number
         caller.send(post(CALL))
     wire.message()
-    caller.close()
 
 
 @pytest.mark.parametrize("called", ["m", "other"])
@@ -61,7 +59,6 @@ def test_an_engine_reads_the_name_that_it_wants(
     caller.send(post({"stop": [called], "model": called, "n": 1}))
     request = engine.accept().message()
     assert msgspec.json.decode(request.body) == {"stop": [called], "model": "/models/M", "n": 1}
-    caller.close()
 
 
 def test_the_path_can_name_the_model(gateway: Gateway, engine: Puppet) -> None:
@@ -77,7 +74,6 @@ def test_the_path_can_name_the_model(gateway: Gateway, engine: Puppet) -> None:
     caller.message()
     caller.send(b"GET /runtime/models/org%2Fm%23q8/v1/models HTTP/1.1\r\nHost: h\r\n\r\n")
     assert wire.message().first == b"GET /v1/models HTTP/1.1"
-    caller.close()
 
 
 def test_an_unknown_model_is_told_with_those_that_are_known(
@@ -97,10 +93,9 @@ def test_a_body_that_names_no_model_is_refused(gateway: Gateway, body: bytes) ->
     assert gateway.ask(post(body)).status == 400
 
 
-def test_the_least_busy_of_several_engines_is_taken(gateway: Gateway, engine: Puppet) -> None:
-    import socket
-
-    second = Puppet("second", socket.create_server(("127.0.0.1", 0)))
+def test_the_least_busy_of_several_engines_is_taken(
+    gateway: Gateway, engine: Puppet, second: Puppet
+) -> None:
     gateway.table({"m": Model("ready", backends=(engine.backend(), second.backend()))})
     callers = [gateway.connect() for _ in range(4)]
     wires = []
@@ -114,7 +109,6 @@ def test_the_least_busy_of_several_engines_is_taken(gateway: Gateway, engine: Pu
     wires[1].message()
     for caller in callers:
         caller.close()
-    second.close()
 
 
 # --- models that are not ready ----------------------------------------------------------------
@@ -137,8 +131,6 @@ def test_requests_wait_for_their_model_and_go_on_in_order(gateway: Gateway, engi
         wire.send(ok(b"x"))
     assert sorted(seen) == list(range(10))
     assert all(caller.message().status == 200 for caller in callers)
-    for caller in callers:
-        caller.close()
 
 
 def test_the_keeper_refuses_with_its_reason_and_is_asked_anew(gateway: Gateway) -> None:
@@ -158,7 +150,6 @@ def test_the_keeper_refuses_with_its_reason_and_is_asked_anew(gateway: Gateway) 
             "hint": "Free some memory.",
         }
         assert answer.get(b"retry-after") == (None if retry_after is None else b"8")
-    caller.close()
 
 
 def test_a_wait_ends_with_503_and_when_to_ask_again(gateway: Gateway) -> None:
@@ -177,8 +168,6 @@ def test_only_so_many_may_wait(gateway: Gateway) -> None:
         caller.send(post({"model": "m"}))
     codes = sorted(caller.message().error["code"] for caller in callers)
     assert codes == ["loading", "loading", "queue_full"]
-    for caller in callers:
-        caller.close()
 
 
 def test_a_caller_that_leaves_while_it_waits_is_forgotten(gateway: Gateway, engine: Puppet) -> None:
@@ -201,7 +190,6 @@ def test_a_caller_that_leaves_while_it_waits_is_forgotten(gateway: Gateway, engi
         assert second.message().error["code"] == "queue_full"
     gateway.table({"m": ready(engine)})
     assert msgspec.json.decode(engine.accept().message().body)["n"] == 2
-    second.close()
 
 
 def test_a_load_that_was_stopped_is_asked_for_again_by_those_who_wait(gateway: Gateway) -> None:
@@ -214,7 +202,6 @@ def test_a_load_that_was_stopped_is_asked_for_again_by_those_who_wait(gateway: G
     gateway.hear_a(Want, model="m")
     gateway.table({})
     assert caller.message().status == 404
-    caller.close()
 
 
 # --- keys and the control API -----------------------------------------------------------------
@@ -257,7 +244,6 @@ def test_what_needs_a_key(
     if status == 401:
         assert answer.error["code"] == "auth_required"
         assert answer.get(b"www-authenticate") == b"Bearer"
-    caller.close()
 
 
 def test_an_engine_never_sees_who_asks(gateway: Gateway, engine: Puppet) -> None:
@@ -269,7 +255,6 @@ def test_an_engine_never_sees_who_asks(gateway: Gateway, engine: Puppet) -> None
     assert b"secret" not in b"".join(value for _, value in request.headers)
     assert request.get(b"cookie") is None
     assert request.get(b"host") == b"127.0.0.1:%d" % engine.port
-    caller.close()
 
 
 def test_the_control_api_gets_every_method_and_answers_in_its_own_way(
@@ -286,7 +271,6 @@ def test_the_control_api_gets_every_method_and_answers_in_its_own_way(
     assert wire.message().body == b"abc"
     wire.send(b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
     assert caller.message(bodiless=True).status == 304
-    caller.close()
 
 
 def test_a_control_api_that_is_not_there_is_an_error_of_its_own(gateway: Gateway) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -15,7 +17,13 @@ from httptools import (
 
 from ostler.faces.gateway.decision import admit
 from ostler.faces.gateway.exchange import Exchange
-from ostler.faces.gateway.request import Request, head_too_large, malformed, too_large
+from ostler.faces.gateway.request import (
+    Request,
+    head_too_large,
+    malformed,
+    too_large,
+    without_upgrade,
+)
 from ostler.faces.gateway.response import CONTINUE
 
 if TYPE_CHECKING:
@@ -31,6 +39,7 @@ class Client(asyncio.Protocol):
 
     __slots__ = (
         "_deaf",
+        "_got_on",
         "_held",
         "_parser",
         "_paused",
@@ -52,7 +61,8 @@ class Client(asyncio.Protocol):
         self._request: Request | None = None  # being read
         self._queue: deque[Request] = deque()  # whole, waiting for their turn
         self._held = bytearray()  # not parsed yet
-        self._unfinished = 0  # bytes fed since the parser last got anywhere
+        self._got_on = False  # the parser finished a part of the message in the latest feed
+        self._unfinished = 0  # bytes fed without that
         self._deaf = False  # nothing more is parsed
         self._paused = False  # the caller reads more slowly than we write
         self._stepping = False
@@ -108,17 +118,33 @@ class Client(asyncio.Protocol):
 
     def _parse(self, data: bytes | bytearray) -> None:
         assert self._parser is not None
-        self._unfinished += len(data)
+        self._got_on = False
         try:
             self._parser.feed_data(data)
         except HttpParserCallbackError:
             raise
-        except HttpParserUpgrade as upgrade:  # offers to change the protocol are not taken up
-            self._parser, rest = HttpRequestParser(self), data[upgrade.args[0] :]
-            if rest:
-                self._parse(rest)
+        except HttpParserUpgrade as upgrade:
+            self._decline_upgrade(bytes(data[upgrade.args[0] :]))
         except HttpParserError as error:
             self._not_http(str(error))
+        self._bound_what_is_unfinished(len(data))
+
+    def _decline_upgrade(self, rest: bytes) -> None:
+        """Read the request again as if it had offered no other protocol.
+
+        The parser stops after the head of such a request and takes its body for bytes of the
+        new protocol; read on from there, a body would be a request of its own.
+        """
+        request = self._queue[-1]
+        if request.refusal is not None:  # CONNECT is always one of these
+            request.keep_alive, self._deaf = False, True
+            return
+        self._parser = HttpRequestParser(self)
+        self._held[:0] = without_upgrade(self._queue.pop()) + rest
+
+    def _bound_what_is_unfinished(self, size: int) -> None:
+        """Refuse a header, trailer or chunk extension that never ends: the parser keeps it all."""
+        self._unfinished = 0 if self._got_on else self._unfinished + size
         limits = self._relay.limits
         if self._unfinished > limits.max_header_bytes and self._request is not None:
             self._request.refusal = self._request.refusal or head_too_large(limits)
@@ -138,19 +164,19 @@ class Client(asyncio.Protocol):
     def on_url(self, piece: bytes) -> None:
         assert self._request is not None
         self._request.target += piece
+        self._request.head_size += len(piece)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._request is not None
         if not self._request.has_head:  # what comes later are trailers, of which none is used
             self._request.headers.append((name.lower(), value))
+            self._request.head_size += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         request, parser = self._request, self._parser
         assert request is not None
         assert parser is not None
-        if self._unfinished > self._relay.limits.max_header_bytes and self._is_too_long(request):
-            request.refusal = head_too_large(self._relay.limits)
-        self._unfinished = 0
+        self._got_on = True
         request.has_head = True
         request.method = parser.get_method()
         request.version = parser.get_http_version()
@@ -158,14 +184,10 @@ class Client(asyncio.Protocol):
         request.refusal = request.refusal or admit(self._relay.routes, request)
         request.wants_continue = request.header(b"expect") is not None
 
-    def _is_too_long(self, request: Request) -> bool:
-        size = len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
-        return size > self._relay.limits.max_header_bytes
-
     def on_body(self, piece: bytes) -> None:
         request = self._request
         assert request is not None
-        self._unfinished = 0
+        self._got_on = True
         self.since = self._relay.loop.time()
         request.size += len(piece)
         if request.size > self._relay.limits.max_body_bytes:
@@ -176,7 +198,7 @@ class Client(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         assert self._request is not None
-        self._unfinished = 0
+        self._got_on = True
         self._request.complete = True
         self._queue.append(self._request)
         self._request = None
@@ -232,7 +254,7 @@ class Client(asyncio.Protocol):
         """The present request is answered, or never will be."""
         self.exchange = None
         self.since = self._relay.loop.time()
-        if close:
+        if close or self._relay.draining:
             self._close(linger=self._deaf)
         elif not self.transport.is_closing():
             self._step()
@@ -256,6 +278,8 @@ class Client(asyncio.Protocol):
         `hard`: by a reset, where a mere end would look like the answer's proper end.
         """
         if hard:
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
         else:
             self.transport.close()

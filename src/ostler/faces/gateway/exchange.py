@@ -31,6 +31,7 @@ class Exchange:
         "_dialling",
         "_head_sent",
         "_mark",
+        "_open_ended",
         "_over",
         "_pool",
         "_relay",
@@ -62,7 +63,8 @@ class Exchange:
         self._pool: Pool | None = None
         self._upstream: Upstream | None = None
         self._dialling: asyncio.Task[None] | None = None
-        self._retried = self._over = self._head_sent = self._chunked = False
+        self._retried = self._over = self._head_sent = False
+        self._chunked = self._open_ended = False
         self._close = not request.keep_alive
         self._mark: DoneMark | None = None
         self._status = 0
@@ -149,7 +151,7 @@ class Exchange:
             unsized=adds_done,
         )
         self._head_sent, self._status = True, upstream.status
-        self._chunked, self._close = head.chunked, head.close
+        self._chunked, self._open_ended, self._close = head.chunked, head.open_ended, head.close
         if adds_done and head.streams and upstream.status == 200:
             self._mark = DoneMark()
         return head.data
@@ -173,7 +175,7 @@ class Exchange:
             return
         pool.broken(why)
         if self._head_sent:  # too late for an error: an answer cut short must look cut short
-            self.client.cut(hard=not self._chunked)
+            self.client.cut(hard=self._open_ended)
             self.finish(502, close=True)
         else:
             self.refuse(broken(why) if self.model else no_control(why))

@@ -28,6 +28,7 @@ HOP_BY_HOP = frozenset(
 REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
 # What proves who the caller is concerns Ostler and no engine.
 PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie"}
+UPGRADE_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
 # A second one of these is how two readers are made to see two different requests.
 SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization"})
 ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/+=")
@@ -49,6 +50,7 @@ class Request:
         "body",
         "complete",
         "has_head",
+        "head_size",
         "headers",
         "keep_alive",
         "method",
@@ -68,6 +70,7 @@ class Request:
         self.keep_alive = False
         self.wants_continue = False
         self.has_head = False
+        self.head_size = 0  # bytes of the target and of the header lines
         self.complete = False
         self.body: list[bytes] = []
         self.size = 0  # of the body so far, bytes
@@ -106,6 +109,8 @@ class Request:
 def flaw(request: Request, limits: Limits) -> Refusal | None:
     """Return why this head is refused before its body is read."""
     names = [name for name, _ in request.headers]
+    if request.head_size > limits.max_header_bytes:
+        return head_too_large(limits)
     if request.version not in ("1.1", "1.0"):
         return refusal(505, "http_version", "This server speaks HTTP/1.1 and 1.0.", close=True)
     if len(set(names)) < len(names) and any(names.count(name) > 1 for name in SINGLE):
@@ -179,3 +184,12 @@ def head_for(
         lines.append(b"content-length: %d\r\n" % size)
     lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
     return b"".join(lines)
+
+
+def without_upgrade(request: Request) -> bytes:
+    """Return the head as it came, less its offer to change the protocol."""
+    kept = named_by_connection(request.headers) - {b"upgrade", b"http2-settings"}
+    connection = b", ".join((*kept, b"keep-alive" if request.keep_alive else b"close"))
+    lines = [b"%b %b HTTP/%b" % (request.method, request.target, request.version.encode())]
+    lines += [b"%b: %b" % header for header in request.headers if header[0] not in UPGRADE_OFFER]
+    return b"\r\n".join((*lines, b"connection: " + connection, b"", b""))

@@ -22,6 +22,7 @@ class Head(NamedTuple):
 
     data: bytes
     chunked: bool
+    open_ended: bool  # only the end of the connection ends it
     close: bool
     streams: bool  # server-sent events
 
@@ -49,7 +50,8 @@ def relayed_head(
     empty = bodiless or status in BODILESS
     sized = bool(length) and not (unsized and streams)
     chunked = not (empty or sized or old)
-    close = close or not (empty or sized or chunked)
+    open_ended = not (empty or sized or chunked)
+    close = close or open_ended
     dropped = REPLACED | named_by_connection(headers)
     if not sized:
         dropped |= {b"content-length"}
@@ -64,7 +66,7 @@ def relayed_head(
     if close:
         lines.append(b"connection: close\r\n")
     lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
-    return Head(b"".join(lines), chunked, close, streams)
+    return Head(b"".join(lines), chunked, open_ended, close, streams)
 
 
 def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only: bool) -> bytes:
