@@ -99,6 +99,21 @@ def test_malformed_notes_are_said_at_the_start(root: Path, notes: str) -> None:
         FolderRepos(root).prepare()
 
 
+def test_a_link_out_of_the_folder_is_not_followed_even_if_it_leads_back(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/back.json").symlink_to(root / "acme/one/sub/config.json")
+    (root / "acme/one/linked").symlink_to(tmp_path / "outside")
+    (root / "acme/linked").symlink_to(tmp_path / "outside")
+    (root / "linked").symlink_to(tmp_path)
+    repos = FolderRepos(root)
+    assert repos.names() == ["acme/one"]
+    repo = repos.find("acme/one")
+    assert repo is not None
+    assert list(repo.main.files) == ["model.gguf", "sub/config.json"]
+
+
 @pytest.mark.parametrize("folder", ["..", "../two", "../../../outside", "/etc", "link"])
 def test_a_tag_leads_nowhere_outside_of_its_repository(
     root: Path, tmp_path: Path, folder: str

@@ -53,6 +53,9 @@ def test_what_one_machine_pulled_another_takes(tmp_path: Path) -> None:
         assert info.tags is not None
         assert {"gguf", "license:mit", "text-generation"} <= set(info.tags)
         assert [model.id for model in api.list_models(search="kept")] == ["acme/kept"]
+        [small, large] = api.get_paths_info("acme/kept", ["sub/config.json", "model-q8_0.gguf"])
+        assert (small.blob_id, small.lfs) == (hashlib.sha1(b'blob 8\0{"a": 1}').hexdigest(), None)
+        assert large.lfs.sha256 == hashlib.sha256(WEIGHTS).hexdigest()
         refs = api.list_repo_refs("acme/kept")
         assert [(ref.name, ref.target_commit) for ref in refs.tags] == [("v1", OLD)]
         for revision, commit, config in (("v1", OLD, b"{}"), (NEW, NEW, b'{"a": 1}')):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -19,7 +20,8 @@ import sys
 from pathlib import Path
 from ostler.faces.hub.folders import FolderRepos
 from ostler.faces.hub.serve import serve
-serve(FolderRepos(Path(sys.argv[1])), ready=lambda address: print(address, flush=True))
+how = {"tokens": ("let-me-in",)} if "closed" in sys.argv else {}
+serve(FolderRepos(Path(sys.argv[1])), ready=lambda address: print(address, flush=True), **how)
 """
 
 
@@ -39,6 +41,23 @@ def test_a_process_of_its_own(hub_root: Path, how: signal.Signals) -> None:
         process.send_signal(how)
         assert process.wait(10) in (0, -how)
         assert process.stdout.read() + process.stderr.read() == ""
+
+
+def test_a_hub_with_tokens_serves_their_holders_only(hub_root: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(hub_root), "closed"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        for path in ("/api/models", "/acme/tiny/resolve/main/config.json"):
+            with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+                urllib.request.urlopen(address + path, timeout=10)
+            refused.value.close()
+            bearer = {"Authorization": "Bearer let-me-in"}
+            asked = urllib.request.Request(address + path, headers=bearer)
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                assert answer.status == 200
+        process.terminate()
 
 
 def test_a_taken_port_is_told_before_anything_is_served(hub_root: Path) -> None:

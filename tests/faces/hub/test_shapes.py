@@ -49,6 +49,9 @@ def test_model_info(hub: Any) -> None:
 def test_tree_and_paths_info(hub: Any) -> None:
     _, _, tree = ask(hub, "/api/models/acme/tiny/tree/main")
     items = {item["path"]: item for item in tree}
+    assert "extra/notes.txt" not in items
+    _, _, whole = ask(hub, "/api/models/acme/tiny/tree/main?recursive=true")
+    assert {item["path"] for item in whole} == {*items, "extra/notes.txt"}
     assert items["extra"] == {
         "type": "directory", "oid": items["extra"]["oid"], "size": 0, "path": "extra"
     }  # fmt: skip
@@ -80,6 +83,7 @@ def test_a_question_without_end_is_413(hub: Any) -> None:
     ("path", "status", "code", "message"),
     [
         ("/api/models/acme/tiny/revision/v9", 404, "RevisionNotFound", "Invalid rev id: v9"),
+        ("/api/models/acme/tiny/revision/main/extra", 404, "RevisionNotFound", None),
         (
             "/api/models/acme/tiny/tree/main/nowhere",
             404,

@@ -45,7 +45,7 @@ def asked(header: str | None, size: int) -> Span | None:
         start, end = int(first), min(int(last) + 1, size) if last else size
         if last and int(last) < start:
             return None  # not a range at all, so it is ignored
-    if start >= min(end, size):
+    if start >= size:
         raise Unsatisfiable
     return Span(start, end, size)
 
