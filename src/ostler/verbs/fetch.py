@@ -177,10 +177,12 @@ class _Transfer:
         """Hash what an earlier run left, or begin with nothing."""
         if self.part.size > self.file.size:
             self.part.truncate()
+        left = self.part.size
         os.lseek(self.part.fd, 0, os.SEEK_SET)
-        while chunk := os.read(self.part.fd, READ_SIZE):
+        while left and (chunk := os.read(self.part.fd, min(left, READ_SIZE))):
             self._unless_stopped()
             self.digest.update(chunk)
+            left -= len(chunk)
             self._say(Step.PROGRESS)
         self.spliced = self.digest.count > 0
         self.furthest = self.digest.count
