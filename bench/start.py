@@ -1,0 +1,125 @@
+"""What Ostler adds to an engine's start: from exec to the first real answer, against by hand.
+
+By hand is a twenty-line program round the same engine, asked for its health every 2 ms and then
+for one token. Ours is what `ostler run` and `ostler serve` do: read the model's facts, fit it,
+choose the engine, launch it, wait for its health, check who answers, ask for one token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import ostler
+from bench.rows import Row, alternate, median
+from ostler import settings, wiring
+from ostler.core.naming import Named
+from ostler.core.quants import variants
+from ostler.launchers.ports import free_port, port_range
+from ostler.nouns import KeptFile, Manifest, Workload
+from ostler.store import Store
+from ostler.verbs.hold import HOST, held
+from ostler.verbs.prepare import Machine, prepare
+
+MODELS = Path(ostler.__file__).parent / "testing/models/ostler/tiny-llama-GGUF"
+WEIGHTS = "tiny-llama-Q8_0.gguf"
+CONTEXT = 2048
+AT_MOST = 0.050  # seconds over starting it by hand
+POLL = 0.002  # seconds
+
+
+def rows(rounds: int) -> list[Row]:
+    """Alternate both ways of starting the same engine with the same model."""
+    with tempfile.TemporaryDirectory() as folder:
+        known = settings.load({}, home=folder)
+        named, store = keep(Path(folder))
+        machine = wiring.machine(known)
+        samples = alternate(
+            {"hand": by_hand(known), "ostler": by_ostler(known, named, store, machine)}, rounds
+        )
+    ours, theirs = median(samples["ostler"]), median(samples["hand"])
+    added = median([a - b for a, b in zip(samples["ostler"], samples["hand"], strict=True)])
+    return [
+        Row(
+            "start to first answer", round(ours, 4), "s", round(theirs, 4), round(ours / theirs, 2)
+        ),
+        Row(
+            "added by Ostler, paired", round(added, 4), "s", target="<= 0.05 s", ok=added <= AT_MOST
+        ),
+    ]
+
+
+def keep(home: Path) -> tuple[Named, Store]:
+    """Put the shipped weights into a store, without a hub: the start is measured, not the pull."""
+    import hashlib
+
+    content = (MODELS / WEIGHTS).read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    store = Store(home)
+    blob = store.blob_path(sha256)
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(content)
+    manifest = Manifest(
+        "hf", "ostler/tiny-llama-GGUF", "0" * 40, (KeptFile(WEIGHTS, len(content), sha256),)
+    )
+    store.register(manifest)
+    return Named("ostler/tiny-llama-GGUF#q8_0", (), manifest, variants([WEIGHTS])[0]), store
+
+
+def by_ostler(
+    known: settings.Settings, named: Named, store: Store, machine: Machine
+) -> Callable[[], float]:
+    """Start it the way `ostler run` does, and stop it again."""
+
+    async def once() -> float:
+        began = time.perf_counter()
+        ready = prepare(named, store, machine, Workload(CONTEXT, threads=1))
+        port = free_port(HOST, port_range(known.engine_ports))
+        log = str(known.home / "engine.log")
+        async with held(ready, wiring.launcher(), port, log):
+            return time.perf_counter() - began
+
+    return lambda: asyncio.run(once())
+
+
+def by_hand(known: settings.Settings) -> Callable[[], float]:
+    """Start the twenty lines, poll their health, ask for one token, and stop them."""
+    program = str(Path(__file__).with_name("by_hand.py"))
+
+    def once() -> float:
+        port = free_port(HOST, port_range(known.engine_ports))
+        argv = [sys.executable, program, str(MODELS / WEIGHTS), str(port), str(CONTEXT)]
+        began = time.perf_counter()
+        with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as process:
+            try:
+                while not answers(port, "GET", "/health"):
+                    time.sleep(POLL)
+                body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+                if not answers(port, "POST", "/v1/chat/completions", body):
+                    raise SystemExit("the engine that was started by hand gave no answer")
+                return time.perf_counter() - began
+            finally:
+                process.kill()
+
+    return once
+
+
+def answers(port: int, method: str, path: str, body: object = None) -> bool:
+    """Whether the request gets a 200."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
+    try:
+        connection.request(method, path, json.dumps(body) if body else None)
+        answer = connection.getresponse()
+        answer.read()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return answer.status == 200
