@@ -75,11 +75,22 @@ def without(kept: Kept, *paths: str) -> tuple[Damage, ...]:
 
 
 def test_what_loading_needs_and_nobody_pulled(kept: Kept) -> None:
-    found = without(kept, "config.json", "tokenizer.json")
-    assert [(one.path, one.kind) for one in found] == [
-        ("config.json", "incomplete"),
-        ("tokenizer.json", "incomplete"),
-    ]
+    for path in ("config.json", "tokenizer.json"):
+        assert [(one.path, one.kind) for one in without(kept, path)] == [(path, "incomplete")]
+
+
+def test_weights_without_any_sign_of_transformers_are_not_asked_for_its_files(kept: Kept) -> None:
+    lone = {"config.json", "tokenizer.json", "model.safetensors.index.json"}
+    assert without(kept, *lone) == ()
+
+
+def test_a_model_of_pictures_needs_no_tokenizer(hub: Hub, tmp_path: Path) -> None:
+    hub.path("acme/tiny/config.json").write_text('{"architectures": ["ViTForImageClassification"]}')
+    hub.path("acme/tiny/tokenizer.json").unlink()
+    store = Store(tmp_path / "home")
+    with closing(HuggingFace(hub.address)) as source:
+        plan = pull.plan(refs.parse("acme/tiny"), source, store)
+        assert verify(store, pull.carry_out(plan, source, store)) == ()
 
 
 def test_a_shard_that_the_names_promise(kept: Kept) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from ostler.core import paths, quants
+from ostler.core.sizes import file_size
 from ostler.errors import FileNotInRepo
 from ostler.nouns import (
     Format,
@@ -200,17 +201,9 @@ def _savings(ignored: Iterable[Planned]) -> list[str]:
             if one.because.startswith(start):
                 size[what] = size.get(what, 0) + one.file.size
     return [
-        f"Left at the hub: {_decimal(total)} in {what} (--all takes them)."
+        f"Left at the hub: {file_size(total)} in {what} (--all takes them)."
         for what, total in size.items()
     ]
-
-
-def _decimal(count: int) -> str:
-    """Write bytes in the decimal units that hubs and disks use."""
-    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
 
 
 _COPIES = (

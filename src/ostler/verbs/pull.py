@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from ostler import __version__
 from ostler.core import plans
 from ostler.core.patience import Patience
+from ostler.core.sizes import file_size
 from ostler.errors import InsufficientDisk, UsageError
 from ostler.nouns import KeptFile, Listing, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
@@ -119,8 +120,8 @@ def carry_out(
 def _require(room: Room, store: Store) -> None:
     if not room.fits:
         raise InsufficientDisk(
-            f"{room.needed / 1e9:.2f} GB are to be fetched, and {store.home} has "
-            f"{room.free / 1e9:.2f} GB free, of which {room.reserve / 1e9:.2f} GB stay free.",
+            f"{file_size(room.needed)} are to be fetched, and {store.home} has "
+            f"{file_size(room.free)} free, of which {file_size(room.reserve)} stay free.",
             hint="Make room (`ostler ls` shows sizes, `ostler rm` removes), or set OSTLER_HOME.",
             needed=room.needed,
             free=room.free,

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ostler.core import quants
 from ostler.nouns import Damage, Format, KeptFile, Manifest
@@ -17,17 +18,25 @@ READ_SIZE = 1024 * 1024  # bytes
 WORKERS = 4  # files hashed at once; hashing frees the interpreter's lock
 
 # One of these is what a tokenizer is loaded from, in any of the formats in use.
-TOKENIZERS = (
+TOKENIZERS = {
     *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model"),
     *("sentencepiece.bpe.model", "tekken.json", "tiktoken.model", "tokenizer.tiktoken"),
-)
+}
+# Beside these, weights are a Transformers model and need its config.json. Weights alone may be
+# an adapter, a part of a pipeline or another program's, and nothing is asked of them.
+OF_TRANSFORMERS = {
+    *("model.safetensors.index.json", "generation_config.json", "tokenizer_config.json"),
+    *TOKENIZERS,
+}
+# Architectures that read text, by the end of their names in Transformers.
+OF_TEXT = ("ForCausalLM", "ForMaskedLM", "ForSequenceClassification", "ForConditionalGeneration")
 
 
 def verify(store: Store, manifest: Manifest, report: Report = silent) -> tuple[Damage, ...]:
     """Return all that is wrong with a kept model; nothing where it is whole. Offline.
 
     Kinds: "missing" (a file or shard), "size", "hash", "unreadable", and "incomplete" for a
-    configuration or tokenizer that safetensors weights need and nobody pulled.
+    configuration or tokenizer that the kept files show to be needed and nobody pulled.
     """
     tally = Tally(manifest.size, report)
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="verify") as pool:
@@ -63,25 +72,38 @@ def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
 
 def _incomplete(store: Store, manifest: Manifest, damaged: set[str]) -> Iterator[Damage]:
     """Yield what the kept files promise and the manifest lacks."""
-    names = {file.path for file in manifest.files}
-    choices = quants.variants(names)
+    kept = {file.path: file for file in manifest.files}
+    choices = quants.variants(kept)
     lacking = {path for one in choices for path in one.missing}
     if any(one.format is Format.SAFETENSORS for one in choices):
-        for file in manifest.files:
-            if file.path == "model.safetensors.index.json" and file.path not in damaged:
-                lacking |= _shards(store, file) - names
-        if "config.json" not in names:
-            yield Damage("config.json", "incomplete", "beside safetensors weights", "not pulled")
-        if not names & set(TOKENIZERS):
-            yield Damage("tokenizer.json", "incomplete", "a tokenizer's file", "not pulled")
-    for path in sorted(lacking):
-        yield Damage(path, "missing", "a shard that the others name", "not pulled")
+        readable = {path: file for path, file in kept.items() if path not in damaged}
+        lacking |= _named_by_index(store, readable.get("model.safetensors.index.json"))
+        if "config.json" not in kept and kept.keys() & OF_TRANSFORMERS:
+            yield Damage("config.json", "incomplete", "beside Transformers weights", "not pulled")
+        text = "tokenizer_config.json" in kept or _reads_text(store, readable.get("config.json"))
+        if text and not kept.keys() & TOKENIZERS:
+            yield Damage("tokenizer.json", "incomplete", "the files of a tokenizer", "not pulled")
+    for path in sorted(lacking - kept.keys()):
+        yield Damage(path, "missing", "a shard that other files name", "not pulled")
 
 
-def _shards(store: Store, index: KeptFile) -> set[str]:
+def _named_by_index(store: Store, index: KeptFile | None) -> set[str]:
     """Return the files that an index of shards names; none where it is not such an index."""
+    named = _json(store, index).get("weight_map")
+    files = named.values() if isinstance(named, dict) else ()
+    return {name for name in files if isinstance(name, str)}
+
+
+def _reads_text(store: Store, config: KeptFile | None) -> bool:
+    architectures = _json(store, config).get("architectures")
+    names = architectures if isinstance(architectures, list) else []
+    return any(str(name).endswith(OF_TEXT) for name in names)
+
+
+def _json(store: Store, file: KeptFile | None) -> dict[str, Any]:
+    """Return a kept JSON object; an empty one where the file is absent or something else."""
     try:
-        named = json.loads(store.blob_path(index.sha256).read_bytes())["weight_map"].values()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return set()
-    return {name for name in named if isinstance(name, str)}
+        content = json.loads(store.blob_path(file.sha256).read_bytes()) if file else {}
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
