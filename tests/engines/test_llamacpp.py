@@ -54,7 +54,7 @@ def test_our_program_understands_every_flag() -> None:
     assert read.model == "/models/tiny.gguf"
     assert (read.host, read.port, read.task) == (HOST, PORT, "chat")
     assert (read.context, read.parallel, read.kv_dtype, read.threads) == (512, 3, "q8_0", 2)
-    assert read.alias == ["acme/tiny", "tiny"]
+    assert read.alias == ["acme/tiny"]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_the_served_name_is_a_link_to_the_files() -> None:
     assert spec.links == {"acme/tiny": "/views/acme/tiny"}
     assert spec.cwd == "/home/run/transformers-21000"
     assert spec.env["HF_HUB_OFFLINE"] == "1"
+    assert spec.env["HF_HUB_CACHE"] == spec.cwd
     assert spec.env["OMP_NUM_THREADS"] == "2"
 
 

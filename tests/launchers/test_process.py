@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -14,7 +15,7 @@ import pytest
 
 from ostler.errors import EngineFailed
 from ostler.launchers.process import ProcessLauncher, environment, make_links
-from ostler.testing.launchers import PATIENCE, LauncherContract, spec_of
+from ostler.testing.launchers import PATIENCE, LauncherContract, reading, rest_of, spec_of
 
 PARENT = """
 import asyncio, sys
@@ -23,11 +24,15 @@ from ostler.launchers.process import ProcessLauncher
 from ostler.testing.launchers import spec_of
 
 async def main(folder):
-    process = await ProcessLauncher().start(spec_of(folder, "--children"), str(folder / "log"))
+    spec = spec_of(folder, "--child", "--daemon")
+    process = await ProcessLauncher().start(spec, str(folder / "log"))
     await process.wait()
 
 asyncio.run(main(Path(sys.argv[1])))
 """
+
+
+OWN_END: dict[str, tuple[str, ...]] = {"stop": (), "wait": ("--exit", "0")}
 
 
 class TestProcessLauncher(LauncherContract):
@@ -47,6 +52,21 @@ def test_engines_die_with_a_killed_parent(tmp_path: Path) -> None:
         ready, _, _ = select.select([reading], [], [], PATIENCE)
         assert ready, "something of the engine outlived who started it"
         assert reading.read() == b""
+
+
+@pytest.mark.parametrize("how", ["stop", "wait"])
+def test_a_program_of_ours_needs_no_guard_to_leave_nothing(how: str, tmp_path: Path) -> None:
+    spec = replace(spec_of(tmp_path, "--child", *OWN_END[how]), watches_parent=True)
+    os.mkfifo(tmp_path / "pipe")
+
+    async def story() -> tuple[int, bytes]:
+        async with reading(tmp_path / "pipe") as pipe:
+            process = await ProcessLauncher().start(spec, str(tmp_path / "log"))
+            said = await pipe.readline()
+            code = await (process.stop() if how == "stop" else process.wait())
+            return code, said + await rest_of(pipe)
+
+    assert asyncio.run(story()) == (0 if how == "wait" else -15, b"ready\n")
 
 
 def test_links_are_made_and_replaced(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ def test_a_cancelled_start_leaves_nothing(tmp_path: Path) -> None:
 @asynccontextmanager
 async def puppet_spec(folder: Path) -> AsyncIterator[tuple[LaunchSpec, asyncio.StreamReader]]:
     """A puppet that never listens, and a pipe that ends with the last of its processes."""
-    spec = launchers.spec_of(folder, "--children")
+    spec = launchers.spec_of(folder, "--child", "--daemon")
     os.mkfifo(folder / "pipe")
     async with launchers.reading(folder / "pipe") as pipe:
         yield spec, pipe

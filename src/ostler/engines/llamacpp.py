@@ -135,10 +135,8 @@ def wheel_flags(model: Served, workload: Workload, host: str, port: int) -> tupl
     words = [
         *(model.weights, "--host", host, "--port", str(port), "--task", str(model.task)),
         *("--context", str(context_of(model, workload)), "--parallel", str(workload.sequences)),
-        *("--kv-dtype", workload.kv_dtype),
+        *("--kv-dtype", workload.kv_dtype, "--alias", model.id),
     ]
-    for name in (model.id, *model.aliases):
-        words += ["--alias", name]
     if workload.threads:
         words += ["--threads", str(workload.threads)]
     return tuple(words)

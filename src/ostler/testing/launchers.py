@@ -49,7 +49,7 @@ class LauncherContract:
         """A program that obeys ends by SIGTERM; its children end too."""
 
         async def story() -> tuple[int | None, int, bytes]:
-            async with started(launcher, tmp_path, "--children") as (process, pipe):
+            async with started(launcher, tmp_path, "--child", "--daemon") as (process, pipe):
                 running = process.poll()
                 code = await process.stop()
                 return running, code, await rest_of(pipe)
@@ -60,7 +60,10 @@ class LauncherContract:
         """A program that ignores SIGTERM is killed after the grace, with its children."""
 
         async def story() -> tuple[int, bytes]:
-            async with started(launcher, tmp_path, "--deaf", "--children") as (process, pipe):
+            async with started(launcher, tmp_path, "--deaf", "--child", "--daemon") as (
+                process,
+                pipe,
+            ):
                 return await process.stop(grace=0.05), await rest_of(pipe)
 
         assert asyncio.run(story()) == (-9, b"")
@@ -80,7 +83,10 @@ class LauncherContract:
         """A program that ends by itself leaves no children either."""
 
         async def story() -> tuple[int, bytes]:
-            async with started(launcher, tmp_path, "--children", "--exit", "0") as (process, pipe):
+            async with started(launcher, tmp_path, "--child", "--daemon", "--exit", "0") as (
+                process,
+                pipe,
+            ):
                 return await process.wait(), await rest_of(pipe)
 
         assert asyncio.run(story()) == (0, b"")

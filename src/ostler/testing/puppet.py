@@ -1,7 +1,7 @@
 """A program for tests of launchers: it does what its arguments say and holds a named pipe open.
 
-`python puppet.py PIPE [--deaf] [--children] [--exit N]`. It writes "ready" into the pipe. Its
-children inherit the pipe, so the pipe's reader sees the end only when nothing of it is left.
+`python puppet.py PIPE [--deaf] [--child] [--daemon] [--exit N]`. It writes "ready" into the pipe.
+Its children inherit the pipe, so the pipe's reader sees the end only when nothing of it is left.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ def main(argv: list[str]) -> None:
     os.set_inheritable(pipe, True)
     if "--deaf" in argv:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if "--children" in argv:
+    if "--child" in argv:
         beget(own_session=False)
+    if "--daemon" in argv:
         beget(own_session=True)
     sys.stdout.write("the puppet speaks\n")
     sys.stdout.flush()
