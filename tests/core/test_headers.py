@@ -19,11 +19,12 @@ from ostler.testing import weightfiles
 
 GGUF, SAFETENSORS = Format.GGUF, Format.SAFETENSORS
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
+tensor_names = names.filter(lambda name: name != "__metadata__")
 dimensions = st.lists(st.integers(0, 5), max_size=3).map(tuple)
 sizes = st.lists(st.integers(1, 3), max_size=2)
 aligned_bits = sorted(dtype for dtype, bits in SAFETENSORS_BITS.items() if bits % 8 == 0)
 safe_tensors = st.lists(
-    st.tuples(names, st.sampled_from(aligned_bits), dimensions),
+    st.tuples(tensor_names, st.sampled_from(aligned_bits), dimensions),
     max_size=5,
     unique_by=lambda tensor: tensor[0],
 )
@@ -255,6 +256,12 @@ def test_no_header_is_read_beyond_the_limit():
     assert isinstance(read(GGUF, strings, 10**12), NeedMore)
     with pytest.raises(CorruptFile, match="longer"):
         read(GGUF, strings + struct.pack("<Q", 10**9), 10**12)
+
+
+def test_a_long_vocabulary_cut_in_its_last_word_is_refused():
+    raw = weightfiles.gguf([], {"k": (9, (8, ["t" * 40] * 1500))})
+    with pytest.raises(CorruptFile, match="needs"):
+        read(GGUF, raw[:-64], len(raw) - 64)
 
 
 def test_an_unknown_ggml_type_is_named_and_takes_the_room_it_has():
