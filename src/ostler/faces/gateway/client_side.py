@@ -18,6 +18,7 @@ from httptools import (
 from ostler.faces.gateway.decision import admit
 from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.request import (
+    Header,
     Request,
     head_too_large,
     malformed,
@@ -40,6 +41,7 @@ class Client(asyncio.Protocol):
     __slots__ = (
         "_deaf",
         "_got_on",
+        "_headers",
         "_held",
         "_parser",
         "_paused",
@@ -59,6 +61,7 @@ class Client(asyncio.Protocol):
         self._relay = relay
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._request: Request | None = None  # being read
+        self._headers: list[Header] = []  # of the head being read
         self._queue: deque[Request] = deque()  # whole, waiting for their turn
         self._held = bytearray()  # not parsed yet
         self._got_on = False  # the parser finished a part of the message in the latest feed
@@ -160,29 +163,26 @@ class Client(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._request = Request()
+        self._headers = []
 
     def on_url(self, piece: bytes) -> None:
         assert self._request is not None
         self._request.target += piece
-        self._request.head_size += len(piece)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._request is not None
-        if not self._request.has_head:  # what comes later are trailers, of which none is used
-            self._request.headers.append((name.lower(), value))
-            self._request.head_size += len(name) + len(value) + 4
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         request, parser = self._request, self._parser
         assert request is not None
         assert parser is not None
         self._got_on = True
-        request.has_head = True
         request.method = parser.get_method()
         request.version = parser.get_http_version()
         request.keep_alive = request.version == "1.1" and parser.should_keep_alive()
+        request.take_head(self._headers)
+        self._headers = []  # trailers go here, of which none is used
         request.refusal = request.refusal or admit(self._relay.routes, request)
-        request.wants_continue = request.header(b"expect") is not None
 
     def on_body(self, piece: bytes) -> None:
         request = self._request
@@ -199,7 +199,6 @@ class Client(asyncio.Protocol):
     def on_message_complete(self) -> None:
         assert self._request is not None
         self._got_on = True
-        self._request.complete = True
         self._queue.append(self._request)
         self._request = None
 

@@ -24,31 +24,22 @@ CLIENT_LEFT = 499  # as nginx writes it: the caller was gone before the answer w
 class Exchange:
     """Owns one request's life. `finish` runs once whatever happens, and counts it out."""
 
-    __slots__ = (
-        "_bytes_out",
-        "_chunked",
-        "_close",
-        "_dialling",
-        "_head_sent",
-        "_mark",
-        "_open_ended",
-        "_over",
-        "_pool",
-        "_relay",
-        "_retried",
-        "_status",
-        "_tail",
-        "_ttft",
-        "_upstream",
-        "body",
-        "client",
-        "model",
-        "request",
-        "request_id",
-        "spelt",
-        "started",
-        "timer",
-    )
+    model = ""  # the id; empty for the control API
+    spelt: str | None = None  # the model's name as the body has it
+    timer: asyncio.TimerHandle | None = None  # while it waits for its model
+    _pool: Pool | None = None
+    _upstream: Upstream | None = None
+    _dialling: asyncio.Task[None] | None = None
+    _retried = False
+    _over = False
+    _head_sent = False
+    _chunked = False
+    _open_ended = False
+    _mark: DoneMark | None = None
+    _status = 0
+    _ttft: float | None = None
+    _tail = (b"", b"")  # the last two pieces, where engines state the usage
+    _bytes_out = 0
 
     def __init__(self, relay: Relay, client: Client, request: Request) -> None:
         self._relay = relay
@@ -56,21 +47,8 @@ class Exchange:
         self.request = request
         self.request_id = request.request_id() or relay.new_id()
         self.body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
-        self.model = ""  # the id; empty for the control API
-        self.spelt: str | None = None  # the model's name as the body has it
-        self.started = monotonic()
-        self.timer: asyncio.TimerHandle | None = None  # while it waits for its model
-        self._pool: Pool | None = None
-        self._upstream: Upstream | None = None
-        self._dialling: asyncio.Task[None] | None = None
-        self._retried = self._over = self._head_sent = False
-        self._chunked = self._open_ended = False
         self._close = not request.keep_alive
-        self._mark: DoneMark | None = None
-        self._status = 0
-        self._ttft: float | None = None
-        self._tail = (b"", b"")  # the last two pieces, where engines state the usage
-        self._bytes_out = 0
+        self._started = monotonic()
 
     # --- towards the backend ------------------------------------------------------------
 
@@ -158,7 +136,7 @@ class Exchange:
 
     def _count(self, payload: bytes) -> None:
         if self._ttft is None:
-            self._ttft = monotonic() - self.started
+            self._ttft = monotonic() - self._started
         self._bytes_out += len(payload)
         self._tail = (self._tail[1], payload)
 
@@ -218,7 +196,7 @@ class Exchange:
             self.model,
             backend,
             status,
-            monotonic() - self.started,
+            monotonic() - self._started,
             self._ttft,
             len(self.body),
             self._bytes_out,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from ostler.faces.gateway.messages import Fault, Limits
@@ -29,6 +30,7 @@ REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
 # What proves who the caller is concerns Ostler and no engine.
 PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie"}
 UPGRADE_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
+USUAL = frozenset({b"close", b"keep-alive"})
 # A second one of these is how two readers are made to see two different requests.
 SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization"})
 ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/+=")
@@ -44,62 +46,49 @@ class Refusal(NamedTuple):
 
 
 class Request:
-    """What a caller asks. Header names are in lower case, the body is whole once `complete`."""
+    """What a caller asks. Header names are in lower case; `body` is whole once it is served."""
 
-    __slots__ = (
-        "body",
-        "complete",
-        "has_head",
-        "head_size",
-        "headers",
-        "keep_alive",
-        "method",
-        "refusal",
-        "size",
-        "target",
-        "version",
-        "wants_continue",
-        "way",
-    )
+    method = b""
+    target = b""
+    version = "1.1"
+    keep_alive = False
+    wants_continue = False
+    size = 0  # of the body so far, bytes
+    way: Way | None = None
+    refusal: Refusal | None = None
 
     def __init__(self) -> None:
-        self.method = b""
-        self.target = b""
-        self.version = "1.1"
         self.headers: list[Header] = []
-        self.keep_alive = False
-        self.wants_continue = False
-        self.has_head = False
-        self.head_size = 0  # bytes of the target and of the header lines
-        self.complete = False
+        self.fields: dict[bytes, bytes] = {}  # the same by name; of repeated ones the last
         self.body: list[bytes] = []
-        self.size = 0  # of the body so far, bytes
-        self.way: Way | None = None
-        self.refusal: Refusal | None = None
 
-    def header(self, name: bytes) -> bytes | None:
-        """Return the first value under this name in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+    def take_head(self, headers: list[Header]) -> None:
+        """Set the headers, once all of them are read."""
+        self.headers = headers
+        self.fields = dict(headers)
+        self.wants_continue = b"expect" in self.fields
+
+    def head_size(self) -> int:
+        """Return the bytes of the target and of the header lines."""
+        words = sum(map(len, chain.from_iterable(self.headers)))
+        return len(self.target) + words + 4 * len(self.headers)
 
     def key(self) -> bytes | None:
         """Return the caller's key: a bearer token, or `x-api-key` as Anthropic's clients send."""
-        value = self.header(b"authorization")
+        value = self.fields.get(b"authorization")
         if value is None:
-            return self.header(b"x-api-key")
+            return self.fields.get(b"x-api-key")
         scheme, _, key = value.partition(b" ")
         return key.strip() if scheme.lower() == b"bearer" else None
 
     def request_id(self) -> bytes | None:
         """Return the caller's own request id, where it is one that can be repeated safely."""
-        value = self.header(b"x-request-id")
+        value = self.fields.get(b"x-request-id")
         return value if value and len(value) <= 128 and ID_BYTES.issuperset(value) else None
 
     def wait(self, longest: float) -> float:
         """Return how many seconds the caller waits for a model: `Prefer: wait=N`, at most ours."""
-        for part in (self.header(b"prefer") or b"").split(b","):
+        for part in self.fields.get(b"prefer", b"").split(b","):
             name, _, value = part.strip().partition(b"=")
             if name.lower() == b"wait" and value.isdigit() and len(value) < 10:
                 return min(float(value), longest)
@@ -108,24 +97,28 @@ class Request:
 
 def flaw(request: Request, limits: Limits) -> Refusal | None:
     """Return why this head is refused before its body is read."""
-    names = [name for name, _ in request.headers]
-    if request.head_size > limits.max_header_bytes:
+    fields = request.fields
+    if request.head_size() > limits.max_header_bytes:
         return head_too_large(limits)
     if request.version not in ("1.1", "1.0"):
         return refusal(505, "http_version", "This server speaks HTTP/1.1 and 1.0.", close=True)
-    if len(set(names)) < len(names) and any(names.count(name) > 1 for name in SINGLE):
+    if len(fields) < len(request.headers) and _repeats_what_comes_once(request.headers):
         return malformed("A header that may come once came twice.")
-    if request.version == "1.1" and b"host" not in names:
+    if request.version == "1.1" and b"host" not in fields:
         return malformed("HTTP/1.1 requests carry a Host header.")
-    coding = request.header(b"transfer-encoding")
+    coding = fields.get(b"transfer-encoding")
     if coding is not None and (coding.lower() != b"chunked" or request.version == "1.0"):
         return malformed("The only transfer coding taken is `chunked`, over HTTP/1.1.")
-    if int(request.header(b"content-length") or 0) > limits.max_body_bytes:
+    if int(fields.get(b"content-length", 0)) > limits.max_body_bytes:
         return too_large(limits)
-    expects = (request.header(b"expect") or b"100-continue").lower()
-    if expects != b"100-continue":
+    if fields.get(b"expect", b"100-continue").lower() != b"100-continue":
         return refusal(417, "expectation_failed", "Only `100-continue` can be expected here.")
     return None
+
+
+def _repeats_what_comes_once(headers: list[Header]) -> bool:
+    names = [name for name, _ in headers]
+    return any(names.count(name) > 1 for name in SINGLE)
 
 
 def refusal(
@@ -162,9 +155,9 @@ def named_by_connection(headers: Iterable[Header]) -> frozenset[bytes]:
     """Return the headers that `Connection` itself declares to be for this connection only."""
     tokens: set[bytes] = set()
     for name, value in headers:
-        if name == b"connection":
+        if name == b"connection" and value not in USUAL:
             tokens.update(token.strip().lower() for token in value.split(b","))
-    return frozenset(tokens - {b"close", b"keep-alive"})
+    return frozenset(tokens - USUAL)
 
 
 def head_for(
@@ -175,7 +168,9 @@ def head_for(
     `host` is the engine's address: the caller's secrets are left out. None: the request is for
     the control API, which judges those secrets itself and is told the caller's own Host.
     """
-    dropped = (REWRITTEN if host is None else PRIVATE) | named_by_connection(request.headers)
+    dropped = REWRITTEN if host is None else PRIVATE
+    if b"connection" in request.fields:
+        dropped |= named_by_connection(request.headers)
     lines = [b"%b %b HTTP/1.1\r\n" % (request.method, target)]
     lines += [b"%b: %b\r\n" % header for header in request.headers if header[0] not in dropped]
     if host is not None:

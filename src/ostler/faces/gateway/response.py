@@ -40,19 +40,16 @@ def relayed_head(
     """Return the head for the caller. `old`: it speaks HTTP/1.0, so no chunks. `bodiless`: the
     answer to a HEAD. `unsized`: its length may change on the way, so it is not stated.
     """
-    length = kind = b""
-    for name, value in headers:
-        if name == b"content-length":
-            length = value
-        elif name == b"content-type":
-            kind = value
-    streams = kind.startswith(b"text/event-stream")
+    fields = dict(headers)
+    streams = fields.get(b"content-type", b"").startswith(b"text/event-stream")
     empty = bodiless or status in BODILESS
-    sized = bool(length) and not (unsized and streams)
+    sized = b"content-length" in fields and not (unsized and streams)
     chunked = not (empty or sized or old)
     open_ended = not (empty or sized or chunked)
     close = close or open_ended
-    dropped = REPLACED | named_by_connection(headers)
+    dropped = REPLACED
+    if b"connection" in fields:
+        dropped |= named_by_connection(headers)
     if not sized:
         dropped |= {b"content-length"}
     if streams:
