@@ -102,6 +102,13 @@ def test_excluding_a_shard_is_allowed_and_said() -> None:
     assert "will not be servable" in " ".join(plan.notes)
 
 
+def test_raw_checkpoints_are_said_to_be_raw() -> None:
+    plan = plans.pull_plan(listing("consolidated.00.pth", "params.json"), ())
+    assert "not in Transformers format" in plan.notes[-1]
+    plan = plans.pull_plan(listing("pytorch_model.bin", "config.json"), ())
+    assert "not in Transformers format" not in " ".join(plan.notes)
+
+
 def test_refusals() -> None:
     with pytest.raises(QuantizationNotFound):
         plans.pull_plan(listing(*GGUF), (), quant="q5_k_m")
@@ -176,6 +183,14 @@ def test_a_removal_frees_nothing_that_is_still_named(
     assert plans.sweep(stay, before) == removal.freed
     if variant is None:
         assert removal.remaining is None
+
+
+def test_a_content_that_stays_under_another_name_is_not_freed() -> None:
+    same, own = "1" * 64, "2" * 64
+    files = (KeptFile("m-Q4_0.gguf", 10, same), KeptFile("m-Q8_0.gguf", 10, same),
+             KeptFile("README.md", 1, own))  # fmt: skip
+    removal = plans.removal(Manifest("hf", "a/b", "c" * 40, files), "q4_0", [])
+    assert (removal.freed, removal.shared) == (frozenset(), {same})
 
 
 def test_the_last_variant_takes_the_rest_with_it() -> None:

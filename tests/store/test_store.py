@@ -131,6 +131,15 @@ def test_finding_prefers_main_and_follows_moving_branches(store: Store) -> None:
         store.find(refs.parse("acme/tiny@aaaaaa"))  # six digits are no commit
 
 
+def test_a_variant_is_found_in_an_older_commit_too(store: Store) -> None:
+    keep(store, commit=OTHER, m_q8_0__gguf=b"8")
+    keep(store, commit=COMMIT, pulled_at="2026-02-02", m_q4_0__gguf=b"4")
+    assert store.resolve(refs.parse("acme/tiny#q8_0"))[0].commit == OTHER
+    assert store.resolve(refs.parse("acme/tiny"))[0].commit == COMMIT
+    with pytest.raises(QuantizationNotFound, match="available: q4_0"):
+        store.resolve(refs.parse("acme/tiny@main#q8_0"))
+
+
 def test_a_former_name_still_finds_the_model(store: Store) -> None:
     kept = keep(store, config__json=b"{}")
     store.register(replace(kept, aliases=("acme/Meta-tiny",)))
@@ -265,6 +274,15 @@ def test_a_partial_file_has_one_writer_at_a_time(store: Store) -> None:
     other.join(10)
     # the second did not get the renamed file, which is a content now, but a new empty one
     assert got == [(0, True)]
+
+
+def test_a_home_that_cannot_be_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file" / "home")
+    assert store.manifests() == []
+    assert store.disk()[0] > 0
+    with pytest.raises(UsageError, match="Not a directory"), store.pulling("acme/tiny"):
+        pass
 
 
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:

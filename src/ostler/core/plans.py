@@ -22,6 +22,11 @@ from ostler.nouns import (
     Variant,
 )
 
+RAW = (
+    "There is no config.json: these are raw checkpoints, not in Transformers format, and no engine "
+    "here loads them. Look for the same model with -hf in its name."
+)
+
 # What an engine on each kind of device reads: llama.cpp on CPU and Apple, vLLM on the others.
 FORMATS = {
     "cpu": (Format.GGUF, Format.SAFETENSORS, Format.PYTORCH),
@@ -96,7 +101,13 @@ def pull_plan(
     fetch = tuple(one for one in wanted if key(one.file) not in have)
     kept = tuple(one for one in wanted if key(one.file) in have)
     notes = (*([f"Chosen: {rule}."] if rule else []), *_savings(ignored), *sorter.warnings())
+    if chosen and chosen.format is Format.PYTORCH and not _lists(listing, "config.json"):
+        notes += (RAW,)
     return PullPlan(listing, chosen.name if chosen else None, fetch, kept, tuple(ignored), notes)
+
+
+def _lists(listing: Listing, path: str) -> bool:
+    return any(file.path == path for file in listing.files)
 
 
 def _for(platform: str | None, choices: Sequence[Variant]) -> Sequence[Variant]:

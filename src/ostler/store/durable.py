@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
 
+from ostler.errors import UsageError
+
 
 def folder(path: Path) -> Path:
-    """Make a folder that only its owner may enter, with those above it; return it."""
+    """Make a folder that only its owner may enter, with those above it; return it.
+
+    Raises UsageError where it cannot be made.
+    """
     missing = [one for one in (path, *path.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
+    try:
+        for one in reversed(missing):
+            one.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UsageError(
+            f"The folder {path} cannot be made: {error.strerror}.",
+            hint="Set OSTLER_HOME to a folder that you may write.",
+        ) from error
     return path
 
 

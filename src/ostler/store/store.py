@@ -62,14 +62,17 @@ class Store:
 
         Raises UnknownModel with close matches.
         """
-        return max(self.matching(ref), key=lambda one: ("main" in one.revisions, one.pulled_at))
+        return max(self.matching(ref), key=_standing)
 
     def resolve(self, ref: ModelRef) -> tuple[Manifest, Variant]:
         """Return the model and the variant a reference means: the one named, or the only one.
 
+        A variant that the newest commit lacks is looked for in the older ones.
         Raises UnknownModel, QuantizationNotFound, UsageError where several could be meant.
         """
-        manifest = self.find(ref)
+        manifests = sorted(self.matching(ref), key=_standing, reverse=True)
+        having = (one for one in manifests if _has(one, ref.variant))
+        manifest = next(having, manifests[0])
         choices = servable(manifest)
         if not ref.variant and len(choices) > 1:
             names = ", ".join(f"#{one.name}" for one in choices)
@@ -179,6 +182,15 @@ def servable(manifest: Manifest) -> tuple[Variant, ...]:
     """Return the variants of which every shard is kept."""
     choices = quants.variants(file.path for file in manifest.files)
     return tuple(one for one in choices if not one.missing)
+
+
+def _standing(manifest: Manifest) -> tuple[bool, str]:
+    """Order the commits of one model by which is meant when none is named: `main`, then age."""
+    return "main" in manifest.revisions, manifest.pulled_at
+
+
+def _has(manifest: Manifest, variant: str | None) -> bool:
+    return variant is None or any(one.name == variant for one in servable(manifest))
 
 
 def _at(manifest: Manifest, revision: str) -> bool:
