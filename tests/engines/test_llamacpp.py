@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ostler.core.memory import estimate
 from ostler.engines.llamacpp import LlamaCpp
 from ostler.nouns import Format, Installed, ModelFacts, Served, Task, Workload
 from ostler.programs.llamacpp import parse
@@ -57,15 +58,15 @@ def test_our_program_understands_every_flag() -> None:
     assert read.alias == ["acme/tiny"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "own", "expected"),
-    [(512, 2048, 512), (None, 2048, 2048), (None, 131072, 8192), (None, None, 4096)],
-)
-def test_context_is_what_was_asked_or_the_models_own_within_reason(
-    asked: int | None, own: int | None, expected: int
+@pytest.mark.parametrize("asked", [None, 512, 100_000])
+@pytest.mark.parametrize("own", [None, 2048, 131_072])
+def test_the_context_is_the_one_that_the_estimate_counted(
+    asked: int | None, own: int | None
 ) -> None:
     served = replace(MODEL, facts=replace(FACTS, context_length=own))
-    assert after(flags(Workload(context=asked), served), "--context") == str(expected)
+    workload = Workload(context=asked)
+    counted = estimate(served.facts, workload, "llamacpp").context
+    assert after(flags(workload, served), "--context") == str(counted)
 
 
 def test_the_binary_gets_the_context_of_all_sequences() -> None:

@@ -68,7 +68,7 @@ SHARED: tuple[Pattern, ...] = (
         r"ModuleNotFoundError|PackageNotFoundError|error while loading shared libraries"
         r"|cannot open shared object file",
         "A part of the engine itself is not installed.",
-        "`ostler engine list` shows the engines and how each is installed.",
+        "`ostler engine ls` shows the engines and how each is installed.",
     ),
     Pattern(
         "missing_file",
@@ -87,7 +87,7 @@ SHARED: tuple[Pattern, ...] = (
         r"unrecognized arguments?:|error: invalid argument|unknown argument|no such option"
         r"|error: argument ",
         "This version of the engine does not know one of its flags.",
-        "`ostler engine list` shows the version; update the engine.",
+        "`ostler engine ls` shows the version; update the engine.",
     ),
 )
 
@@ -126,7 +126,7 @@ def from_exit(exit_code: int | None) -> Diagnosis | None:
             "crashed",
             f"It crashed with {CRASHES[number]}.",
             "This is a fault of the engine or, for an illegal instruction, a processor too old for "
-            "it; try another engine or version: `ostler engine list`.",
+            "it; try another engine or version: `ostler engine ls`.",
             f"ended by signal {number}",
         )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
+from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -21,8 +22,6 @@ from ostler.nouns import (
 GIB = 1 << 30
 START_SECONDS = 60.0  # libraries, tokenizer and warm-up, on a busy small machine
 SECONDS_PER_GIB = 20.0  # 51 MiB/s: weights read once from a slow disk or a network mount
-FALLBACK_CONTEXT = 4096  # where the file does not tell its context length
-DEFAULT_CONTEXT = 8192  # the most that is taken unasked: a KV cache grows with it
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
@@ -126,8 +125,7 @@ def runs_on_gpu(hardware: Hardware, installed: Installed) -> bool:
 
 def context_of(model: Served, workload: Workload) -> int:
     """Tokens per sequence: what was asked, else the model's own up to DEFAULT_CONTEXT."""
-    own = model.facts.context_length or FALLBACK_CONTEXT
-    return workload.context or min(own, DEFAULT_CONTEXT)
+    return workload.context or min(model.facts.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
 
 
 def wheel_flags(model: Served, workload: Workload, host: str, port: int) -> tuple[str, ...]:

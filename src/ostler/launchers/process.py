@@ -81,7 +81,7 @@ class ProcessLauncher:
         if not is_free(spec.host, spec.port):
             raise PortInUse(
                 f"Another program listens on {spec.host}:{spec.port}.",
-                hint="Leave the choice to Ostler, or name a free port with --engine-port.",
+                hint="Set OSTLER_ENGINE_PORTS to a free range, for example 22000-22999.",
                 port=spec.port,
             )
         make_links(spec)
@@ -99,7 +99,7 @@ class ProcessLauncher:
         except OSError as error:
             raise EngineFailed(
                 f"{spec.argv[0]} cannot be started: {error.strerror}.",
-                hint="`ostler engine list` shows which engines are installed.",
+                hint="`ostler engine ls` shows which engines are installed.",
             ) from None
         finally:
             os.close(log)

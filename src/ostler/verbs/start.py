@@ -117,7 +117,7 @@ async def check_identity(spec: LaunchSpec) -> None:
     said = answer.json() if answer and answer.status == 200 else None
     data = said.get("data") if isinstance(said, dict) else None
     listed = [model for model in data or () if isinstance(model, dict)]
-    names = {name for model in listed for name in (model.get("id"), *model.get("aliases", ()))}
+    names = {str(name) for one in listed for name in (one.get("id"), *(one.get("aliases") or ()))}
     if names and spec.model_name not in names:
         raise PortInUse(
             f"Another program answers on {spec.host}:{spec.port}; it serves {sorted(names)[0]}.",
