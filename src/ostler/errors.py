@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 class OstlerError(Exception):
-    """Something a user can understand and act on; never a bug of ours."""
+    """Something else went wrong, and the sentence says what; never a bug of ours."""
 
     code: ClassVar[str] = "failed"
     http_status: ClassVar[int] = 500

@@ -28,7 +28,9 @@ from ostler.verbs.prepare import Machine, choose_engine
     show_default=True,
     help="Add up what the files say, or soong's rule of thumb.",
 )
-@click.option("--margin", type=click.IntRange(0, 100), default=10, show_default=True, help="%")
+@click.option(
+    "--margin", type=click.IntRange(0, 100), metavar="N", default=10, show_default=True, help="%"
+)
 @options.endpoint
 @options.offline
 @options.as_json

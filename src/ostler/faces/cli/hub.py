@@ -22,7 +22,7 @@ def command() -> None:
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--store", "kept", is_flag=True, help="Serve the models that are kept here.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8078, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", default=8078, show_default=True)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -19,7 +19,7 @@ LOOK_EVERY = 0.2  # seconds
 @click.command("logs")
 @click.argument("model", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on as the log grows; Ctrl-C ends it.")
-@click.option("--lines", "-n", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--lines", "-n", type=click.IntRange(1), metavar="N", default=50, show_default=True)
 @click.pass_obj
 def command(settings: Settings, model: str | None, follow: bool, lines: int) -> None:
     """Show the last lines of an engine's own log; without a model, which logs there are.

@@ -10,9 +10,11 @@ endpoint = click.option(
 )
 offline = click.option("--offline", is_flag=True, help="Use only what is kept here.")
 engine = click.option("--engine", metavar="NAME", help="Take this engine; refused if it cannot.")
-context = click.option("--context", type=click.IntRange(1), help="Tokens for each sequence.")
+context = click.option(
+    "--context", type=click.IntRange(1), metavar="N", help="Tokens for each sequence."
+)
 sequences = click.option(
-    "--sequences", type=click.IntRange(1), default=1, show_default=True,
+    "--sequences", type=click.IntRange(1), metavar="N", default=1, show_default=True,
     help="Requests served at the same moment.",
 )  # fmt: skip
 kv_dtype = click.option(

@@ -36,7 +36,9 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No files that match.")
 @click.option("--all", "everything", is_flag=True, help="Every file, all formats.")
 @click.option("--platform", type=click.Choice(PLATFORMS), help="Choose the format for this.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Files at once. [OSTLER_WORKERS; 4]")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="Files at once. [OSTLER_WORKERS; 4]"
+)
 @options.endpoint
 @options.offline
 @options.dry_run

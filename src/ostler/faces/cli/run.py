@@ -37,8 +37,15 @@ class Wish:
 @click.argument("model")
 @click.argument("prompt", required=False)
 @click.option("--system", metavar="TEXT", help="A system message before the prompt.")
-@click.option("--max-tokens", type=click.IntRange(1), help="The longest answer, in tokens.")
-@click.option("--temperature", type=click.FloatRange(0), help="0 gives the same answer each time.")
+@click.option(
+    "--max-tokens", type=click.IntRange(1), metavar="N", help="The longest answer, in tokens."
+)
+@click.option(
+    "--temperature",
+    type=click.FloatRange(0),
+    metavar="N",
+    help="0 gives the same answer each time.",
+)
 @options.engine
 @options.context
 @options.kv_dtype

@@ -13,7 +13,7 @@ from ostler.settings import Settings
 
 @click.command("search")
 @click.argument("words")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100), metavar="N", default=20, show_default=True)
 @click.option("--exact", is_flag=True, help="Only the repository of exactly this name.")
 @options.endpoint
 @options.as_json

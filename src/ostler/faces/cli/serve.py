@@ -19,7 +19,7 @@ from ostler.settings import Settings
 
 @click.command("serve")
 @click.option("--host", help="Address to listen on. [env: OSTLER_HOST; 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="[env: OSTLER_PORT; 8077]")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="[env: OSTLER_PORT; 8077]")
 @click.option(
     "--keys",
     type=click.Path(path_type=Path),
@@ -30,6 +30,7 @@ from ostler.settings import Settings
 @click.option(
     "--sequences",
     type=click.IntRange(1),
+    metavar="N",
     default=4,
     show_default=True,
     help="Requests that one model answers at the same moment.",

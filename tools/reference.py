@@ -1,0 +1,124 @@
+"""Write `docs/reference/` from the code: every refusal, every command, every setting.
+
+`python tools/reference.py` writes the pages; `--check` only says whether they are current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from ostler import errors
+from ostler.faces.cli.app import COMMANDS, ostler
+from ostler.settings import ALSO, load
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+ERRORS = """# Errors
+
+The code is a word that never changes; `--json` and the API give it. A command ends with the exit
+code, the API answers with the HTTP status. 0 is success, 130 an interrupt, 70 a bug of ours.
+
+| exit code | code | HTTP | what it means |
+|---|---|---|---|
+"""
+SETTINGS = """# Settings
+
+A flag wins over the environment, the environment over the default. `ostler config` shows yours,
+and where each comes from.
+
+| setting | environment | default | what it is |
+|---|---|---|---|
+"""
+MADE = "<!-- Made by tools/reference.py from the code; edit that, not this. -->\n\n"
+
+
+def main() -> int:
+    """Write the pages, or say which are stale."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if stale")
+    check = parser.parse_args().check
+    stale = [
+        path for path, text in pages().items() if not path.exists() or path.read_text() != text
+    ]
+    for path in stale:
+        print(f"{'stale' if check else 'written'}: {path.name}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(pages()[path])
+    return 1 if check and stale else 0
+
+
+def pages() -> dict[Path, str]:
+    """Every page, by where it goes."""
+    return {
+        FOLDER / "errors.md": MADE + errors_page(),
+        FOLDER / "commands.md": MADE + commands_page(),
+        FOLDER / "settings.md": MADE + settings_page(),
+    }
+
+
+def errors_page() -> str:
+    """The table of refusals, by exit code."""
+    rows = [
+        f"| {kind.exit_code} | `{kind.code}` | {kind.http_status} | {kind.__doc__} |"
+        for kind in sorted(errors.every(), key=lambda kind: (kind.exit_code, kind.code))
+    ]
+    return ERRORS + "\n".join(rows) + "\n"
+
+
+def commands_page() -> str:
+    """Every command's help, as the command prints it."""
+    parts = ["# Commands\n"]
+    root = click.Context(ostler, info_name="ostler", max_content_width=96, terminal_width=96)
+    for title, group in COMMANDS.items():
+        parts.append(f"## {title}\n")
+        for name in group:
+            command = ostler.get_command(root, name)
+            parts += helps(command, root, name) if command else []
+    return "\n".join(parts)
+
+
+def helps(command: click.Command, parent: click.Context, name: str) -> Iterator[str]:
+    """The help of a command and of the commands below it."""
+    context = click.Context(
+        command, info_name=name, parent=parent, max_content_width=96, terminal_width=96
+    )
+    yield f"### {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            found = command.get_command(context, below)
+            if found:
+                yield from helps(found, context, below)
+
+
+def settings_page() -> str:
+    """The table of settings with their defaults."""
+    shown = load({}, home="~/.ostler")
+    rows = []
+    for name in shown.origins:
+        value = "`~/.ostler`" if name == "home" else f"`{getattr(shown, name)}`"
+        also = f", `{ALSO[name]}`" if name in ALSO else ""
+        rows.append(f"| `{name}` | `OSTLER_{name.upper()}`{also} | {value} | {WHAT[name]} |")
+    return SETTINGS + "\n".join(rows) + "\n"
+
+
+WHAT = {
+    "home": "where models, logs and state are kept",
+    "endpoint": "the hub to search and fetch from",
+    "engines": "where engine environments are; without it `<home>/engines`",
+    "host": "the address that `ostler serve` listens on",
+    "port": "its port",
+    "engine_ports": "the ports that engines may take",
+    "workers": "files fetched at the same time",
+    "threads": "CPU threads of an engine; without it the engine's own choice",
+    "context": "tokens of context for each sequence; without it the model's own, up to 8192",
+}
+assert set(WHAT) == set(load({}).origins), "every setting is described"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
