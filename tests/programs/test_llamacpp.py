@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xllamacpp
 
-from ostler.programs.llamacpp import parse
+from ostler.programs.llamacpp import KV_TYPES, params, parse
 from ostler.testing import tiny
 
 PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
@@ -41,10 +43,40 @@ def test_it_ends_at_once_when_its_parent_is_already_gone() -> None:
     assert subprocess.run(argv(21402), env=env, timeout=PATIENCE, check=False).returncode == 1
 
 
-def test_keys_are_asked_for(tmp_path: Path) -> None:
+def read(*words: str) -> Any:
+    """llama.cpp's parameters for a command line."""
+    return params(xllamacpp, parse(["m.gguf", "--port", "1", *words]))
+
+
+def test_the_keys_come_from_a_file(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("sk-one\n\nsk-two\n")
-    assert parse(["m.gguf", "--port", "1", "--api-key-file", str(keys)]).api_key_file == str(keys)
+    assert read("--api-key-file", str(keys)).api_keys == ["sk-one", "sk-two"]
+    assert read().api_keys == []
+
+
+@pytest.mark.parametrize("task", ["embed", "rerank"])
+def test_an_encoder_gets_a_whole_text_in_one_batch(task: str) -> None:
+    p = read("--task", task, "--context", "4096", "--parallel", "2")
+    assert p.embedding
+    assert (p.n_batch, p.n_ubatch, p.n_ctx) == (4096, 4096, 8192)
+    assert read("--task", task, "--context", "128").n_ubatch == 512
+
+
+def test_a_chat_model_keeps_llama_cpps_own_batch() -> None:
+    p = read("--context", "4096")
+    assert not p.embedding
+    assert p.n_ubatch == xllamacpp.CommonParams().n_ubatch
+
+
+@pytest.mark.parametrize("name", KV_TYPES)
+def test_every_kv_type_is_one_of_llama_cpps(name: str) -> None:
+    p = read("--kv-dtype", name)
+    assert (
+        p.cache_type_k
+        == p.cache_type_v
+        == getattr(xllamacpp.ggml_type, f"GGML_TYPE_{name.upper()}")
+    )
 
 
 @pytest.mark.parametrize("words", [[], ["m.gguf"], ["m.gguf", "--port", "x"], ["--port", "1"]])
