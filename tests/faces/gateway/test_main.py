@@ -80,3 +80,25 @@ def test_a_table_may_come_in_any_pieces(own: Gateway) -> None:
     for at in range(0, len(line), 7):
         own.keeper.sendall(line[at : at + 7])
     assert own.ask(post({"model": "one"}, b"Prefer: wait=0\r\n")).status == 503
+
+
+def test_callers_that_get_nowhere_are_let_go_and_those_who_wait_for_us_are_not(
+    own: Gateway, engine: Puppet
+) -> None:
+    models = {"m": Model("ready", backends=(engine.backend(),))}
+    own.table(models, limits=Limits(quiet_seconds=0.2))
+    silent, half, body, reads_not, waits = (own.connect() for _ in range(5))
+    half.send(b"POST /v1/x HTTP/1.1\r\nHost:")
+    body.send(post(CALL)[:-1])
+    reads_not.send(post(CALL))
+    wire = engine.accept()
+    wire.message()
+    waits.send(post(CALL))
+    slow = engine.accept()
+    slow.message()
+    for caller in (silent, half, body):
+        assert caller.is_gone()
+    with pytest.raises(ConnectionError):
+        wire.send(ok(b"x" * 100_000_000))
+    slow.send(ok(b"late"))
+    assert waits.message().body == b"late"

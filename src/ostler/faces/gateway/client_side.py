@@ -103,13 +103,20 @@ class Client(asyncio.Protocol):
         if self.exchange is not None:
             self.exchange.leave()
 
+    @property
+    def is_waited_for(self) -> bool:
+        """True while the next move is the caller's: to ask, to go on asking, or to read."""
+        return self.exchange is None or self._paused
+
     def pause_writing(self) -> None:
         self._paused = True
+        self.since = self._relay.loop.time()
         if self.exchange is not None:
             self.exchange.pause()
 
     def resume_writing(self) -> None:
         self._paused = False
+        self.since = self._relay.loop.time()
         if self.exchange is not None:
             self.exchange.resume()
         self._step()

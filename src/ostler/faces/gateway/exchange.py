@@ -22,7 +22,12 @@ CLIENT_LEFT = 499  # as nginx writes it: the caller was gone before the answer w
 
 
 class Exchange:
-    """Owns one request's life. `finish` runs once whatever happens, and counts it out."""
+    """Owns one request's life.
+
+    It ends in `finish`, once: whoever could call again has let go of the exchange by then. The
+    caller's side and the backend's forget it before they report, the timer and the connect are
+    cancelled when the caller leaves.
+    """
 
     model = ""  # the id; empty for the control API
     spelt: str | None = None  # the model's name as the body has it
@@ -30,8 +35,6 @@ class Exchange:
     _pool: Pool | None = None
     _upstream: Upstream | None = None
     _dialling: asyncio.Task[None] | None = None
-    _retried = False
-    _over = False
     _head_sent = False
     _chunked = False
     _open_ended = False
@@ -100,7 +103,8 @@ class Exchange:
         """Pass on what came of the answer; its head goes with the first piece."""
         upstream, transport = self._upstream, self.client.transport
         assert upstream is not None
-        ended = ended or self.request.method == b"HEAD"
+        if self.request.method == b"HEAD":
+            payload, ended = b"", True
         out = [] if self._head_sent else [self._begin(upstream)]
         if self._mark is not None:
             self._mark.see(payload)
@@ -142,13 +146,13 @@ class Exchange:
 
     def broken(self, why: str, *, stale: bool) -> None:
         """The backend failed. `stale`: a pooled connection died before it answered anything, which
-        happens when an engine closes it just then; that alone is worth a second try.
+        happens when an engine closes it just then. That alone is worth a second try, and a fresh
+        connection is never stale, so there is no third.
         """
         self._upstream = None
         pool = self._pool
         assert pool is not None
-        if stale and not self._retried:
-            self._retried = True
+        if stale:
             self._dial(pool)
             return
         pool.broken(why)
@@ -181,9 +185,6 @@ class Exchange:
 
     def finish(self, status: int, *, close: bool) -> None:
         """Count the request out and let the caller's connection go on."""
-        if self._over:
-            return
-        self._over = True
         if self._pool is not None:
             self._pool.end()
             if self.model:

@@ -50,6 +50,9 @@ class Limits(Struct, frozen=True):
     max_body_bytes: int = 64 * 1024 * 1024
     wait_seconds: float = 300.0  # the longest a request waits for its model
     max_parked: int = 512  # requests that may wait for one model
+    # The longest a caller may be silent between requests or within one, or not read its answer;
+    # nginx has 75 s and 60 s for these.
+    quiet_seconds: float = 75.0
 
 
 class Table(Struct, frozen=True, tag=True, tag_field="kind"):

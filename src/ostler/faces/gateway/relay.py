@@ -16,8 +16,7 @@ from ostler.faces.gateway.pool import ControlPool, Pool
 from ostler.faces.gateway.request import Refusal
 from ostler.faces.gateway.routing import By, Routes, is_ready
 
-QUIET_SECONDS = 75.0  # a caller that gets nowhere for so long is let go; as nginx does
-SWEEP_SECONDS = 5.0
+SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
 
 
 class Relay:
@@ -177,12 +176,12 @@ class Relay:
             self.deserted.set()
 
     def sweep(self) -> None:
-        """Let go of callers that have no request in service and get nowhere."""
-        now = self.loop.time()
+        """Let go of callers that get nowhere; come back in a while."""
+        quiet, now = self.limits.quiet_seconds, self.loop.time()
         for client in list(self.clients):
-            if client.exchange is None and now - client.since > QUIET_SECONDS:
+            if client.is_waited_for and now - client.since > quiet:
                 client.transport.abort()
-        self.loop.call_later(SWEEP_SECONDS, self.sweep)
+        self.loop.call_later(quiet / SWEEPS_PER_QUIET, self.sweep)
 
 
 def _stopped_loading(before: Model | None, now: Model) -> bool:
