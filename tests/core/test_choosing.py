@@ -99,9 +99,10 @@ def test_when_nobody_can_every_reason_is_told() -> None:
 
 def test_a_missing_installation_is_the_hint() -> None:
     missing = unable("transformers", "not installed; `ostler engine install transformers`")
-    with pytest.raises(EngineUnsupported) as caught:
-        choose(FACTS, LINUX, [missing])
-    assert "ostler engine install transformers" in caught.value.hint
+    for wanted in (None, "transformers"):
+        with pytest.raises(EngineUnsupported) as caught:
+            choose(FACTS, LINUX, [missing], wanted)
+        assert "ostler engine install transformers" in caught.value.hint
 
 
 @given(

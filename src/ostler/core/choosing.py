@@ -63,7 +63,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("vllm",),
-        "a PyTorch checkpoint on a GPU: vllm reads it without unpickling code",
+        "a PyTorch checkpoint: of the engines, vllm still takes them",
         Format.PYTORCH,
         "linux",
     ),
@@ -119,7 +119,7 @@ def forced(wanted: str, every: dict[str, Verdict]) -> Choice:
     if not verdict.can or verdict.installed is None:
         raise EngineUnsupported(
             f"{wanted} cannot run this model here: {verdict.because}.",
-            hint="Leave out --engine and Ostler chooses one that can.",
+            hint=installing([verdict]) or "Leave out --engine and Ostler chooses one that can.",
             engine=wanted,
         )
     others = tuple(other for name, other in every.items() if name != wanted)
@@ -128,19 +128,28 @@ def forced(wanted: str, every: dict[str, Verdict]) -> Choice:
 
 def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> EngineUnsupported:
     """The error when no engine can, with every engine's reason."""
-    reasons = "; ".join(f"{verdict.engine}: {verdict.because}" for verdict in verdicts)
-    missing = [v.engine for v in verdicts if v.engine in rule.engines and "`" in v.because]
-    if facts.format is Format.GGUF or "transformers" in missing:
-        hint = next((v.because for v in verdicts if v.engine in missing), "")
-    else:
-        hint = "Look for the model as GGUF, which llama.cpp runs anywhere: `ostler search NAME`."
+    reasons = "; ".join(
+        one.because if one.because.startswith(one.engine) else f"{one.engine}: {one.because}"
+        for one in verdicts
+    )
+    other = (
+        "`ostler verify` checks whether the file is whole."
+        if facts.format is Format.GGUF
+        else "Look for the model as GGUF, which llama.cpp runs anywhere: `ostler search NAME`."
+    )
     refused = {verdict.engine: verdict.because for verdict in verdicts}
     return EngineUnsupported(
         f"No engine here can run this model. {reasons}.",
-        hint=hint,
+        hint=installing(verdicts) or other,
         rule=rule.because,
         refused=refused,
     )
+
+
+def installing(verdicts: Sequence[Verdict]) -> str:
+    """How to install the first engine that only lacks that, or an empty text."""
+    only_missing = (one for one in verdicts if one.because.startswith("not installed; `"))
+    return next((f"{one.engine} is {one.because}." for one in only_missing), "")
 
 
 # Engines that the rules prefer and that bring no adapter of their own yet: what they need, so
