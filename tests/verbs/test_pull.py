@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -312,32 +314,29 @@ def test_the_check_sees_each_file_before_it_is_kept(source: HuggingFace, store: 
     assert not any(size == SIZE for _, size in store.blobs.all())
 
 
-def test_two_pulls_of_the_same_at_once_fetch_it_once(
-    hub: Hub, source: HuggingFace, store: Store
+@pytest.mark.parametrize("second", [GGUF, "other/copy"])
+def test_two_pulls_of_the_same_bytes_at_once_fetch_them_once(
+    hub: Hub, source: HuggingFace, store: Store, second: str
 ) -> None:
+    shutil.copytree(hub.path(GGUF), hub.path("other/copy"))
     stall = Stall(after=1000)
     hub.faults.add(f"*/{FILE}", stall, times=1)
-    waiting, results = threading.Event(), []
+    waiting = threading.Event()
 
-    def second() -> None:
-        def report(event: Progress) -> None:
-            if event.step is Step.WAITING:
-                waiting.set()
+    def told(event: Progress) -> None:
+        if event.step is Step.WAITING:
+            waiting.set()
 
-        results.append(pulled(GGUF, source, store, report=report))
-
-    threads = [threading.Thread(target=lambda: results.append(pulled(GGUF, source, store)))]
-    threads[0].start()
-    assert stall.reached.wait(10)
-    threads.append(threading.Thread(target=second))
-    threads[1].start()
-    assert waiting.wait(10)
-    stall.released.set()
-    for thread in threads:
-        thread.join(20)
-    assert len(results) == 2
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(pulled, GGUF, source, store)
+        assert stall.reached.wait(10)
+        later = pool.submit(pulled, second, source, store, report=told)
+        assert waiting.wait(10)
+        stall.released.set()
+        manifests = [first.result(20), later.result(20)]
     assert asked_ranges(hub) == [None]
-    assert verify(store, store.manifests()[0]) == ()
+    assert [verify(store, manifest) for manifest in manifests] == [(), ()]
+    assert store.partials.names() == []
 
 
 def test_one_worker_fetches_one_file_after_the_other(
