@@ -22,9 +22,8 @@ from ostler.errors import (
     TokenRejected,
 )
 from ostler.nouns import Listing, RemoteFile
-from ostler.sources import refusals
-from ostler.sources.huggingface import HuggingFace, stored_token
-from ostler.testing.faults import Answer, CutAfter, Faults, IgnoreRange, RedirectTo
+from ostler.sources.huggingface import HuggingFace, refusals, stored_token
+from ostler.testing.faults import Answer, CutAfter, Faults, IgnoreRange, RedirectTo, ReplaceHeader
 from ostler.testing.server import running
 
 Hub = Any  # the fixture of tests/conftest.py
@@ -245,6 +244,7 @@ def test_search(hub: Hub, at: Any) -> None:
 def test_nothing_is_written_past_our_own_output(
     hub: Hub, at: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    hub.faults.add("/api/*", ReplaceHeader("X-HF-Warning", "tests; the client would print this"))
     for ref in ("acme/tiny", "acme/nope"):
         try:
             listing = at().listing(refs.parse(ref))

@@ -8,7 +8,6 @@ HTTP client drops it on a redirect to any other scheme, host or port.
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,8 @@ from huggingface_hub.utils import logging as hub_logging
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources import refusals
+from ostler.sources.huggingface import refusals
+from ostler.sources.huggingface.body import HubBody
 
 T = TypeVar("T")
 
@@ -185,34 +185,6 @@ class HuggingFace:
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
-
-
-class HubBody:
-    """The bytes of one answer."""
-
-    def __init__(
-        self, response: httpx2.Response, explain: Callable[[Exception], Exception]
-    ) -> None:
-        self._response, self._explain = response, explain
-        span = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        length = response.headers.get("Content-Length", "")
-        if response.status_code == 206 and span:
-            self.start = int(span[1])
-            self.size = int(span[2]) if span[2] != "*" else None
-        else:
-            self.start = 0
-            self.size = int(length) if length.isascii() and length.isdigit() else None
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in order. Raises HubUnreachable when they stop coming."""
-        try:
-            # as they come: gathered into larger pieces, a cut would lose the last of them
-            yield from self._response.iter_raw()
-        except (OSError, httpx2.HTTPError) as error:
-            raise self._explain(error) from error
-
-
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
 
 
 def _client() -> httpx2.Client:
