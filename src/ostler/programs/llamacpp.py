@@ -2,7 +2,8 @@
 
 `python -m ostler.programs.llamacpp MODEL.gguf --port 21000 --alias NAME`. One model per
 process: the wheel's server has no stop, destroying a young one can deadlock, and a native crash
-must not take anything else with it. So this process ends through `os._exit`, never by unloading.
+must not take anything else with it. So a server that runs ends through `os._exit`, never by
+unloading.
 """
 
 from __future__ import annotations
@@ -73,8 +74,9 @@ def serve(flags: argparse.Namespace) -> Any:
     try:
         return xllamacpp.Server(params(xllamacpp, flags))
     except RuntimeError as error:
-        sys.stderr.write(f"ostler: llama.cpp gave up, the lines above say why ({error})\n")
-        leave(1)
+        # A normal end, as there is no server to unload: it is what makes llama.cpp write the last
+        # lines of its log, which say why, and which a thread of its own still holds.
+        sys.exit(f"ostler: llama.cpp gave up and its log says why ({error})")
 
 
 def params(xllamacpp: Any, flags: argparse.Namespace) -> Any:
