@@ -96,5 +96,7 @@ def test_any_end_of_an_answer_can_be_searched_for_its_tokens(tail: bytes) -> Non
 def test_tokens_are_read_from_the_last_usage() -> None:
     tail = b'{"usage": {"prompt_tokens": 1}} ... "usage":{"completion_tokens":34,"prompt_tokens":5}'
     assert tokens_in(tail) == (5, 34)
+    assert tokens_in(b'"usage":{"input_tokens":5,"output_tokens":6}') == (5, 6)
+    assert tokens_in(b'"usage":{"prompt_tokens":5,"input_tokens":6}') == (5, None)
     assert tokens_in(b'data: {"usage": null}') == (None, None)
     assert tokens_in(b"nothing of the kind") == (None, None)

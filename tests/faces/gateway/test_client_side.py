@@ -120,7 +120,7 @@ def test_an_old_caller_gets_no_chunks_and_a_closed_connection(
     gateway: Gateway, served: Puppet
 ) -> None:
     caller = gateway.connect()
-    caller.send(post(CALL, version=b"1.0"))
+    caller.send(post(CALL, b"Expect: 100-continue\r\n", version=b"1.0"))
     wire = served.accept()
     wire.message()
     wire.send(STREAM + chunk(b"data: 1\n\n") + chunk(b"data: 2\n\n") + b"0\r\n\r\n")

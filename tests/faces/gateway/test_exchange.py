@@ -238,6 +238,16 @@ def test_a_cut_off_length_looks_cut_short(gateway: Gateway, served: Puppet) -> N
     assert caller.to_the_end() == b""
 
 
+def test_a_reset_is_no_proper_end_of_an_answer_without_length(
+    gateway: Gateway, served: Puppet
+) -> None:
+    caller, wire = call(gateway, served)
+    wire.send(b"HTTP/1.0 200 OK\r\n\r\nsome of it")
+    caller.until(b"some of it\r\n")
+    wire.reset()
+    assert caller.to_the_end() == b""
+
+
 def test_an_old_caller_sees_a_reset_where_an_end_would_look_whole(
     gateway: Gateway, served: Puppet
 ) -> None:
@@ -288,12 +298,14 @@ def test_bytes_after_an_answer_reach_nobody(gateway: Gateway, served: Puppet) ->
     caller, wire = call(gateway, served)
     wire.send(ok(b"first") + ok(b"never asked for"))
     assert caller.message().body == b"first"
+    assert caller.rest == b""
     assert wire.is_gone()
     caller.send(post(CALL))
     wire = served.accept()
     wire.message()
     wire.send(ok(b"second"))
-    assert caller.message().body == b"second"
+    answer = caller.message()
+    assert (answer.first, answer.body) == (b"HTTP/1.1 200 OK", b"second")
     wire.send(ok(b"unasked"))
     assert wire.is_gone()
 
@@ -314,6 +326,18 @@ def test_a_stale_pooled_connection_is_tried_again_on_a_fresh_one(
     assert caller.message().body == b"again"
     gateway.hear_a(Idle, backend=served.name)
     assert not [m for m in gateway.said if isinstance(m, Broken) and m.backend == served.name]
+
+
+def test_a_pooled_connection_that_the_engine_closed_is_not_used_again(
+    gateway: Gateway, served: Puppet
+) -> None:
+    caller, wire = call(gateway, served)
+    wire.send(ok(b"1"))
+    caller.message()
+    wire.sock.shutdown(socket.SHUT_WR)
+    assert wire.is_gone()
+    caller.send(post(CALL))
+    served.accept().message()
 
 
 def test_a_second_try_is_the_last(gateway: Gateway, served: Puppet) -> None:

@@ -1,5 +1,7 @@
 """Routing, waiting, keys and the control API, over real sockets."""
 
+import time
+
 import msgspec
 import pytest
 from tests.faces.gateway.conftest import Gateway, Puppet, key, ok, post
@@ -35,6 +37,18 @@ def test_a_request_and_its_answer_pass_untouched(gateway: Gateway, engine: Puppe
     assert (done.model, done.status, done.prompt_tokens, done.completion_tokens) == ("m", 200, 3, 4)
     assert (done.bytes_in, done.bytes_out) == (len(body), len(answer.body))
     assert 0 <= done.ttft <= done.seconds < 5
+
+
+def test_ended_requests_are_told_together(gateway: Gateway, engine: Puppet) -> None:
+    gateway.table({"m": ready(engine)})
+    caller = gateway.connect()
+    caller.send(post(CALL) * 3)
+    wire, began = engine.accept(), time.monotonic()
+    for _ in range(3):
+        wire.message()
+        wire.send(ok(b"1"))
+    gateway.hear_a(Done, backend=engine.name)
+    assert time.monotonic() - began >= 0.09
 
 
 def test_connections_on_both_sides_are_used_again(gateway: Gateway, engine: Puppet) -> None:

@@ -55,11 +55,18 @@ def renamed(body: bytes, name: str) -> bytes:
 
 
 def tokens_in(tail: bytes) -> tuple[int | None, int | None]:
-    """Return the prompt and completion tokens that the end of an answer states."""
-    usage = tail.rfind(b'"usage"')
-    if usage < 0:
+    """Return the prompt and completion tokens that the end of an answer states.
+
+    Chat and completions call them so; `/v1/responses` and `/v1/messages` say input and output.
+    """
+    at = tail.rfind(b'"usage"')
+    if at < 0:
         return None, None
-    return _number(tail, b'"prompt_tokens"', usage), _number(tail, b'"completion_tokens"', usage)
+    prompt = _number(tail, b'"prompt_tokens"', at)
+    completion = _number(tail, b'"completion_tokens"', at)
+    if prompt is None and completion is None:
+        return _number(tail, b'"input_tokens"', at), _number(tail, b'"output_tokens"', at)
+    return prompt, completion
 
 
 def _number(text: bytes, field: bytes, start: int) -> int | None:

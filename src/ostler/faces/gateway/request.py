@@ -66,7 +66,7 @@ class Request:
         """Set the headers, once all of them are read."""
         self.headers = headers
         self.fields = dict(headers)
-        self.wants_continue = b"expect" in self.fields
+        self.wants_continue = self.version == "1.1" and b"expect" in self.fields
 
     def head_size(self) -> int:
         """Return the bytes of the target and of the header lines."""
