@@ -11,8 +11,8 @@ from ostler.verbs.asking import ask, events
 
 Message = Mapping[str, str]  # {"role": "user" | "assistant" | "system", "content": text}
 
-# How engines say that a prompt does not fit: llama.cpp's type, vLLM's and SGLang's sentences.
-TOO_LONG = ("exceed_context_size", "maximum context length", "context length exceeded")
+# How engines say that a prompt does not fit: llama.cpp's sentence, then vLLM's and SGLang's.
+TOO_LONG = ("available context size", "maximum context length", "context length exceeded")
 
 
 @dataclass(frozen=True, slots=True)
