@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostler.core.naming import Named, find, served_names
-from ostler.core.refs import parse
 from ostler.errors import UnknownModel
 from ostler.settings import Settings
 from ostler.store import Store
@@ -62,6 +61,8 @@ def named(settings: Settings, text: str) -> Named:
     exact = find(names, text)
     if exact:
         return exact
+    from ostler.core.refs import parse
+
     manifest, variant = kept.resolve(parse(text))
     for one in names:
         if (one.manifest.commit, one.variant) == (manifest.commit, variant):

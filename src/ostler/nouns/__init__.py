@@ -2,32 +2,28 @@
 
 Sizes are bytes, times are seconds. `None` means unknown, never zero and never a guess.
 
-Making a frozen dataclass takes Python about 0.4 ms, so the half that `ostler ls` does not need
-is made when one of its names is first asked for.
+Making a frozen dataclass takes Python about 0.4 ms, so the nouns that `ostler ls` does not need
+are made when one of them is first asked for.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ostler.nouns.keeping import (
-    Damage,
-    Format,
-    Found,
-    KeptFile,
-    Listing,
-    Manifest,
-    ModelRef,
-    Planned,
-    PullPlan,
-    RemoteFile,
-    Removal,
-    SearchResults,
-    Task,
-    Variant,
-)
+from ostler.nouns.keeping import Format, KeptFile, Manifest, ModelRef, Task, Variant
 
 if TYPE_CHECKING:
+    from ostler.nouns.finding import (
+        Damage,
+        Found,
+        Listing,
+        Planned,
+        PullPlan,
+        RemoteFile,
+        Removal,
+        SearchResults,
+    )
     from ostler.nouns.running import (
         Choice,
         Device,
@@ -80,8 +76,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ostler.nouns import running
-
-    return getattr(running, name)
+    for module in ("finding", "running") if name in __all__ else ():
+        found = getattr(import_module(f"ostler.nouns.{module}"), name, None)
+        if found is not None:
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Nouns of finding and keeping: what a user types, what a hub lists, what is kept here."""
+"""Nouns of keeping: what a user types, and what is kept here."""
 
 from __future__ import annotations
 
@@ -22,9 +22,6 @@ class Format(StrEnum):
     PYTORCH = "pytorch"
 
 
-# --- naming and finding -------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """What a user types: `hf:org/name@revision#variant`."""
@@ -41,66 +38,6 @@ class ModelRef:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """One file of a repository as its hub describes it.
-
-    `sha256` is known for large (LFS) files, `git_sha1` (the git blob id) for all others.
-    """
-
-    path: str
-    size: int
-    sha256: str | None = None
-    git_sha1: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A repository at one commit: what is there to fetch."""
-
-    source: str
-    name: str
-    commit: str
-    files: tuple[RemoteFile, ...]
-    revision: str | None = None
-    asked_name: str | None = None  # what was asked for, where the hub has renamed it
-    licence: str | None = None
-    gated: str | None = None  # None, "auto" or "manual"
-    private: bool = False
-    task: str | None = None  # the hub's pipeline tag
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One search result, from the hub or from the store."""
-
-    name: str
-    local: bool
-    formats: tuple[str, ...] = ()
-    size: int | None = None
-    gated: str | None = None
-    licence: str | None = None
-    task: str | None = None
-    downloads: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResults:
-    """What was found, and whether the hub could be asked at all."""
-
-    results: tuple[Found, ...]
-    hub_error: str | None = None
-    retry_after: float | None = None
-
-    @property
-    def local_results_only(self) -> bool:
-        return self.hub_error is not None
-
-
-# --- choosing files -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
 class Variant:
     """One servable choice inside a repository: a quantization with all of its shards."""
 
@@ -108,37 +45,6 @@ class Variant:
     format: Format
     files: tuple[str, ...]  # weight files in shard order
     missing: tuple[str, ...] = ()  # shards that the names promise and the listing lacks
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A file and why it is where it is in the plan."""
-
-    file: RemoteFile
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class PullPlan:
-    """What a pull would do, before it does anything."""
-
-    listing: Listing
-    variant: str | None
-    fetch: tuple[Planned, ...]
-    have: tuple[Planned, ...]
-    ignored: tuple[Planned, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def fetch_bytes(self) -> int:
-        return sum(planned.file.size for planned in self.fetch)
-
-    @property
-    def total_bytes(self) -> int:
-        return self.fetch_bytes + sum(planned.file.size for planned in self.have)
-
-
-# --- keeping ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +68,8 @@ class Manifest:
     revisions: tuple[str, ...] = ()  # branch and tag names that led to this commit
     aliases: tuple[str, ...] = ()  # former names of the repository
     licence: str | None = None
+    gated: str | None = None  # as the hub had it; a hub of ours passes it on
+    private: bool = False
     task: str | None = None
     tags: tuple[str, ...] = ()
     pulled_at: str = ""  # UTC, ISO 8601
@@ -171,30 +79,3 @@ class Manifest:
     @property
     def size(self) -> int:
         return sum(file.size for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What removing a model, or one variant of it, would do."""
-
-    manifest: Manifest
-    remaining: Manifest | None  # None: nothing of the model stays
-    files: tuple[KeptFile, ...]  # what goes from the manifest
-    freed: frozenset[str]  # sha256 of blobs that no manifest names afterwards
-    shared: frozenset[str]  # sha256 of blobs that go from here and stay for others
-
-    @property
-    def freed_bytes(self) -> int:
-        return sum(
-            {file.sha256: file.size for file in self.files if file.sha256 in self.freed}.values()
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One thing wrong with a kept file."""
-
-    path: str
-    kind: str  # "missing", "size", "hash", "unreadable"
-    expected: str
-    got: str

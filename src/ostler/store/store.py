@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ostler.core import plans, quants
+from ostler.core import quants
 from ostler.errors import Busy, UnknownModel, UsageError
-from ostler.nouns import KeptFile, Manifest, ModelRef, RemoteFile, Removal, Variant
+from ostler.nouns import KeptFile, Manifest, ModelRef, Variant
 from ostler.store import durable, locks
 from ostler.store.blobs import Blobs
 from ostler.store.manifests import Manifests
 from ostler.store.partial import Partials
 from ostler.store.views import Views
+
+if TYPE_CHECKING:
+    from ostler.nouns import RemoteFile, Removal
 
 SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
 
@@ -170,6 +174,8 @@ class Store:
             return self._discard(self._orphans())
 
     def _orphans(self) -> frozenset[str]:
+        from ostler.core import plans  # not needed to list what is kept, which must be quick
+
         return plans.sweep(self.manifests(), (sha256 for sha256, _ in self.blobs.all()))
 
     def _discard(self, blobs: frozenset[str]) -> int:

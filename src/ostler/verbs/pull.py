@@ -156,6 +156,8 @@ def _manifest(listing: Listing, files: tuple[KeptFile, ...], origin: str) -> Man
         revisions=(listing.revision,) if listing.revision else (),
         aliases=(listing.asked_name,) if listing.asked_name else (),
         licence=listing.licence,
+        gated=listing.gated,
+        private=listing.private,
         task=listing.task,
         tags=listing.tags,
         pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,7 +13,8 @@ import pytest
 
 from ostler.errors import PortInUse, UsageError
 from ostler.faces.hub.folders import FolderRepos
-from ostler.faces.hub.serve import address_of, bind, serve
+from ostler.faces.hub.serve import serve
+from ostler.faces.listening import listen
 
 PROGRAM = """
 import sys
@@ -61,8 +62,8 @@ def test_a_hub_with_tokens_serves_their_holders_only(hub_root: Path) -> None:
 
 
 def test_a_taken_port_is_told_before_anything_is_served(hub_root: Path) -> None:
-    with bind("127.0.0.1", 0) as taken:
-        port = int(address_of(taken).rpartition(":")[2])
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
         with pytest.raises(PortInUse, match=str(port)):
             serve(FolderRepos(hub_root), port=port, ready=pytest.fail)
 
@@ -76,4 +77,4 @@ def test_other_machines_are_let_in_only_on_purpose(hub_root: Path, host: str) ->
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 0), ("192.0.2.1", 0)])
 def test_an_address_that_is_not_ours(host: str, port: int) -> None:
     with pytest.raises(UsageError):
-        bind(host, port)
+        listen(host, port)

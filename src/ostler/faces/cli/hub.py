@@ -48,9 +48,13 @@ def serve(
         raise UsageError("Name a folder, or --store for the models kept here; one of the two.")
     from ostler.faces.hub.folders import FolderRepos
     from ostler.faces.hub.kept import KeptRepos
+    from ostler.faces.hub.repos import Repos
     from ostler.faces.hub.serve import serve as run
 
-    repos = FolderRepos(folder) if folder else KeptRepos(wiring.store(settings))
+    repos: Repos = KeptRepos(wiring.store(settings))
+    if folder:
+        repos = remembering = FolderRepos(folder, settings.home / "hub-hashes.json")
+        remembering.prepare(lambda name: show.note(f"Looking at {name}"))
     run(repos, host, port, tokens=_tokens(token_file), anyone=anyone, ready=_greet)
 
 

@@ -41,6 +41,8 @@ class KeptRepos:
             {manifest.commit: self._snapshot(manifest) for manifest in kept},
             branches={"main": main},
             tags={ref: commit for ref, commit in names.items() if ref != commit},
+            gated=newest.gated,
+            private=newest.private,
         )
 
     def renamed(self, name: str) -> str | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import ipaddress
-import socket
 from collections.abc import Callable, Collection
 
 import uvicorn
 
-from ostler.errors import PortInUse, UsageError
+from ostler.errors import UsageError
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.repos import Repos
+from ostler.faces.listening import address, is_loopback, listen
 
 GRACE = 2  # seconds that downloads under way get at the end; clients resume what is cut
 
@@ -32,7 +30,7 @@ def serve(
     Port 0 is any free port. Raises PortInUse, and UsageError on an address that other machines
     reach with neither tokens nor `anyone`.
     """
-    if not (tokens or anyone or _loopback(host)):
+    if not (tokens or anyone or is_loopback(host)):
         raise UsageError(
             f"{host} can be reached from other machines, and anyone there could read every model.",
             hint="Give a token that they must send, or say that anyone may read.",
@@ -47,45 +45,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    with bind(host, port) as listener:
-        ready(address_of(listener))
+    with listen(host, port) as listener:
+        ready(address(*listener.getsockname()[:2]))
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that already listens. Raises PortInUse, UsageError."""
-    try:
-        family, kind, _, _, where = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (socket.gaierror, OverflowError) as error:
-        raise UsageError(f"{host}:{port} is no address of this machine: {error}.") from None
-    listener = socket.socket(family, kind)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(
-                f"Another program listens on {host}:{port}.",
-                hint="Choose another port, or --port 0 for any that is free.",
-                host=host,
-                port=port,
-            ) from None
-        raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

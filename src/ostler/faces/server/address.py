@@ -8,9 +8,8 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ostler.errors import PortInUse, UsageError
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+from ostler.errors import UsageError
+from ostler.faces.listening import address, is_loopback, listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,32 +23,17 @@ class Found:
 
     @property
     def address(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return address(self.host, self.port)
 
 
 def bind(host: str, port: int, has_keys: bool) -> socket.socket:
     """Return a listening socket. Raises PortInUse, and UsageError for an open address."""
-    if host not in LOOPBACK and not has_keys:
+    if not (has_keys or is_loopback(host)):
         raise UsageError(
             f"{host} can be reached by other machines, and no key is set.",
             hint="Name a file with keys: ostler serve --host ... --keys FILE  (lines of: name key)",
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(1024)
-    except OSError as error:
-        listening.close()
-        raise PortInUse(
-            f"Cannot listen on {host}:{port}: {error.strerror}.",
-            hint=f"Choose another port: ostler serve --port {port + 1}",
-            host=host,
-            port=port,
-        ) from None
-    return listening
+    return listen(host, port)
 
 
 def announce(path: Path, found: Found) -> None:
