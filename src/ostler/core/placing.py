@@ -41,8 +41,9 @@ def _placement(estimate: Estimate, device: Device, reserve: int | None) -> Place
     free = room(device, reserve)
     aside = " without what the system keeps" if free < device.free_bytes else ""
     fits = estimate.required <= free
-    said = "fits" if fits else f"{memory(estimate.required - free)} too little"
-    because = f"{memory(estimate.required)} needed, {memory(free)} free{aside}: {said}"
+    because = f"{memory(estimate.required)} needed, {memory(free)} free{aside}"
+    if not fits:
+        because += f": {memory(estimate.required - free)} too little"
     return Placement(device, estimate.required, fits, because)
 
 

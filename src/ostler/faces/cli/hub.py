@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,6 +13,8 @@ from ostler import wiring
 from ostler.errors import UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
+
+WORTH_A_WORD = 1.0  # seconds
 
 
 @click.group("hub")
@@ -54,8 +58,19 @@ def serve(
     repos: Repos = KeptRepos(wiring.store(settings))
     if folder:
         repos = remembering = FolderRepos(folder, settings.home / "hub-hashes.json")
-        remembering.prepare(lambda name: show.note(f"Looking at {name}"))
+        remembering.prepare(_progress())
     run(repos, host, port, tokens=_tokens(token_file), anyone=anyone, ready=_greet)
+
+
+def _progress() -> Callable[[str], None]:
+    """Say what is hashed, once that takes long enough for somebody to wonder."""
+    began = time.monotonic()
+
+    def begun(name: str) -> None:
+        if time.monotonic() - began > WORTH_A_WORD:
+            show.note(f"Hashing {name}; it is remembered for the next time.")
+
+    return begun
 
 
 def _tokens(file: Path | None) -> list[str]:

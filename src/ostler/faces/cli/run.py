@@ -12,7 +12,7 @@ import click
 from ostler import wiring
 from ostler.core.naming import Named
 from ostler.core.refs import parse
-from ostler.core.sizes import duration, memory
+from ostler.core.sizes import duration
 from ostler.errors import UnknownModel, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.nouns import Task, Workload
@@ -115,8 +115,8 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     ready = prepare(named, wiring.store(settings), machine, wish.workload, wish.engine)
     _say(
         wish,
-        f"{named.id} needs {memory(ready.estimate.required)} with a context of "
-        f"{ready.estimate.context}; {ready.placement.because}.",
+        f"{named.id} fits on {ready.placement.device.id} with a context of "
+        f"{ready.estimate.context}: {ready.placement.because}.",
     )
     _say(wish, f"Engine: {ready.choice.engine}, because {ready.choice.rule}.")
     port = free_port(HOST, port_range(settings.engine_ports))

@@ -61,5 +61,5 @@ def _row(one: Found) -> tuple[str, ...]:
         ", ".join(one.formats),
         file_size(one.size) if one.size else "",
         (one.licence or "") + (f", gated: {one.gated}" if one.gated else ""),
-        f"{one.downloads:,}" if one.downloads is not None else "",
+        f"{one.downloads:,}" if one.downloads else "",
     )
