@@ -49,6 +49,9 @@ def test_ended_requests_are_told_together(gateway: Gateway, engine: Puppet) -> N
         wire.send(ok(b"1"))
     gateway.hear_a(Done, backend=engine.name)
     assert time.monotonic() - began >= 0.09
+    gateway.hear_a(Idle, backend=engine.name)
+    busy = [m for m in gateway.said if isinstance(m, Busy) and m.backend == engine.name]
+    assert len(busy) == 1
 
 
 def test_connections_on_both_sides_are_used_again(gateway: Gateway, engine: Puppet) -> None:

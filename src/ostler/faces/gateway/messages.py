@@ -108,7 +108,7 @@ class Busy(Struct, frozen=True, tag=True, tag_field="kind"):
 
 
 class Idle(Struct, frozen=True, tag=True, tag_field="kind"):
-    """The backend's requests in flight went back to none."""
+    """The backend's requests in flight went back to none, and none has come for a moment."""
 
     backend: str
 

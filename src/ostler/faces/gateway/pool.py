@@ -9,13 +9,25 @@ from ostler.faces.gateway.messages import Backend, Broken, Busy, Idle, ToKeeper
 from ostler.faces.gateway.upstream import Upstream
 
 CONNECT_SECONDS = 5.0  # engines are on this machine or its network; a connect takes under 1 ms
+# An engine is called idle a moment late, so that requests that follow each other do not cost two
+# messages each. Late is safe: nothing busy is stopped, something idle is stopped 50 ms later.
+CALM_SECONDS = 0.05
 MAX_IDLE = 256  # kept open per backend; more at once are opened and closed again
 
 
 class Pool:
     """The way to one engine: pooled connections, least recently used at the front."""
 
-    __slots__ = ("_tell", "backend", "closed", "host", "idle", "in_flight")
+    __slots__ = (
+        "_called_busy",
+        "_calming",
+        "_tell",
+        "backend",
+        "closed",
+        "host",
+        "idle",
+        "in_flight",
+    )
 
     def __init__(self, backend: Backend, tell: Callable[[ToKeeper], None]) -> None:
         self.backend = backend
@@ -23,6 +35,8 @@ class Pool:
         self.idle: list[Upstream] = []
         self.in_flight = 0
         self.closed = False
+        self._called_busy = False  # what the keeper was told last
+        self._calming = False  # a look whether it is idle is due
         self._tell = tell
 
     def reaches(self, backend: Backend) -> bool:
@@ -32,13 +46,21 @@ class Pool:
     def begin(self) -> None:
         """Count a request in."""
         self.in_flight += 1
-        if self.in_flight == 1:
+        if not self._called_busy:
+            self._called_busy = True
             self._tell(Busy(self.backend.id))
 
     def end(self) -> None:
         """Count a request out."""
         self.in_flight -= 1
+        if self.in_flight == 0 and not self._calming:
+            self._calming = True
+            asyncio.get_running_loop().call_later(CALM_SECONDS, self._calm)
+
+    def _calm(self) -> None:
+        self._calming = False
         if self.in_flight == 0:
+            self._called_busy = False
             self._tell(Idle(self.backend.id))
 
     def broken(self, why: str) -> None:
