@@ -90,6 +90,7 @@ def params(xllamacpp: Any, flags: argparse.Namespace) -> Any:
     p.endpoint_metrics = True
     p.cors_origins, p.cors_origins_explicit = "", True  # no web page may read from this port
     p.fit_params = False  # what fits was decided before this process was started
+    p.cache_ram_mib = 0  # by default it keeps up to 8 GiB of prompts, which no estimate counts
     p.n_parallel = flags.parallel
     p.n_ctx = flags.context * flags.parallel  # llama.cpp divides it among the sequences
     p.cache_type_k = p.cache_type_v = kv_type(xllamacpp, flags.kv_dtype)

@@ -10,12 +10,13 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import duration, file_size
 from ostler.faces.cli import options, progress, show
-from ostler.nouns import Manifest, ModelRef, PullPlan
+from ostler.nouns import Format, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
 from ostler.store import Store
 from ostler.verbs import pull
 from ostler.verbs.inspect import check_header
+from ostler.verbs.progress import Progress, Step
 
 PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 
@@ -106,7 +107,14 @@ def _carry_out(
     endpoint: str | None,
 ) -> Manifest:  # fmt: skip
     began = time.monotonic()
-    with progress.shown(how, f"Fetching {plan.listing.name}") as report:
+    resumed: dict[str, int] = {}  # bytes that an earlier pull had left
+    with progress.shown(how, f"Fetching {plan.listing.name}") as show_event:
+
+        def report(event: Progress) -> None:
+            if event.step in (Step.RESUMED, Step.RESTARTED):
+                resumed[event.path] = event.done
+            show_event(event)
+
         manifest = pull.carry_out(
             plan,
             source,
@@ -116,7 +124,8 @@ def _carry_out(
             check=check_header,
             origin=endpoint or settings.endpoint,
         )
-    _show_end(plan, manifest, how, time.monotonic() - began)
+    fetched = plan.fetch_bytes - sum(resumed.values())
+    _show_end(plan, manifest, how, fetched, time.monotonic() - began)
     return manifest
 
 
@@ -164,8 +173,7 @@ def _headline(plan: PullPlan) -> str:
     )
 
 
-def _show_end(plan: PullPlan, manifest: Manifest, how: str, seconds: float) -> None:
-    fetched = plan.fetch_bytes
+def _show_end(plan: PullPlan, manifest: Manifest, how: str, fetched: int, seconds: float) -> None:
     if how == "json":
         show.event(
             {
@@ -180,9 +188,15 @@ def _show_end(plan: PullPlan, manifest: Manifest, how: str, seconds: float) -> N
     elif how != "none":
         speed = f", {file_size(int(fetched / seconds))}/s" if fetched and seconds > 0.5 else ""
         show.note(
-            f"Kept {manifest.name}" + (f"#{plan.variant}" if plan.variant else "")
-            + f": every byte verified, in {duration(seconds)}{speed}."
-        )  # fmt: skip
+            f"Kept {manifest.name}{_choice(plan)}: "
+            f"every byte verified, in {duration(seconds)}{speed}."
+        )
+
+
+def _choice(plan: PullPlan) -> str:
+    """The part of the model's name that says which quantization it is."""
+    named_by_format = plan.variant is None or plan.variant in set(Format)
+    return "" if named_by_format else f"#{plan.variant}"
 
 
 def _as_data(plan: PullPlan) -> dict[str, object]:

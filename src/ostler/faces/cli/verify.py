@@ -39,7 +39,7 @@ def command(settings: Settings, model: str | None, as_json: bool) -> None:
         show.as_json([_entry(*result) for result in results])
     elif not manifests:
         show.line("No models yet; nothing to verify.")
-    damaged = [manifest.name for manifest, damages in results if damages]
+    damaged = [manifest.name for manifest, damages in results if not _clean(damages)]
     if damaged and as_json:
         raise SystemExit(DamagedModel.exit_code)
     if damaged:
@@ -49,8 +49,13 @@ def command(settings: Settings, model: str | None, as_json: bool) -> None:
         )
 
 
+def _clean(damages: tuple[Damage, ...]) -> bool:
+    """Files that nobody pulled, and that the hub may not even have, are no damage."""
+    return all(one.kind == "incomplete" for one in damages)
+
+
 def _show(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
-    state = show.style("damaged", fg="red") if damages else "clean"
+    state = "clean" if _clean(damages) else show.style("damaged", fg="red")
     files = f"{len(manifest.files)} files, {file_size(manifest.size)}"
     show.line(f"{manifest.name} at {manifest.commit[:12]}: {state} ({files})")
     for one in damages:
@@ -63,6 +68,6 @@ def _entry(manifest: Manifest, damages: tuple[Damage, ...]) -> dict[str, object]
         "commit": manifest.commit,
         "files": len(manifest.files),
         "bytes": manifest.size,
-        "clean": not damages,
+        "clean": _clean(damages),
         "damages": damages,
     }
