@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test check format lock models clean
+.PHONY: setup demo test engines check format lock models clean
 
 setup: $(STAMP)
 
@@ -35,5 +35,12 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml --group dev -o requirements.lock
 
+# The tiny models that are shipped; needs torch, so it has an environment of its own.
+models:
+	@$(PYTHON) -m venv .venv-models
+	@.venv-models/bin/pip install -q -r tools/tiny_models.requirements.txt
+	@.venv-models/bin/python tools/tiny_models.py
+	@.venv-models/bin/python tools/check_tiny_models.py
+
 clean:
-	rm -rf .venv .engines .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-models .engines .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -17,19 +17,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import ostler
+from bench.kept import SHIPPED, home
 from bench.rows import Row, alternate, median
 from ostler import settings, wiring
 from ostler.core.naming import Named
-from ostler.core.quants import variants
 from ostler.launchers.ports import free_port, port_range
-from ostler.nouns import KeptFile, Manifest, Workload
+from ostler.nouns import Workload
 from ostler.store import Store
 from ostler.verbs.hold import HOST, held
 from ostler.verbs.prepare import Machine, prepare
 
-MODELS = Path(ostler.__file__).parent / "testing/models/ostler/tiny-llama-GGUF"
-WEIGHTS = "tiny-llama-Q8_0.gguf"
+MODEL = "ostler/tiny-llama-GGUF#q8_0"
+WEIGHTS = SHIPPED / "tiny-llama-GGUF/tiny-llama-Q8_0.gguf"
 CONTEXT = 2048
 AT_MOST = 0.050  # seconds over starting it by hand
 POLL = 0.002  # seconds
@@ -39,7 +38,8 @@ def rows(rounds: int) -> list[Row]:
     """Alternate both ways of starting the same engine with the same model."""
     with tempfile.TemporaryDirectory() as folder:
         known = settings.load({}, home=folder)
-        named, store = keep(Path(folder))
+        store, names = home(Path(folder))
+        named = next(one for one in names if one.id == MODEL)
         machine = wiring.machine(known)
         samples = alternate(
             {"hand": by_hand(known), "ostler": by_ostler(known, named, store, machine)}, rounds
@@ -54,23 +54,6 @@ def rows(rounds: int) -> list[Row]:
             "added by Ostler, paired", round(added, 4), "s", target="<= 0.05 s", ok=added <= AT_MOST
         ),
     ]
-
-
-def keep(home: Path) -> tuple[Named, Store]:
-    """Put the shipped weights into a store, without a hub: the start is measured, not the pull."""
-    import hashlib
-
-    content = (MODELS / WEIGHTS).read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    store = Store(home)
-    blob = store.blob_path(sha256)
-    blob.parent.mkdir(parents=True)
-    blob.write_bytes(content)
-    manifest = Manifest(
-        "hf", "ostler/tiny-llama-GGUF", "0" * 40, (KeptFile(WEIGHTS, len(content), sha256),)
-    )
-    store.register(manifest)
-    return Named("ostler/tiny-llama-GGUF#q8_0", (), manifest, variants([WEIGHTS])[0]), store
 
 
 def by_ostler(
@@ -95,7 +78,7 @@ def by_hand(known: settings.Settings) -> Callable[[], float]:
 
     def once() -> float:
         port = free_port(HOST, port_range(known.engine_ports))
-        argv = [sys.executable, program, str(MODELS / WEIGHTS), str(port), str(CONTEXT)]
+        argv = [sys.executable, program, str(WEIGHTS), str(port), str(CONTEXT)]
         began = time.perf_counter()
         with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as process:
             try:

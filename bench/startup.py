@@ -1,4 +1,4 @@
-"""How soon `ostler --help` and `ostler ls` answer, against `python -c pass`."""
+"""How soon `ostler --help`, and `ostler ls` of four models, answer, against an empty Python."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import kept
 from bench.rows import Row, alternate, ratio_row
 
 AT_MOST = 8.0  # times an empty Python
@@ -19,6 +20,7 @@ def rows(rounds: int) -> list[Row]:
     """Alternate the empty interpreter with our two quickest commands."""
     ostler = str(Path(sys.executable).with_name("ostler"))
     with tempfile.TemporaryDirectory() as home:
+        kept.home(Path(home))
         env = {**os.environ, "OSTLER_HOME": home}
         samples = alternate(
             {
@@ -39,7 +41,7 @@ def timed(argv: list[str], env: dict[str, str]) -> Callable[[], float]:
 
     def once() -> float:
         began = time.perf_counter()
-        subprocess.run(argv, env=env, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(argv, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return time.perf_counter() - began
 
     return once
