@@ -41,7 +41,9 @@ def timed(argv: list[str], env: dict[str, str]) -> Callable[[], float]:
 
     def once() -> float:
         began = time.perf_counter()
-        subprocess.run(argv, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            argv, env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         return time.perf_counter() - began
 
     return once
