@@ -1,31 +1,50 @@
 """Make `.venv` from `requirements.lock`, on a machine that has only Python and make.
 
-Debian's python3 lacks `ensurepip` unless python3-venv is installed, so where it is missing
-pip itself is fetched from PyPI by its pinned hash. Everything else comes through pip, which
-honours the user's own mirrors, proxies and certificates.
+A bare Debian lacks two things. Its python3 has no `ensurepip` without python3-venv, so pip itself
+is fetched from PyPI then. It may have no OpenMP library (libgomp1), which llama.cpp needs, so that
+is taken out of a wheel on PyPI that carries it. Both are pinned by hash. Everything else comes
+through pip, which honours the user's own mirrors, proxies and certificates.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
+import io
 import os
+import platform
 import ssl
 import subprocess
 import sys
 import tempfile
 import urllib.request
 import venv
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+FILES = "https://files.pythonhosted.org/packages/"
 PIP_WHEEL = "pip-26.3-py3-none-any.whl"
-PIP_URL = (
-    "https://files.pythonhosted.org/packages/07/25/"
-    "ee8c38ae72d66b844ce8eb9711ba905dba21ca1a8a0c960057c41cd23337/" + PIP_WHEEL
+PIP = (
+    f"07/25/ee8c38ae72d66b844ce8eb9711ba905dba21ca1a8a0c960057c41cd23337/{PIP_WHEEL}",
+    "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13",
 )
-PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
+# A small wheel that carries GCC's OpenMP library, for each kind of processor.
+OPENMP = {
+    "x86_64": (
+        "46/aa/ad48cc40d15c6c12d64d06768db96bde01e8f72dbfbbcebf391bcc1682fb/pykdtree-1.4.3-cp311-"
+        "cp311-manylinux2014_x86_64.manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl",
+        "44d2e1b6a3d02b5cf9646bf754931fdacb869cefd328242766e1dc0be909cca1",
+    ),
+    "aarch64": (
+        "26/69/cf40c90c488676701c5d088fbc3380d3d884eeef9ba87ef079442bcab847/pykdtree-1.4.3-cp311-"
+        "cp311-manylinux2014_aarch64.manylinux_2_17_aarch64.manylinux_2_28_aarch64.whl",
+        "bd3a4454b8f86ce22f7b92b4bc53e309817b0d3602afff8c9a17fde1bd6dd3f0",
+    ),
+}
+OPENMP_NAME = "libgomp.so.1"
 
 
 def main() -> None:
@@ -39,6 +58,7 @@ def main() -> None:
     make_venv()
     pip("install", "--require-hashes", "--requirement", str(ROOT / "requirements.lock"))
     pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    provide_openmp()
     (VENV / ".ready").touch()
     say("Ready.")
 
@@ -49,21 +69,48 @@ def make_venv() -> None:
     venv.create(VENV, clear=True, with_pip=has_ensurepip, symlinks=os.name != "nt")
     if not has_ensurepip:
         with tempfile.TemporaryDirectory() as folder:
-            wheel = fetch_pip(Path(folder))
+            wheel = Path(folder) / PIP_WHEEL
+            wheel.write_bytes(fetch(*PIP))
             run(str(python()), f"{wheel}/pip", "install", "--quiet", "--no-index", str(wheel))
 
 
-def fetch_pip(folder: Path) -> Path:
-    """Download the pinned pip wheel and prove its hash."""
+def provide_openmp() -> None:
+    """Put GCC's OpenMP library into `.venv/lib` where the system has none.
+
+    Wheels carry it under a name of their own; its usual name is put back into it, because that
+    is the name by which llama.cpp asks for it. The new name is the shorter one.
+    """
+    if sys.platform != "linux" or has_openmp():
+        return
+    wheel = OPENMP.get(platform.machine())
+    if wheel is None:
+        say("This system has no OpenMP library, which llama.cpp needs: apt install libgomp1")
+        return
+    with zipfile.ZipFile(io.BytesIO(fetch(*wheel))) as archive:
+        path = next(name for name in archive.namelist() if "/libgomp-" in name)
+        content = archive.read(path)
+    old, new = Path(path).name.encode(), OPENMP_NAME.encode()
+    (VENV / "lib" / OPENMP_NAME).write_bytes(content.replace(old, new.ljust(len(old), b"\0")))
+
+
+def has_openmp() -> bool:
+    """Whether the system has GCC's OpenMP library."""
+    try:
+        ctypes.CDLL(OPENMP_NAME)
+    except OSError:
+        return False
+    return True
+
+
+def fetch(path: str, sha256: str) -> bytes:
+    """Download a pinned file from PyPI and prove its hash."""
     certificates = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
     context = ssl.create_default_context(cafile=certificates)
-    with urllib.request.urlopen(PIP_URL, context=context, timeout=60) as answer:
-        body = answer.read()
-    if hashlib.sha256(body).hexdigest() != PIP_SHA256:
-        sys.exit(f"{PIP_URL} is not the file that this project pins. Nothing was installed.")
-    wheel = folder / PIP_WHEEL
-    wheel.write_bytes(body)
-    return wheel
+    with urllib.request.urlopen(FILES + path, context=context, timeout=60) as answer:
+        body: bytes = answer.read()
+    if hashlib.sha256(body).hexdigest() != sha256:
+        sys.exit(f"{FILES}{path} is not the file that this project pins. Nothing was installed.")
+    return body
 
 
 def python() -> Path:

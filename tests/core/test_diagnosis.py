@@ -21,6 +21,9 @@ from ostler.engines.llamacpp import LlamaCpp
 from ostler.engines.transformers import Transformers
 
 LLAMACPP = {
+    "missing_library": (
+        "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory",
+    ),
     "missing_file": (
         "0.00.007.369 E gguf_init_from_file: failed to open GGUF file 'missing.gguf' "
         "(No such file or directory)",

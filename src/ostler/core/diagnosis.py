@@ -36,6 +36,12 @@ FETCH_AGAIN = "`ostler verify MODEL` checks every byte; `ostler pull MODEL` fetc
 
 SHARED: tuple[Pattern, ...] = (
     Pattern(
+        "missing_library",
+        r"libgomp\.so\.1: cannot open shared object file",
+        "It needs the system's OpenMP library, which is not installed.",
+        "On Debian and Ubuntu: `apt install libgomp1`.",
+    ),
+    Pattern(
         "port_in_use",
         r"address already in use|couldn't bind HTTP server socket|error while attempting to bind",
         "Another program listens on its port.",

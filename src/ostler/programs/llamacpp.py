@@ -67,8 +67,18 @@ def die_with_parent(parent: int) -> None:
         leave(1)
 
 
+def load_openmp() -> None:
+    """Load the OpenMP library that an environment carries for systems that have none."""
+    own = f"{sys.prefix}/lib/libgomp.so.1"
+    if os.path.exists(own):
+        import ctypes
+
+        ctypes.CDLL(own, ctypes.RTLD_GLOBAL)
+
+
 def serve(flags: argparse.Namespace) -> Any:
     """Start the server; it answers /health with 503 until the model is loaded."""
+    load_openmp()
     import xllamacpp
 
     try:
