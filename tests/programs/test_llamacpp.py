@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xllamacpp
 
-from ostler.programs.llamacpp import KV_TYPES, params, parse
+from ostler.programs.llamacpp import KV_TYPES, load_openmp, params, parse
 from ostler.testing import tiny
+
+load_openmp()  # as the program itself does before this import
+import xllamacpp  # noqa: E402
 
 PARENT = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 PATIENCE = 20.0
