@@ -39,8 +39,8 @@ lock:
 models:
 	@$(PYTHON) -m venv .venv-models
 	@.venv-models/bin/pip install -q -r tools/tiny_models.requirements.txt
-	@.venv-models/bin/python tools/tiny_models.py
-	@.venv-models/bin/python tools/check_tiny_models.py
+	@.venv-models/bin/python tools/tiny_models
+	@.venv-models/bin/python tools/tiny_models --check
 
 clean:
 	rm -rf .venv .venv-models .engines .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,25 +1,19 @@
-"""Check the tiny models against ``expected.json``, with transformers and with llama.cpp.
+"""Check the models against ``expected.json``, with transformers and with llama.cpp.
 
-The safetensors repositories are loaded with transformers, the GGUF files with xllamacpp, which
-is llama.cpp's own server. Each is asked what ``tools/tiny_models.py`` asked, and must answer the
-same within the rounding of its arithmetic.
+The safetensors repositories are loaded with transformers, the GGUF files with llama.cpp. Each is
+asked what was asked when it was built, and must answer the same within the rounding of its
+arithmetic.
 """
 
-import argparse
 import json
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import xllamacpp
 from transformers import AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from tiny_models import DEFAULT_OUTPUT, ORG, expected_answers
+from tiny_models.engine import engine, post
+from tiny_models.expected import expected_answers
+from tiny_models.recipe import ORG
 
 # (embeddings, logits) without and with flash attention, which llama.cpp switches on by itself
 # and which computes in F16.
@@ -37,55 +31,13 @@ TRICKY_TEXTS = [
 ]
 
 
-# --- The engine, one process for each model
-
-
-def serve(path: Path, kind: str, flash: bool) -> None:
-    """Be the engine for one model, until killed. Prints the address when it is ready."""
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.n_ctx = 2048
-    params.offline = True
-    if not flash:
-        disabled = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.flash_attn_type = disabled
-    params.cpuparams.n_threads = 1
-    params.cpuparams_batch.n_threads = 1
-    params.embedding = kind != "chat"
-    if kind == "rerank":
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
-    server = xllamacpp.Server(params)
-    print(server.listening_address, flush=True)
-    while True:
-        time.sleep(3600)
-
-
-@contextmanager
-def engine(path: Path, kind: str, flash: bool) -> Iterator[str]:
-    """The address of an engine that serves one model."""
-    command = [sys.executable, __file__, "--serve", str(path), "--kind", kind]
-    command += ["--flash"] if flash else []
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, text=True, **pipes) as child:
-        try:
-            yield next(line.strip() for line in child.stdout if line.startswith("http"))
-        finally:
-            # Destroying the server in its own process can deadlock; a signal always works.
-            child.terminate()
-
-
-def post(address: str, path: str, **body: object) -> object:
-    """One request to the engine."""
-    request = urllib.request.Request(
-        address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
-
-
-# --- What is compared
+def check(output: Path) -> None:
+    """Check every model in every form. Ends the program at the first difference."""
+    disable_progress_bar()
+    expected = json.loads((output / "expected.json").read_text(encoding="utf-8"))["models"]
+    check_same(expected_answers(output), expected, "transformers")
+    print(f"transformers  the same as expected.json: {', '.join(expected)}")
+    check_llamacpp(output, expected)
 
 
 def require(truth: bool, what: str) -> None:
@@ -171,13 +123,13 @@ CHECKS = [
 
 def check_llamacpp(output: Path, expected: dict) -> None:
     """Every GGUF file says in llama.cpp what its model said in transformers."""
-    for name, form, kind, check in CHECKS:
+    for name, form, kind, compare in CHECKS:
         repository = output / ORG / name
         path = output / ORG / f"{name}-GGUF" / f"{name}-{form}.gguf"
         for flash in (False, True):
             with engine(path, kind, flash) as address:
                 check_tokens(address, repository)
-                result = check(address, expected[f"{ORG}/{name}"], flash)
+                result = compare(address, expected[f"{ORG}/{name}"], flash)
             attention = "flash" if flash else "plain"
             print(f"llama.cpp     {path.name}, {attention} attention: {result}")
 
@@ -196,24 +148,3 @@ def check_same(found: object, wanted: object, where: str) -> None:
         require(abs(found - wanted) < REFERENCE_TOLERANCE, f"{where} is {found}, not {wanted}")
     else:
         require(found == wanted, f"{where} is {found!r}, not {wanted!r}")
-
-
-def main() -> None:
-    """Check every model in every form, or be one of the engines that do it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--models", type=Path, default=DEFAULT_OUTPUT, help="default: %(default)s")
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--kind", help=argparse.SUPPRESS)
-    parser.add_argument("--flash", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.serve:
-        serve(args.serve, args.kind, args.flash)
-    disable_progress_bar()
-    expected = json.loads((args.models / "expected.json").read_text(encoding="utf-8"))["models"]
-    check_same(expected_answers(args.models), expected, "transformers")
-    print(f"transformers  the same as expected.json: {', '.join(expected)}")
-    check_llamacpp(args.models, expected)
-
-
-if __name__ == "__main__":
-    main()
