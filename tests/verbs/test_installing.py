@@ -49,7 +49,7 @@ def test_a_failed_installation_says_why_and_is_not_called_finished(tmp_path: Pat
     plan = plan_of(tmp_path, str(tmp_path / "nowhere.whl"))
     plan.folder.mkdir(parents=True)
     (plan.folder / STAMP).write_text("from an earlier one")
-    with pytest.raises(EngineFailed, match=r"nowhere\.whl") as caught:
+    with pytest.raises(EngineFailed, match="nowhere") as caught:
         install(plan, lambda line: None, cpu_only=False)
     assert caught.value.facts["exit_code"] == 1
     assert not (plan.folder / STAMP).exists()
