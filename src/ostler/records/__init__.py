@@ -1,0 +1,1 @@
+"""What Ostler remembers beside the models: measurements, events, keys; one database."""
