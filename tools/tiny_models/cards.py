@@ -4,10 +4,8 @@ from pathlib import Path
 
 from transformers import PreTrainedModel
 
-# Names the script by the path it had when it was one file: the cards in the repository say so,
-# and are to be made again byte by byte.
 HOW_MADE = (
-    "It is a test model: made from nothing by `tools/tiny_models.py` of the Ostler project, on\n"
+    "It is a test model: made from nothing by `tools/tiny_models` of the Ostler project, on\n"
     "text that ships with Python (`pydoc_data.topics`) and on sentences made up by the script.\n"
     "Do not expect it to know anything."
 )

@@ -1,6 +1,6 @@
 """The tiny models that ship with Ostler, ready to be given to an engine.
 
-`tools/tiny_models.py` makes them: a chat model that answers `hello` to "Say hello" at temperature
+`tools/tiny_models` makes them: a chat model that answers `hello` to "Say hello" at temperature
 0, an embedder and a reranker.
 """
 
