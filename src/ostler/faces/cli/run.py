@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import click
@@ -67,6 +69,7 @@ def command(
     echo "Summarise: ..." | ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
     """
+    parse(model)  # a malformed name is told before anything is waited for
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read().strip() or None
         if prompt is None:
@@ -170,29 +173,54 @@ async def _chat(at: Endpoint, wish: Wish) -> None:
     """Chat until the end of the input; the engine hears the whole conversation each time."""
     show.note("Chat with the model. Ctrl-D or /bye ends it, /new forgets what was said.")
     messages = _first(wish)
-    while True:
-        text = await asyncio.to_thread(_line)
-        if text is None or text.strip() == "/bye":
-            return
-        if text.strip() == "/new":
-            messages = _first(wish)
-        elif text.strip():
-            messages.append(_user(text))
-            said = await _print(_reply(at, messages, wish))
-            messages.append({"role": "assistant", "content": said})
+    with _terminal_as_it_was():
+        while (text := await _line()) is not None and text.strip() != "/bye":
+            if text.strip() == "/new":
+                messages = _first(wish)
+            elif text.strip():
+                messages.append(_user(text))
+                said = await _print(_reply(at, messages, wish))
+                messages.append({"role": "assistant", "content": said})
 
 
-def _line() -> str | None:
-    """Read a line with the terminal's own editing; None at the end."""
-    import contextlib
-
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401 - importing it is what gives input() its editing
+@contextmanager
+def _terminal_as_it_was() -> Iterator[None]:
+    """Put the terminal's modes back: line editing that is broken off leaves them changed."""
     try:
-        return input(">>> ")
-    except EOFError:
+        import termios
+    except ImportError:  # no such modes on this system
+        yield
+        return
+    modes = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, modes)
+
+
+async def _line() -> str | None:
+    """Read a line with the terminal's own editing; None at the end.
+
+    In a daemon thread, which Ctrl-C leaves behind: a pool's thread would be waited for.
+    """
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[str | None] = loop.create_future()
+
+    def read() -> None:
+        with suppress(ImportError):
+            import readline  # noqa: F401 - importing it is what gives input() its editing
+        try:
+            text: str | None = input(">>> ")
+        except EOFError:
+            text = None
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(typed.set_result, text)
+
+    threading.Thread(target=read, daemon=True).start()
+    text = await typed
+    if text is None:
         show.line()
-        return None
+    return text
 
 
 async def _print(pieces: AsyncIterator[Piece]) -> str:

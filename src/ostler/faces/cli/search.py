@@ -49,7 +49,8 @@ def command(
         titles = ("MODEL", "HERE", "FORMATS", "SIZE", "LICENCE", "DOWNLOADS")
         show.table(titles, [_row(one) for one in found.results], right=(3, 5))
     else:
-        show.line(f"Nothing is called '{words}' here" + (" or on the hub." * (not found.hub_error)))
+        where = "here" if found.hub_error else "here or on the hub"
+        show.line(f"Nothing is called '{words}' {where}.")
     if found.hub_error:
         show.note(f"Only what is kept here: {found.hub_error}")
 
