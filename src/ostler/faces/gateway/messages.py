@@ -37,10 +37,21 @@ class Model(Struct, frozen=True):
 
 
 class Key(Struct, frozen=True):
-    """A caller's key, known here only by its SHA-256 as 64 hexadecimal digits."""
+    """A caller's key, known here only by its SHA-256 as 64 hexadecimal digits.
+
+    `role` is "operator" or "user"; the control API judges it. `models` are shell patterns over
+    models' ids and aliases. A limit of None is no limit. `tokens_used` is what the records
+    count for this key today (UTC), before this table.
+    """
 
     sha256: str
     name: str
+    role: str = "operator"
+    models: tuple[str, ...] = ("*",)
+    requests_per_minute: int | None = None
+    concurrent: int | None = None
+    tokens_per_day: int | None = None
+    tokens_used: int = 0
 
 
 class Limits(Struct, frozen=True):
@@ -124,7 +135,7 @@ class Done(Struct, frozen=True, tag=True, tag_field="kind"):
     """A request ended. `status` is 499 where the client left before its answer was whole.
 
     `ttft` is the time to the first byte of the answer's body. Tokens are None where the
-    engine did not say them at the end of its answer.
+    engine did not say them at the end of its answer. `key` is the name of the caller's key.
     """
 
     model: str
@@ -136,6 +147,8 @@ class Done(Struct, frozen=True, tag=True, tag_field="kind"):
     bytes_out: int
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    key: str = ""
+    request_id: str = ""
 
 
 ToGateway = Table | Refuse
