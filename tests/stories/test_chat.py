@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import select
+import subprocess
 import sys
 import termios
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-
 from tests.stories.conftest import CHAT, Shell
 
 PATIENCE = 60.0  # seconds for the next words on the screen
@@ -22,9 +22,13 @@ class Terminal:
     """A program at a terminal of its own."""
 
     def __init__(self, shell: Shell, *words: str) -> None:
-        self.pid, self.screen = pty.fork()
-        if self.pid == 0:
-            os.execve(sys.executable, [sys.executable, "-m", "ostler", *words], shell.env)
+        self.screen, inside = pty.openpty()
+        # A session of its own, with this terminal as its controlling one: so Ctrl-C reaches it.
+        argv = ["setsid", "--ctty", "--wait", sys.executable, "-m", "ostler", *words]
+        self.process = subprocess.Popen(
+            argv, stdin=inside, stdout=inside, stderr=inside, env=shell.env
+        )
+        os.close(inside)
         self.seen = ""
 
     def until(self, words: str) -> None:
@@ -42,7 +46,7 @@ class Terminal:
         with suppress(OSError):  # the terminal is gone with its last program
             while text := os.read(self.screen, 4096):
                 self.seen += text.decode(errors="replace")
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
