@@ -16,7 +16,8 @@ class Backend(Struct, frozen=True):
     """One engine that serves a model.
 
     `model_name` is what it wants to read in a request's `model`; empty: it does not care.
-    `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out.
+    `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out. `logits`
+    means its rerank scores are logits (llama.cpp), which callers are given as their sigmoid.
     """
 
     id: str
@@ -24,16 +25,21 @@ class Backend(Struct, frozen=True):
     port: int
     model_name: str = ""
     adds_done: bool = False
+    logits: bool = False
 
 
 class Model(Struct, frozen=True):
-    """A served model. `state` is "ready", "loading", "stopped" or "failed"."""
+    """A served model. `state` is "ready", "loading", "stopped" or "failed".
+
+    `concurrent` is how many requests it may answer at once, over all workers; more get a 429.
+    """
 
     state: str
     task: str = "chat"
     backends: tuple[Backend, ...] = ()
     aliases: tuple[str, ...] = ()
     eta_seconds: float | None = None  # until it is ready, where the keeper knows
+    concurrent: int | None = None
 
 
 class Key(Struct, frozen=True):
@@ -64,18 +70,22 @@ class Limits(Struct, frozen=True):
     # The longest a caller may be silent between requests or within one, or not read its answer;
     # nginx has 75 s and 60 s for these.
     quiet_seconds: float = 75.0
+    access_log: str = ""  # a path; empty: none is written. It names no prompt and no key.
+    default_role: str = "operator"  # of a caller without a key, where none is needed
 
 
 class Table(Struct, frozen=True, tag=True, tag_field="kind"):
     """Everything a worker must know to route: a whole snapshot, never a difference.
 
-    An empty `keys` means that no key is needed.
+    An empty `keys` means that no key is needed. `slots` says where in the table that workers
+    share the counts of a key, a model or a backend stand; the link fills it in.
     """
 
     control_socket: str
     models: dict[str, Model] = {}
     keys: tuple[Key, ...] = ()
     limits: Limits = Limits()
+    slots: dict[str, int] = {}
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):
