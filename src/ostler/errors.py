@@ -204,6 +204,18 @@ class Stopped(OstlerError):
     code, http_status, exit_code = "stopped", 503, 28
 
 
+class UnknownGpu(OstlerError):
+    """No GPU of this name is in the table."""
+
+    code, http_status, exit_code = "unknown_gpu", 404, 29
+
+
+class NoGpuFits(OstlerError):
+    """No GPU on offer, within what was asked, holds the model."""
+
+    code, http_status, exit_code = "no_gpu_fits", 409, 30
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]
