@@ -116,6 +116,11 @@ WHAT = {
     "workers": "files fetched at the same time",
     "threads": "CPU threads of an engine; without it the engine's own choice",
     "context": "tokens of context for each sequence; without it the model's own, up to 8192",
+    "pickle": "weights that run code when they are loaded (pickle): `allow`, `warn` or `block`",
+    "allow": "globs of sources to fetch from, `huggingface.co/meta-llama/*`; empty allows all",
+    "trash_days": "days for which `ostler undo` can bring a removed model back",
+    "disk_warn_gb": "GB (10^9 bytes) free below which `ostler du` warns",
+    "disk_critical_gb": "GB free below which it says that room is critical",
 }
 assert set(WHAT) == set(load({}).origins), "every setting is described"
 

@@ -216,6 +216,30 @@ class NoGpuFits(OstlerError):
     code, http_status, exit_code = "no_gpu_fits", 409, 30
 
 
+class LfsPointer(OstlerError):
+    """A file is a git-lfs pointer: its weights were never downloaded."""
+
+    code, http_status, exit_code = "lfs_pointer_not_downloaded", 409, 31
+
+
+class InUse(OstlerError):
+    """A running server has loaded what was to be taken away."""
+
+    code, http_status, exit_code = "in_use", 409, 32
+
+
+class UnsafeFormat(OstlerError):
+    """The operator's policy forbids weights that run code when they are loaded."""
+
+    code, http_status, exit_code = "unsafe_format", 403, 33
+
+
+class SourceNotAllowed(OstlerError):
+    """The operator's list of allowed sources does not have this one."""
+
+    code, http_status, exit_code = "source_not_allowed", 403, 34
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]

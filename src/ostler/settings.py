@@ -27,6 +27,11 @@ class Settings:
     workers: int = 4  # files fetched at once
     threads: int | None = None  # engine threads; None: the engine's own choice
     context: int | None = None
+    pickle: str = "warn"  # weights that run code when loaded: allow, warn or block
+    allow: str = ""  # sources to fetch from, as globs; empty: all
+    trash_days: int = 7  # how long a removed model can be had back
+    disk_warn_gb: int = 50  # GB (10^9) free, below which `ostler du` warns; seed I's figures
+    disk_critical_gb: int = 20
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
