@@ -139,6 +139,30 @@ class Placement:
     because: str
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one part of a running model really took, so that its next estimate knows.
+
+    `component` is "weights", "kv", "compute_buffer", "output_buffer", "activation", "graphs",
+    "non_torch", or "total" (the process or its device, all parts together).
+    """
+
+    model: str  # org/name
+    engine: str
+    version: str  # of the engine
+    component: str
+    bytes: int
+    commit: str = ""
+    variant: str = ""
+    family: str | None = None  # the architecture, as ModelFacts has it
+    context: int | None = None  # tokens per sequence
+    sequences: int | None = None
+    kv_dtype: str | None = None
+    device: str = ""  # "cpu", "nvidia:0"; empty where it is not known
+    at: str = ""  # UTC, ISO 8601
+    source: str = ""  # "log", "process", "device", or who said so
+
+
 # --- engines ------------------------------------------------------------------------------
 
 
