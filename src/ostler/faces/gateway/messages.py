@@ -78,7 +78,8 @@ class Table(Struct, frozen=True, tag=True, tag_field="kind"):
     """Everything a worker must know to route: a whole snapshot, never a difference.
 
     An empty `keys` means that no key is needed. `slots` says where in the table that workers
-    share the counts of a key, a model or a backend stand; the link fills it in.
+    share the counts of a key, a model or a backend stand; the link fills it in. A worker answers
+    a `serial` other than zero with `Took`.
     """
 
     control_socket: str
@@ -86,6 +87,7 @@ class Table(Struct, frozen=True, tag=True, tag_field="kind"):
     keys: tuple[Key, ...] = ()
     limits: Limits = Limits()
     slots: dict[str, int] = {}
+    serial: int = 0
 
 
 class Fault(Struct, frozen=True, omit_defaults=True):
@@ -134,6 +136,12 @@ class Idle(Struct, frozen=True, tag=True, tag_field="kind"):
     backend: str
 
 
+class Took(Struct, frozen=True, tag=True, tag_field="kind"):
+    """The worker routes by the table of this serial: what it lacks gets no new request from it."""
+
+    serial: int
+
+
 class Broken(Struct, frozen=True, tag=True, tag_field="kind"):
     """The backend refused a connection or broke one off."""
 
@@ -162,7 +170,7 @@ class Done(Struct, frozen=True, tag=True, tag_field="kind"):
 
 
 ToGateway = Table | Refuse
-ToKeeper = Ready | Want | Busy | Idle | Broken | Done
+ToKeeper = Ready | Want | Busy | Idle | Took | Broken | Done
 
 _encoder = msgspec.json.Encoder()
 _to_gateway: msgspec.json.Decoder[ToGateway] = msgspec.json.Decoder(ToGateway)

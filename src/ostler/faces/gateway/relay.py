@@ -10,7 +10,16 @@ from collections.abc import Callable
 from ostler.faces.gateway.client_side import Client
 from ostler.faces.gateway.decision import Asked, decide, loading, too_many
 from ostler.faces.gateway.exchange import Exchange
-from ostler.faces.gateway.messages import Limits, Model, Refuse, Table, ToGateway, ToKeeper, Want
+from ostler.faces.gateway.messages import (
+    Limits,
+    Model,
+    Refuse,
+    Table,
+    ToGateway,
+    ToKeeper,
+    Took,
+    Want,
+)
 from ostler.faces.gateway.parking import Parking
 from ostler.faces.gateway.pool import ControlPool, Pool
 from ostler.faces.gateway.request import Refusal
@@ -125,6 +134,8 @@ class Relay:
                     self.start(exchange)  # which answers that there is no such model
             elif _stopped_loading(before.models.get(id), model):
                 self._want_again(id, model)
+        if table.serial:
+            self.tell(Took(table.serial))
 
     def _want_again(self, id: str, model: Model) -> None:
         """A load has ended in nothing. Where it was stopped, requests that still wait start it
