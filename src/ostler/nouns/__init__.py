@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         TensorTable,
         Term,
         Verdict,
+        WeightPart,
         Workload,
     )
 
@@ -55,8 +56,11 @@ __all__ = [
     "Installed",
     "KeptFile",
     "LaunchSpec",
+    "LayerKind",
     "Listing",
     "Manifest",
+    "Matrix",
+    "Measurement",
     "Measurement",
     "ModelFacts",
     "ModelRef",
@@ -73,6 +77,7 @@ __all__ = [
     "Term",
     "Variant",
     "Verdict",
+    "WeightPart",
     "Workload",
 ]
 

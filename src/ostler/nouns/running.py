@@ -31,6 +31,46 @@ class TensorTable:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerKind:
+    """Layers that keep the same things from token to token."""
+
+    kind: str  # "full", "sliding", "chunked", "latent", "shared", "cross", "recurrent", "none"
+    count: int
+    kv_heads: int = 0
+    key_dim: int = 0  # numbers per head; of a latent layer, what a loader without it keeps
+    value_dim: int = 0
+    window: int | None = None  # tokens that a sliding or chunked layer looks back
+    latent_dim: int = 0  # numbers per token that all heads share: the latent and its position part
+    index_dim: int = 0  # numbers per token of a sparse-attention index
+    conv_numbers: int = 0  # per sequence, whatever its length
+    state_numbers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Weights of one shape and one role, over one or many layers."""
+
+    role: str  # as llama.cpp names it: "attn_q", "ffn_down", "token_embd", ...
+    columns: int
+    rows: int
+    copies: int = 1  # per layer: experts
+    layers: tuple[int, ...] = ()  # empty: not part of a layer
+
+    @property
+    def parameters(self) -> int:
+        return self.columns * self.rows * self.copies * max(len(self.layers), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightPart:
+    """A part of the weights in bytes, and what tensor parallelism does with it."""
+
+    role: str  # "embedding", "output", "attention", "experts", "vision", "draft", ...
+    bytes: int
+    split: str = "all"  # "all": divided among ranks; "heads": among KV heads; "none": on each
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """What the files themselves say of a model. Never taken from a file's name."""
 
@@ -53,6 +93,13 @@ class ModelFacts:
     chat_template: bool = False
     remote_code: bool = False  # needs code from the repository, which is off by default
     unknown: tuple[str, ...] = ()  # what could not be read, each as a short sentence
+    family: str | None = None  # config.json's model_type, or GGUF's general.architecture
+    layer_kinds: tuple[LayerKind, ...] = ()  # empty: not known layer by layer
+    matrices: tuple[Matrix, ...] = ()  # empty: the shapes of the weights are not known
+    parts: tuple[WeightPart, ...] = ()  # empty: only weight_bytes is known
+    tied: bool = False  # the output matrix is the embedding matrix
+    experts: int | None = None
+    experts_per_token: int | None = None
 
 
 # --- what it needs ------------------------------------------------------------------------
@@ -66,6 +113,30 @@ class Workload:
     sequences: int = 1  # served at the same moment
     kv_dtype: str = "f16"
     threads: int | None = None  # CPU threads of the engine; None: the engine's own choice
+    tensor_parallel: int = 1  # GPUs that share each layer; terms are then those of one GPU
+    flags: tuple[tuple[str, str], ...] = ()  # the engine's own that change memory: ("swa-full", "")
+
+    def flag(self, name: str) -> str | None:
+        """Return the value of a flag of the engine; None where it is not given."""
+        return dict(self.flags).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one part of one model took in memory, as an engine or a device said it."""
+
+    model: str
+    architecture: str | None
+    engine: str
+    version: str | None
+    component: str  # "weights", "kv", "activation", "graphs", "non_torch", "total"
+    bytes: int
+    context: int | None = None
+    sequences: int = 1
+    kv_dtype: str = "f16"
+    flags: tuple[tuple[str, str], ...] = ()
+    source: str = ""
+    tensor_parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True)
