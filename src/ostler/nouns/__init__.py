@@ -61,7 +61,6 @@ __all__ = [
     "Manifest",
     "Matrix",
     "Measurement",
-    "Measurement",
     "ModelFacts",
     "ModelRef",
     "Placement",

@@ -122,24 +122,6 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """What one part of one model took in memory, as an engine or a device said it."""
-
-    model: str
-    architecture: str | None
-    engine: str
-    version: str | None
-    component: str  # "weights", "kv", "activation", "graphs", "non_torch", "total"
-    bytes: int
-    context: int | None = None
-    sequences: int = 1
-    kv_dtype: str = "f16"
-    flags: tuple[tuple[str, str], ...] = ()
-    source: str = ""
-    tensor_parallel: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Term:
     """One part of an estimate, and where it comes from."""
 
