@@ -108,12 +108,15 @@ def settings_page() -> str:
 
 WHAT = {
     "home": "where models, logs and state are kept",
-    "endpoint": "the hub to search and fetch from",
+    "endpoint": "the hub to search and fetch from; several, by commas, are mirrors tried in order",
     "engines": "where engine environments are; without it `<home>/engines`",
     "host": "the address that `ostler serve` listens on",
     "port": "its port",
     "engine_ports": "the ports that engines may take",
     "workers": "files fetched at the same time",
+    "max_speed": "bytes a second that one pull may take, such as `2MB/s`; empty: no cap",
+    "reserve": "bytes that a pull leaves free, such as `5GB`; empty: 1 GiB, or 5 % if less",
+    "budget": "bytes that all models may take together, such as `500GB`; empty: the whole disk",
     "threads": "CPU threads of an engine; without it the engine's own choice",
     "context": "tokens of context for each sequence; without it the model's own, up to 8192",
     "pickle": "weights that run code when they are loaded (pickle): `allow`, `warn` or `block`",

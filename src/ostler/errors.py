@@ -240,6 +240,18 @@ class SourceNotAllowed(OstlerError):
     code, http_status, exit_code = "source_not_allowed", 403, 34
 
 
+class OverBudget(OstlerError):
+    """The models together would take more than the store's budget."""
+
+    code, http_status, exit_code = "over_budget", 507, 35
+
+
+class Cancelled(OstlerError):
+    """Somebody cancelled the download from another terminal."""
+
+    code, http_status, exit_code = "cancelled", 409, 36
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]

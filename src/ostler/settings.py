@@ -19,12 +19,15 @@ class Settings:
     """Everything a user can set. Each field is `OSTLER_<NAME>` in the environment."""
 
     home: Path = field(default_factory=lambda: Path.home() / ".ostler")
-    endpoint: str = "https://huggingface.co"
+    endpoint: str = "https://huggingface.co"  # or several mirrors, by commas, tried in order
     engines: Path | None = None  # where engine environments are; None: <home>/engines
     host: str = "127.0.0.1"
     port: int = 8077
     engine_ports: str = "21000-21999"  # below the ephemeral range, see docs/decisions
     workers: int = 4  # files fetched at once
+    max_speed: str = ""  # of all downloads of one pull together, such as 2MB/s; empty: no cap
+    reserve: str = ""  # bytes that stay free, such as 5GB; empty: 1 GiB, or 5 % where that is less
+    budget: str = ""  # bytes that all models together may take, such as 500GB; empty: the disk
     threads: int | None = None  # engine threads; None: the engine's own choice
     context: int | None = None
     pickle: str = "warn"  # weights that run code when loaded: allow, warn or block

@@ -55,6 +55,7 @@ class KeptFile:
     size: int
     sha256: str
     git_sha1: str | None = None
+    blocks: str = ""  # see core/blocks.py; empty: none were made, or the file is one block
 
 
 @dataclass(frozen=True, slots=True)
