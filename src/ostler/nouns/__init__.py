@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Removal,
         SearchResults,
     )
+    from ostler.nouns.recording import AccessKey, Attempt, Event, Use
     from ostler.nouns.running import (
         Choice,
         Device,
@@ -45,11 +46,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AccessKey",
+    "Attempt",
     "Choice",
     "Damage",
     "Device",
     "Diagnosis",
     "Estimate",
+    "Event",
     "Format",
     "Found",
     "Hardware",
@@ -74,6 +78,7 @@ __all__ = [
     "Tensor",
     "TensorTable",
     "Term",
+    "Use",
     "Variant",
     "Verdict",
     "WeightPart",
@@ -82,7 +87,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for module in ("finding", "running") if name in __all__ else ():
+    for module in ("finding", "running", "recording") if name in __all__ else ():
         found = getattr(import_module(f"ostler.nouns.{module}"), name, None)
         if found is not None:
             return found
