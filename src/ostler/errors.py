@@ -252,6 +252,30 @@ class Cancelled(OstlerError):
     code, http_status, exit_code = "cancelled", 409, 36
 
 
+class Forbidden(OstlerError):
+    """The key is known and may not do this."""
+
+    code, http_status, exit_code = "forbidden", 403, 37
+
+
+class RecordsUnavailable(OstlerError):
+    """The database of keys, events and measurements cannot be read or written."""
+
+    code, http_status, exit_code = "records_unavailable", 503, 38
+
+
+class UnknownKey(OstlerError):
+    """There is no key of this name in force."""
+
+    code, http_status, exit_code = "unknown_key", 404, 39
+
+
+class KeyExists(OstlerError):
+    """A key of this name is in force already."""
+
+    code, http_status, exit_code = "key_exists", 409, 40
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]

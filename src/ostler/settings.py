@@ -35,6 +35,7 @@ class Settings:
     trash_days: int = 7  # how long a removed model can be had back
     disk_warn_gb: int = 50  # GB (10^9) free, below which `ostler du` warns; seed I's figures
     disk_critical_gb: int = 20
+    database: str = ""  # URL of a PostgreSQL database for the records; empty: <home>/ostler.db
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
