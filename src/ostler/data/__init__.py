@@ -10,13 +10,21 @@ from functools import cache
 from importlib.resources import files
 
 from ostler.core import gpus as gpus_of
+from ostler.core import prices as prices_of
 from ostler.core.gpus import Gpu
+from ostler.core.prices import Offer
 
 
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """Return the GPUs that are known by name."""
     return gpus_of.parse(table("gpus.csv"))
+
+
+@cache
+def prices() -> tuple[Offer, ...]:
+    """Return the prices that come along, of all dates."""
+    return prices_of.parse(table("prices.csv"), gpus())
 
 
 def table(name: str) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Rented GPUs: where their prices come from."""
