@@ -211,6 +211,8 @@ class Measurement:
     context: int | None = None  # tokens per sequence
     sequences: int | None = None
     kv_dtype: str | None = None
+    tensor_parallel: int = 1  # GPUs that share each layer; the bytes are then those of one GPU
+    flags: tuple[tuple[str, str], ...] = ()  # the engine's own that change memory
     device: str = ""  # "cpu", "nvidia:0"; empty where it is not known
     at: str = ""  # UTC, ISO 8601
     source: str = ""  # "log", "process", "device", or who said so

@@ -1,0 +1,32 @@
+"""All records of a home behind one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ostler.records.attempts import Attempts
+from ostler.records.database import open_database
+from ostler.records.events import Events
+from ostler.records.keys import Keys
+from ostler.records.measurements import Measurements
+from ostler.records.usage import Usage
+
+
+class Records:
+    """Keys, events, attempts, measurements and usage. Used from several threads at once."""
+
+    def __init__(self, home: Path, url: str = "") -> None:
+        """Open them, and bring their tables up to date.
+
+        Raises RecordsUnavailable, and UsageError for a URL that names no database we know.
+        """
+        database = self._database = open_database(home, url)
+        self.keys = Keys(database)
+        self.events = Events(database)
+        self.attempts = Attempts(database)
+        self.measurements = Measurements(database)
+        self.usage = Usage(database)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
