@@ -16,7 +16,7 @@ def test_from_nothing_to_kept_and_back(shell: Shell) -> None:
     assert kept["licence"] == "apache-2.0"
     assert kept["bytes"] == (SHIPPED / CHAT / "tiny-llama-Q8_0.gguf").stat().st_size
     assert "clean" in shell.ok("verify", CHAT).out
-    shell.ok("rm", CHAT, "--yes")
+    shell.ok("rm", CHAT, "--yes", "--purge")
     assert shell.ok("ls", "--json").json() == []
     assert not list(Path(shell.env["OSTLER_HOME"]).glob("blobs/sha256/*/*"))
 

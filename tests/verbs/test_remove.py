@@ -29,7 +29,7 @@ def store(hub: Hub, tmp_path: Path) -> Iterator[Store]:
 
 
 def removed(ref: str, store: Store) -> int:
-    return remove.carry_out(remove.plan(refs.parse(ref), store), store)
+    return remove.carry_out(remove.plan(refs.parse(ref), store), store, purge=True)
 
 
 def test_a_plan_removes_nothing(store: Store) -> None:
@@ -51,7 +51,7 @@ def test_without_a_revision_every_commit_goes_and_what_they_shared(store: Store)
     planned = remove.plan(refs.parse("acme/tiny"), store)
     assert len(planned) == 2
     before = store.used_bytes()
-    freed = remove.carry_out(planned, store)
+    freed = remove.carry_out(planned, store, purge=True)
     assert freed == sum(one.freed_bytes for one in planned) == before - store.used_bytes()
     assert {manifest.name for manifest in store.manifests()} == {"acme/tiny-GGUF"}
     assert store.has(readme.sha256)  # the other repository has the same README

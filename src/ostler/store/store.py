@@ -20,6 +20,7 @@ from ostler.store.views import Views
 
 if TYPE_CHECKING:
     from ostler.nouns import RemoteFile, Removal
+    from ostler.store.trash import Trash
 
 SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
 
@@ -112,6 +113,13 @@ class Store:
         """Return what HF_HUB_CACHE must be for other programs to find the models kept here."""
         return self._views.root
 
+    @property
+    def trash(self) -> Trash:
+        """Return what was removed and can be had back."""
+        from ostler.store.trash import Trash  # not needed to list what is kept
+
+        return Trash(self.home / "trash")
+
     def used_bytes(self) -> int:
         """Return the bytes of all contents; those shared by several models count once."""
         return sum(size for _, size in self.blobs.all())
@@ -129,6 +137,12 @@ class Store:
         """Be the only one that pulls this repository, and keep sweeps away meanwhile."""
         lock = self.home / "locks" / f"{name.replace('/', '--')}.lock"
         with locks.hold(lock, on_wait=on_wait), locks.hold(self._sweeping, shared=True):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that takes contents away. Raises Busy while a pull runs."""
+        with locks.hold(self._sweeping, wait=False):
             yield
 
     @property
@@ -157,7 +171,7 @@ class Store:
         where the model has changed since the removal was planned.
         """
         manifest = removal.manifest
-        with locks.hold(self._sweeping, wait=False):
+        with self.alone():
             if self.get(manifest.source, manifest.name, manifest.commit) != manifest:
                 raise Busy(f"{manifest.name} has just changed.", hint="Try again.")
             if removal.remaining:
@@ -166,17 +180,19 @@ class Store:
             else:
                 self._manifests.remove(removal.manifest)
                 self._views.remove(removal.manifest)
-            return self._discard(removal.freed & self._orphans())
+            return self._discard(removal.freed & self.orphans())
 
     def sweep(self) -> int:
         """Remove contents that no model names; return the bytes freed. Raises Busy."""
-        with locks.hold(self._sweeping, wait=False):
-            return self._discard(self._orphans())
+        with self.alone():
+            return self._discard(self.orphans())
 
-    def _orphans(self) -> frozenset[str]:
+    def orphans(self) -> frozenset[str]:
+        """Return the contents (sha256) that neither a model nor the trash names."""
         from ostler.core import plans  # not needed to list what is kept, which must be quick
 
-        return plans.sweep(self.manifests(), (sha256 for sha256, _ in self.blobs.all()))
+        named = [*self.manifests(), *self.trash.manifests()]
+        return plans.sweep(named, (sha256 for sha256, _ in self.blobs.all()))
 
     def _discard(self, blobs: frozenset[str]) -> int:
         freed = sum(self.blobs.discard(sha256) for sha256 in blobs)

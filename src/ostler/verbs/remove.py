@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from ostler.core import plans
-from ostler.errors import QuantizationNotFound
+from ostler.errors import InUse, QuantizationNotFound
 from ostler.nouns import ModelRef, Removal
 from ostler.store import Store
 
 
-def plan(ref: ModelRef, store: Store) -> tuple[Removal, ...]:
+def plan(
+    ref: ModelRef, store: Store, loaded: Collection[tuple[str, str]] = ()
+) -> tuple[Removal, ...]:
     """Return what would go, one removal per kept commit: all of them without a revision.
 
-    Raises UnknownModel, and QuantizationNotFound where no commit has the variant.
+    `loaded` names what a server has in memory: (commit, weight file). Raises InUse where one of
+    these would go, UnknownModel, and QuantizationNotFound where no commit has the variant.
     """
     others = store.manifests()
     removals = []
@@ -28,9 +35,28 @@ def plan(ref: ModelRef, store: Store) -> tuple[Removal, ...]:
         others += [removal.remaining] if removal.remaining else []
     if absent and not removals:
         raise absent
+    _refuse_loaded(removals, loaded)
     return tuple(removals)
 
 
-def carry_out(removals: tuple[Removal, ...], store: Store) -> int:
-    """Do it; return the bytes freed. Raises Busy while a pull runs in this home."""
+def _refuse_loaded(removals: list[Removal], loaded: Collection[tuple[str, str]]) -> None:
+    for removal in removals:
+        going = {(removal.manifest.commit, file.path) for file in removal.files}
+        if going & set(loaded):
+            name = removal.manifest.name
+            raise InUse(
+                f"{name} is loaded by the server that runs here.",
+                hint=f"Stop it first (ostler stop {name}), or add --force.",
+                model=name,
+            )
+
+
+def carry_out(removals: tuple[Removal, ...], store: Store, *, purge: bool = False) -> int:
+    """Do it; return the bytes freed, which are 0 as long as the trash holds them.
+
+    Raises Busy while a pull runs in this home.
+    """
+    if not purge:  # noted first: a kill in between leaves the model both here and in the trash
+        gone = tuple(replace(one.manifest, files=one.files) for one in removals)
+        store.trash.put(gone, datetime.now(UTC))
     return sum(store.forget(removal) for removal in removals)

@@ -30,7 +30,17 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "ls": ("ls", "List the models that are kept here."),
         "info": ("info", "Show what a model is, read from its files."),
         "verify": ("verify", "Read kept files again and compare their hashes."),
-        "rm": ("rm", "Remove a model."),
+        "rm": ("rm", "Remove a model; `undo` brings it back."),
+        "undo": ("undo", "Bring back what was removed."),
+        "trash": ("trash", "List what was removed and can be had back."),
+    },
+    "Keeping": {
+        "du": ("du", "Show what the kept models take, and what is free."),
+        "gc": ("gc", "Free the bytes that no model needs."),
+        "env": ("env", "Print what other programs need to find the kept models."),
+        "view": ("view", "Show or make a folder with a model's files."),
+        "checksums": ("checksums", "Print every file's hash, for sha256sum -c."),
+        "outdated": ("outdated", "List kept models that moved on upstream."),
     },
     "Memory and engines": {
         "fit": ("fit", "Show what a model needs, by term, and where it fits."),

@@ -11,32 +11,39 @@ from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import UsageError
 from ostler.faces.cli import options, show
+from ostler.faces.cli.loaded import loaded
 from ostler.nouns import Removal
 from ostler.settings import Settings
 
 
 @click.command("rm")
 @click.argument("model")
+@click.option("--purge", is_flag=True, help="At once, past the trash: it cannot be undone.")
+@click.option("--force", is_flag=True, help="Even while the server has it loaded.")
 @options.dry_run
 @options.yes
 @options.as_json
 @click.pass_obj
-def command(settings: Settings, model: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+def command(
+    settings: Settings, model: str, purge: bool, force: bool, dry_run: bool, yes: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Remove a model, or one quantization of it.
 
-    Bytes that other models share stay. Without a terminal, --yes is needed.
+    It goes to the trash, and `ostler undo` brings it back, for OSTLER_TRASH_DAYS days (7). Bytes
+    that other models share stay. Without a terminal, --yes is needed.
 
     \b
     ostler rm Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m
-    ostler rm Qwen/Qwen2.5-0.5B-Instruct-GGUF --dry-run
+    ostler rm Qwen/Qwen2.5-0.5B-Instruct-GGUF --purge --dry-run
     """
     from ostler.verbs import remove
 
     store = wiring.store(settings)
-    removals = remove.plan(parse(model), store)
+    removals = remove.plan(parse(model), store, () if force else loaded(settings))
     if not as_json:
         for removal in removals:
-            _show(removal)
+            _show(removal, purge)
     if dry_run:
         if as_json:
             show.as_json(_entries(removals, removed=False))
@@ -48,20 +55,24 @@ def command(settings: Settings, model: str, dry_run: bool, yes: bool, as_json: b
                 hint=f"ostler rm {model} --yes",
             )
         click.confirm("Remove it?", abort=True)
-    freed = remove.carry_out(removals, store)
+    freed = remove.carry_out(removals, store, purge=purge)
     if as_json:
-        show.as_json({**_entries(removals, removed=True), "freed_bytes": freed})
-    else:
+        show.as_json({**_entries(removals, removed=True), "freed_bytes": freed, "purged": purge})
+    elif purge:
         show.line(f"Removed. {file_size(freed)} freed.")
+    else:
+        days = settings.trash_days
+        show.line(f"Removed. `ostler undo` brings it back, for {days} days; then gc frees it.")
 
 
-def _show(removal: Removal) -> None:
+def _show(removal: Removal, purge: bool) -> None:
     what = "all of it" if removal.remaining is None else "a part of it"
     show.line(f"{removal.manifest.name} at {removal.manifest.commit[:12]}: {what} goes.")
     for file in removal.files:
         stays = "  (its bytes stay: another model shares them)" * (file.sha256 in removal.shared)
         show.line(f"  {file.path}  {file_size(file.size)}{stays}")
-    show.line(f"This frees {file_size(removal.freed_bytes)}.")
+    when = "" if purge else ", once the trash is emptied"
+    show.line(f"This frees {file_size(removal.freed_bytes)}{when}.")
 
 
 def _entries(removals: tuple[Removal, ...], removed: bool) -> dict[str, object]:

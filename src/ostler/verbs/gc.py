@@ -1,0 +1,96 @@
+"""Take away what nothing needs: unnamed contents, stale unfinished files, expired removals."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ostler.core import plans, tidying
+from ostler.core.tidying import Item, Removed, Unfinished
+from ostler.nouns import Manifest
+from ostler.store import Store
+
+DAY = 86_400.0  # seconds
+STALE_DAYS = 7.0  # an unfinished file that nobody went on with for a week is given up
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """What would go, and the commits that would go with it."""
+
+    items: tuple[Item, ...]
+    commits: tuple[Manifest, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.items)
+
+
+def plan(
+    store: Store, trash_days: float, *, stale_days: float = STALE_DAYS, old_commits: bool = False
+) -> Garbage:
+    """Return what a clean-up would take away, each with its reason. Raises CorruptFile.
+
+    With `old_commits` also the commits that no branch or tag leads to any longer.
+    """
+    models = store.manifests()
+    commits = tidying.superseded(models) if old_commits else ()
+    items = tidying.garbage(
+        [one for one in models if one not in commits],
+        _removed(store),
+        dict(store.blobs.all()),
+        _unfinished(store),
+        trash_days=trash_days,
+        stale_days=stale_days,
+    )
+    named = [
+        Item("commit", f"{one.name}@{one.commit[:12]}", 0, "no branch leads to it; a newer is kept")
+        for one in commits
+    ]
+    return Garbage((*named, *items), commits)
+
+
+def _removed(store: Store) -> list[Removed]:
+    now = datetime.now(UTC)
+    return [
+        Removed(one.id, (now - one.at).total_seconds() / DAY, one.manifests)
+        for one in store.trash.entries()
+    ]
+
+
+def _unfinished(store: Store) -> list[Unfinished]:
+    found = []
+    for key in store.partials.names():
+        try:
+            state = (store.partials.root / f"{key}.part").stat()
+        except FileNotFoundError:
+            continue  # finished while we looked
+        found.append(Unfinished(key, state.st_blocks * 512, (time.time() - state.st_mtime) / DAY))
+    return found
+
+
+def carry_out(garbage: Garbage, store: Store, trash_days: float) -> int:
+    """Do it; return the bytes freed. Raises Busy while a pull runs in this home.
+
+    What was planned may have changed since; only what nothing names at this moment goes.
+    """
+    before, given_up = store.used_bytes(), 0
+    for manifest in garbage.commits:
+        store.forget(plans.removal(manifest, None, store.manifests()))
+    with store.alone():
+        expired = {one.id for one in _removed(store) if one.days >= trash_days}
+        for entry in store.trash.entries():
+            if entry.id in expired:
+                store.trash.drop(entry)
+        for item in garbage.items:
+            if item.kind == "unfinished":
+                given_up += _give_up(store, item)
+    store.sweep()
+    return given_up + before - store.used_bytes()
+
+
+def _give_up(store: Store, item: Item) -> int:
+    with store.partials.open(item.name) as part:
+        part.discard()
+    return item.bytes
