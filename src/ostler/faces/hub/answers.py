@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from ostler.faces.hub import git
+from ostler.core import git
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 
 Json = dict[str, Any]

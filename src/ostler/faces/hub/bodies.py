@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from typing import BinaryIO
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from ostler.faces.hub import ranges
 from ostler.faces.hub.ranges import Span
 from ostler.faces.hub.refusals import Refusal
 from ostler.faces.hub.repos import HubFile
+from ostler.faces.hub.sending import FileSender, sender
 
 # Bytes per read: each read is one trip to a thread, so small chunks cost more than they save.
 CHUNK = 1024 * 1024
@@ -84,14 +86,25 @@ class FileBody(Response):
             await send(start)
             await send({"type": "http.response.body"})
             return
-        descriptor = await run_in_threadpool(_open, self.file)
+        file = await run_in_threadpool(_open, self.file)
+        with file:
+            await send(start)
+            kernel = sender(scope)
+            if kernel:
+                await self._send_by_kernel(kernel, file, send)
+            else:
+                await self._send_chunks(file, receive, send)
+
+    async def _send_by_kernel(self, kernel: FileSender, file: BinaryIO, send: Send) -> None:
+        if await kernel(file, self.span.start, self.span.end):
+            await send({"type": "http.response.body"})
+
+    async def _send_chunks(self, file: BinaryIO, receive: Receive, send: Send) -> None:
         left = asyncio.ensure_future(_left(receive))
         try:
-            await send(start)
-            await self._send_bytes(descriptor, left, send)
+            await self._send_bytes(file.fileno(), left, send)
         finally:
             left.cancel()
-            os.close(descriptor)
 
     async def _send_bytes(self, descriptor: int, left: asyncio.Future[None], send: Send) -> None:
         at = self.span.start
@@ -107,15 +120,15 @@ class FileBody(Response):
                 return
 
 
-def _open(file: HubFile) -> int:
+def _open(file: HubFile) -> BinaryIO:
     try:
-        descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
+        opened = open(file.location, "rb", buffering=0)  # noqa: SIM115, the body closes it
     except OSError as error:
         raise Refusal(503, f"{file.path} cannot be read here: {error.strerror}") from None
-    if os.fstat(descriptor).st_size != file.size:
-        os.close(descriptor)
+    if os.fstat(opened.fileno()).st_size != file.size:
+        opened.close()
         raise Refusal(503, f"{file.path} is being changed here", headers={"Retry-After": "1"})
-    return descriptor
+    return opened
 
 
 async def _left(receive: Receive) -> None:

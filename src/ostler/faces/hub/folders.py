@@ -15,8 +15,9 @@ from typing import Literal
 
 import msgspec
 
+from ostler.core import git
 from ostler.errors import UsageError
-from ostler.faces.hub import cards, git
+from ostler.faces.hub import cards
 from ostler.faces.hub.hashes import HashMemory
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 

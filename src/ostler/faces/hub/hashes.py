@@ -8,7 +8,7 @@ import os
 import threading
 from pathlib import Path
 
-from ostler.faces.hub import git
+from ostler.core import git
 
 CHUNK = 1024 * 1024
 

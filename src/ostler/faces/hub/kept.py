@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ostler.faces.hub import cards, git
+from ostler.core import git
+from ostler.faces.hub import cards
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 from ostler.nouns import KeptFile, Manifest
 from ostler.store.store import Store

@@ -10,6 +10,7 @@ import uvicorn
 from ostler.errors import UsageError
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.repos import Repos
+from ostler.faces.hub.sending import SendfileProtocol
 from ostler.faces.listening import address, is_loopback, listen
 
 GRACE = 2  # seconds that downloads under way get at the end; clients resume what is cut
@@ -39,6 +40,9 @@ def serve(
     # no log of requests: the operator sees the address, clients see their own errors
     config = uvicorn.Config(
         app,
+        http=SendfileProtocol,
+        loop="asyncio",  # uvloop has no sendfile
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

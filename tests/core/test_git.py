@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ostler.faces.hub import git
+from ostler.core import git
 
 FILES = {
     "a.txt": b"a",
