@@ -11,6 +11,8 @@ from ostler.settings import Settings
 from ostler.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ostler.ports import Engine, Launcher, Source
     from ostler.verbs.prepare import Machine
 
@@ -68,6 +70,13 @@ def named(settings: Settings, text: str) -> Named:
         if (one.manifest.commit, one.variant) == (manifest.commit, variant):
             return one
     raise UnknownModel(f"{text} is not kept here.", hint=f"ostler pull {text}")
+
+
+def gpuhunt_items(providers: tuple[str, ...]) -> Iterable[object]:
+    """Return what the library gpuhunt offers. Raises UsageError where it is absent."""
+    from ostler.clouds import gpuhunt
+
+    return gpuhunt.items(providers)
 
 
 def log_path(settings: Settings, model: str) -> Path:

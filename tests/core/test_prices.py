@@ -131,7 +131,7 @@ def test_an_undated_price_is_stale_and_yields_to_a_dated_one() -> None:
     new = replace(undated, instance="k", as_of=date(2026, 1, 1))
     spot = replace(undated, spot=True)
     assert undated.stale(TODAY)
-    assert undated.age(TODAY) == "undated"
+    assert undated.age(TODAY) == "undated, stale"
     assert prices.current([undated, old, new, spot]) == (new, spot)
 
 

@@ -52,7 +52,7 @@ class Offer:
     def age(self, today: date) -> str:
         """Write how old the price is."""
         if self.as_of is None:
-            return "undated"
+            return "undated, stale"
         days = (today - self.as_of).days
         return f"{self.as_of.isoformat()}, stale" if self.stale(today) else f"{days} days old"
 

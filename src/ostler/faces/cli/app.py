@@ -47,6 +47,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
     },
+    "GPUs and prices": {
+        "gpus": ("gpus", "List the GPUs that are known, with their memory and prices."),
+        "prices": ("prices", "Show what rented GPUs cost, and since when; read newer prices."),
+    },
     "Serving": {
         "ps": ("ps", "Show what is loaded and what it does."),
         "stop": ("stop", "Stop a model, or the server."),
