@@ -119,7 +119,11 @@ def _postgresql(url: str) -> sa.Engine:
                 f"OSTLER_DATABASE names a {parsed.get_backend_name()} database.",
                 hint="Give postgresql://user@host/database, or nothing for a file in the home.",
             )
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return sa.create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            connect_args={"client_encoding": "utf8"},  # whatever the database's own
+            pool_pre_ping=True,
+        )
     except (ArgumentError, NoSuchModuleError):
         raise UsageError(
             "OSTLER_DATABASE is no database URL.", hint="postgresql://user:password@host/database"
