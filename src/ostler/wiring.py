@@ -31,10 +31,18 @@ def source(settings: Settings, endpoint: str | None = None) -> Source:
 
 def engines(settings: Settings) -> tuple[Engine, ...]:
     """Return every engine that Ostler can start."""
-    from ostler.engines.llamacpp import LlamaCpp
+    from ostler.engines.infinity import Infinity
+    from ostler.engines.llamacpp import AmpereLlamaCpp, LlamaCpp
+    from ostler.engines.mlx import Mlx
+    from ostler.engines.sglang import Sglang
     from ostler.engines.transformers import Transformers
+    from ostler.engines.vllm import Vllm
 
-    return (LlamaCpp(), Transformers(str(settings.run_dir)))
+    run_dir = str(settings.run_dir)
+    return (
+        *(LlamaCpp(), AmpereLlamaCpp(), Vllm(), Sglang()),
+        *(Mlx(run_dir), Transformers(run_dir), Infinity()),
+    )
 
 
 def launcher() -> Launcher:

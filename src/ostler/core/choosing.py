@@ -24,6 +24,7 @@ class Rule:
     format: Format | None = None
     system: str | None = None
     device: str | None = None  # the best device of the machine: a GPU's kind, or "cpu"
+    cpu: str | None = None  # a word in the processor's name
     tasks: tuple[Task, ...] = tuple(Task)
 
     def matches(self, facts: ModelFacts, hardware: Hardware) -> bool:
@@ -32,20 +33,43 @@ class Rule:
             self.format in (None, facts.format)
             and self.system in (None, hardware.system)
             and self.device in (None, best_device(hardware))
+            and (self.cpu or "").lower() in hardware.cpu.lower()
             and (facts.task is None or facts.task in self.tasks)
         )
 
 
 POOLING = (Task.EMBED, Task.RERANK)
 RULES: tuple[Rule, ...] = (
+    Rule(
+        ("ampere", "llamacpp"),
+        "GGUF on an Ampere processor (ARM): its maker's build of llama.cpp is tuned for it",
+        Format.GGUF,
+        "linux",
+        "cpu",
+        cpu="ampere",
+    ),
     Rule(("llamacpp",), "GGUF is llama.cpp's own format", Format.GGUF),
+    Rule(
+        ("vllm", "infinity"),
+        "safetensors for embeddings or reranking on a GPU: vllm batches them best",
+        Format.SAFETENSORS,
+        "linux",
+        "nvidia",
+        tasks=POOLING,
+    ),
+    Rule(
+        ("infinity", "vllm"),
+        "safetensors for embeddings or reranking: infinity is light and has the endpoints",
+        Format.SAFETENSORS,
+        tasks=POOLING,
+    ),
     Rule(
         ("mlx", "transformers"),
         "safetensors on Apple silicon: mlx is made for its shared memory",
         Format.SAFETENSORS,
         "darwin",
         "apple",
-        (Task.CHAT,),
+        tasks=(Task.CHAT,),
     ),
     Rule(
         ("vllm", "sglang", "transformers"),
@@ -68,13 +92,7 @@ RULES: tuple[Rule, ...] = (
         "linux",
     ),
     Rule(
-        ("vllm",),
-        "safetensors for embeddings or reranking: vllm has the endpoints",
-        Format.SAFETENSORS,
-        tasks=POOLING,
-    ),
-    Rule(
-        ("transformers", "vllm"),
+        ("transformers", "vllm", "mlx"),
         "safetensors on a processor: transformers is light and knows every architecture",
         Format.SAFETENSORS,
     ),
@@ -87,16 +105,11 @@ def choose(
 ) -> Choice:
     """Return the engine, the rule that chose it and what all others said.
 
-    `verdicts` come from the engines themselves; engines that rules name and nobody judged are
-    refused here. `wanted` is the user's own choice. Raises EngineUnsupported.
+    `verdicts` come from the engines themselves. `wanted` is the user's own choice.
+    Raises EngineUnsupported.
     """
     rule = next(rule for rule in RULES if rule.matches(facts, hardware))
-    said = {verdict.engine: verdict for verdict in verdicts}
-    every = said | {
-        name: Verdict(name, False, absent(name, facts, hardware))
-        for name in ABSENT
-        if name not in said
-    }
+    every = {verdict.engine: verdict for verdict in verdicts}
     if wanted is not None:
         return forced(wanted, every)
     order = [name for name in rule.engines if name in every]
@@ -150,28 +163,6 @@ def installing(verdicts: Sequence[Verdict]) -> str:
     """How to install the first engine that only lacks that, or an empty text."""
     only_missing = (one for one in verdicts if one.because.startswith("not installed; `"))
     return next((f"{one.engine} is {one.because}." for one in only_missing), "")
-
-
-# Engines that the rules prefer and that bring no adapter of their own yet: what they need, so
-# that the refusal names the real reason first.
-ABSENT: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
-    # name: (systems, devices, what it needs in words)
-    "vllm": (("linux",), ("nvidia", "amd", "cpu"), "Linux"),
-    "sglang": (("linux",), ("nvidia",), "Linux with an NVIDIA GPU"),
-    "mlx": (("darwin",), ("apple",), "macOS on Apple silicon (arm64)"),
-}
-
-
-def absent(name: str, facts: ModelFacts, hardware: Hardware) -> str:
-    """Why an engine that nobody judged cannot run this model here."""
-    systems, devices, needs = ABSENT[name]
-    if hardware.system not in systems or best_device(hardware) not in devices:
-        return f"{name} needs {needs}"
-    if facts.format is Format.GGUF:
-        if name == "vllm":
-            return "vllm reads GGUF through a plug-in only, as an experiment; llamacpp is better"
-        return f"{name} does not read GGUF"
-    return f"not installed, and this version of Ostler has no adapter that starts {name}"
 
 
 def best_device(hardware: Hardware) -> str:

@@ -32,7 +32,22 @@ SMALLER = (
     "Give it less to hold: a smaller `--context`, fewer sequences, or a smaller quantization; "
     "`ostler fit MODEL` shows what each part needs."
 )
+AS_GGUF = "Look for the model as GGUF: `ostler search MODEL gguf`."
 FETCH_AGAIN = "`ostler verify MODEL` checks every byte; `ostler pull MODEL` fetches damaged files."
+
+# What every engine that reads safetensors in Python says of a file that is not whole.
+DAMAGED_SAFETENSORS = Pattern(
+    "corrupt_file",
+    r"SafetensorError|InvalidHeader|MetadataIncompleteBuffer|HeaderTooLarge",
+    "A weight file is not a whole safetensors file.",
+    FETCH_AGAIN,
+)
+REMOTE_CODE = Pattern(
+    "remote_code",
+    r"trust_remote_code",
+    "The model needs code from its own repository, which Ostler does not run.",
+    AS_GGUF,
+)
 
 SHARED: tuple[Pattern, ...] = (
     Pattern(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.nouns import (
@@ -19,9 +20,7 @@ from ostler.nouns import (
     Workload,
 )
 
-GIB = 1 << 30
 START_SECONDS = 60.0  # libraries, tokenizer and warm-up, on a busy small machine
-SECONDS_PER_GIB = 20.0  # 51 MiB/s: weights read once from a slow disk or a network mount
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
@@ -98,13 +97,32 @@ class LlamaCpp:
             port=port,
             metrics_path="/metrics",
             model_name=model.id,
-            deadline=START_SECONDS + SECONDS_PER_GIB * model.facts.weight_bytes / GIB,
+            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
             watches_parent=installed.via == "wheel",
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
         """Read llama.cpp's log for a cause of death; None where it says nothing known."""
         return diagnose(log, None, PATTERNS) or diagnose(log, exit_code, (LAST_RESORT,))
+
+
+class AmpereLlamaCpp(LlamaCpp):
+    """The build of llama.cpp by the maker of the Ampere processors, which are ARM processors.
+
+    The name has misled others: NVIDIA's Ampere GPUs (A100, RTX 30) have nothing to do with it.
+    """
+
+    name = "ampere"
+
+    def judge(self, facts: ModelFacts, hardware: Hardware, installed: Installed | None) -> Verdict:
+        """Say whether this build suits the processor, with the reason either way."""
+        if hardware.machine not in ("aarch64", "arm64") or "ampere" not in hardware.cpu.lower():
+            because = "made for Ampere's ARM processors (Altra, AmpereOne), not for NVIDIA's Ampere"
+            return Verdict(self.name, False, because, installed)
+        if installed is None and not refusal(facts):
+            because = "not installed; put its `llama-server` into <engines>/ampere/bin"
+            return Verdict(self.name, False, because)
+        return super().judge(facts, hardware, installed)
 
 
 def refusal(facts: ModelFacts) -> str:

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.diagnosis import FETCH_AGAIN, Pattern, diagnose
+from ostler.core.deadlines import deadline
+from ostler.core.diagnosis import (
+    AS_GGUF,
+    DAMAGED_SAFETENSORS,
+    FETCH_AGAIN,
+    REMOTE_CODE,
+    Pattern,
+    diagnose,
+)
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -21,35 +29,23 @@ from ostler.nouns import (
     Workload,
 )
 
-GIB = 1 << 30
 START_SECONDS = 120.0  # importing torch alone took 4 to 12 s on two cores, ten times that when cold
-SECONDS_PER_GIB = 20.0  # 51 MiB/s: weights read once from a slow disk or a network mount
 INSTALL = "`ostler engine install transformers` installs it"
 
 PATTERNS: tuple[Pattern, ...] = (
-    Pattern(
-        "corrupt_file",
-        r"SafetensorError|InvalidHeader|MetadataIncompleteBuffer|HeaderTooLarge",
-        "A weight file is not a whole safetensors file.",
-        FETCH_AGAIN,
-    ),
+    DAMAGED_SAFETENSORS,
     Pattern(
         "unknown_architecture",
         r"does not recognize this architecture|Unrecognized configuration class",
         "This version of transformers does not know the model's architecture.",
-        "Look for the model as GGUF: `ostler search MODEL gguf`.",
+        AS_GGUF,
     ),
-    Pattern(
-        "remote_code",
-        r"trust_remote_code",
-        "The model needs code from its own repository, which Ostler does not run.",
-        "Look for the model as GGUF: `ostler search MODEL gguf`.",
-    ),
+    REMOTE_CODE,
     Pattern(
         "missing_dependency",
         r"requires the following packages|but was not found in your environment",
         "The model needs a package that the engine's environment does not have.",
-        "Look for the model as GGUF: `ostler search MODEL gguf`.",
+        AS_GGUF,
     ),
     Pattern(
         "missing_file",
@@ -112,7 +108,8 @@ class Transformers:
             cwd=folder,
             links={model.id.partition("@")[0]: model.folder},  # what follows @ is a revision
             model_name=model.id,
-            deadline=START_SECONDS + SECONDS_PER_GIB * model.facts.weight_bytes / GIB,
+            adds_done=True,
+            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,12 +15,35 @@ STAMP = ".ostler-ready"  # written last by `ostler engine install`
 UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """How an engine is found in an environment of its own, and started from it."""
+
+    package: str  # the distribution whose version counts
+    program: str  # in the environment's bin folder
+    words: tuple[str, ...] = ()  # after the program
+
+
+KITS = {
+    "transformers": Kit("transformers", "transformers", ("serve",)),
+    "mlx": Kit("mlx_lm", "mlx_lm.server"),
+    "infinity": Kit("infinity_emb", "infinity_emb", ("v2",)),
+    # Not `vllm serve`: the CPU build's package has another name, and that command looks for ours.
+    "vllm": Kit("vllm", "python", ("-m", "vllm.entrypoints.openai.api_server")),
+    "sglang": Kit("sglang", "python", ("-m", "sglang.launch_server")),
+}
+ON_PATH = {"llamacpp": ("llama-server",), "vllm": ("vllm", "serve")}
+AMPERE = "ampere/bin/llama-server"
+
+
 def installed(engines_dir: Path, path: str | None = None) -> tuple[Installed, ...]:
     """Return every installation: the wheel, binaries on PATH, and the environments made for us.
 
     `path` replaces PATH. A binary's version is "unknown": to learn it, it would have to run.
     """
-    found = (wheel(), binary(path), environment(engines_dir, "transformers"))
+    found = [wheel(), ampere(engines_dir)]
+    found += [environment(engines_dir, engine) for engine in KITS]
+    found += [binary(engine, path) for engine in ON_PATH]
     return tuple(one for one in found if one)
 
 
@@ -34,20 +58,29 @@ def wheel() -> Installed | None:
     return Installed("llamacpp", version, argv, "wheel")
 
 
-def binary(path: str | None) -> Installed | None:
-    """llama-server, where the user has one."""
-    program = shutil.which("llama-server", path=path)
-    return Installed("llamacpp", UNKNOWN, (program,), "binary") if program else None
+def ampere(engines_dir: Path) -> Installed | None:
+    """The build of llama-server for Ampere's processors, where the user has put one."""
+    program = engines_dir / AMPERE
+    found = os.access(program, os.X_OK)
+    return Installed("ampere", UNKNOWN, (str(program),), "binary") if found else None
+
+
+def binary(engine: str, path: str | None) -> Installed | None:
+    """An engine's program, where the user has one on PATH."""
+    name, *words = ON_PATH[engine]
+    program = shutil.which(name, path=path)
+    return Installed(engine, UNKNOWN, (program, *words), "binary") if program else None
 
 
 def environment(engines_dir: Path, engine: str) -> Installed | None:
     """An environment that `ostler engine install` finished."""
-    folder = engines_dir / engine
-    program = folder / ("Scripts" if os.name == "nt" else "bin") / engine
+    kit, folder = KITS[engine], engines_dir / engine
+    program = folder / ("Scripts" if os.name == "nt" else "bin") / kit.program
     if not (folder / STAMP).is_file() or not os.access(program, os.X_OK):
         return None
     packages = next(folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages")
-    return Installed(engine, version_in(packages, engine), (str(program), "serve"), "environment")
+    version = version_in(packages, kit.package)
+    return Installed(engine, version, (str(program), *kit.words), "environment")
 
 
 def version_in(packages: Path, name: str) -> str:

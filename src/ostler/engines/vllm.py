@@ -1,0 +1,210 @@
+"""vLLM: safetensors on NVIDIA and AMD GPUs, and on processors by its CPU build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ostler.core.deadlines import deadline
+from ostler.core.diagnosis import DAMAGED_SAFETENSORS, REMOTE_CODE, SMALLER, Pattern, diagnose
+from ostler.core.versions import version_of
+from ostler.nouns import (
+    Diagnosis,
+    Format,
+    Hardware,
+    Installed,
+    LaunchSpec,
+    ModelFacts,
+    Served,
+    Task,
+    Verdict,
+    Workload,
+)
+
+# 22 to 98 s were measured on two cores; compiling kernels for a large model takes minutes more.
+START_SECONDS = 600.0
+UTILIZATION = "0.9"  # of a GPU's memory, vLLM's own default
+RUNNER_SINCE = (0, 11)  # --runner; --task was deprecated in 0.10 and is refused from 0.13 on
+QUIET_SINCE = (0, 10)  # requests are not logged by default; --disable-log-requests goes away
+
+# Architectures that need a version: the gates of xorbitsai/inference @7ecec16b6, lower bounds.
+MINIMUM: tuple[tuple[tuple[int, ...], frozenset[str]], ...] = (
+    ((0, 8, 0), frozenset({"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"})),
+    ((0, 8, 4), frozenset({"Glm4ForCausalLM"})),
+    ((0, 9, 2), frozenset({"Ernie4_5ForCausalLM", "Glm4vForConditionalGeneration"})),
+    ((0, 10, 0), frozenset({"Glm4MoeForCausalLM", "Glm4vMoeForConditionalGeneration"})),
+    ((0, 10, 1), frozenset({"GptOssForCausalLM"})),
+    ((0, 10, 2), frozenset({"SeedOssForCausalLM", "Qwen3NextForCausalLM"})),
+    ((0, 11, 0), frozenset({"DeepseekV32ForCausalLM", "Qwen3VLMoeForConditionalGeneration"})),
+    ((0, 11, 2), frozenset({"MiniMaxM2ForCausalLM"})),
+    ((0, 15, 0), frozenset({"KimiK25ForConditionalGeneration", "Glm4MoeLiteForCausalLM"})),
+    ((0, 17, 0), frozenset({"Qwen3_5ForConditionalGeneration"})),
+    ((0, 19, 0), frozenset({"Gemma4ForConditionalGeneration"})),
+    ((0, 20, 1), frozenset({"DeepseekV4ForCausalLM"})),
+)
+
+PATTERNS: tuple[Pattern, ...] = (
+    Pattern(
+        "gpu_taken",
+        r"Free memory on device .* is less than desired GPU memory utilization",
+        "Other programs hold a part of the GPU that it was to have.",
+        "`ostler ps` and `nvidia-smi` show who; stop them, or give it a smaller share.",
+    ),
+    Pattern(
+        "context_too_large",
+        r"is larger than the (maximum number of tokens that can be stored|available KV cache)"
+        r"|No available memory for the cache blocks",
+        "The KV cache for this context does not fit beside the weights.",
+        SMALLER,
+    ),
+    Pattern(
+        "unknown_architecture",
+        r"Model architectures .* (are not supported|failed to be inspected)"
+        r"|does not recognize this architecture",
+        "This version of vLLM does not know the model's architecture.",
+        "Update it, or look for the model as GGUF: `ostler search MODEL gguf`.",
+    ),
+    Pattern(
+        "unsupported_here",
+        r"Unsupported CPU attention configuration|not supported for the current GPU"
+        r"|requires (a )?(GPU|device) with compute capability",
+        "vLLM has no kernel for this model on this device.",
+        "Choose another engine: `ostler engine MODEL --explain`.",
+    ),
+    Pattern(
+        "wrong_build",
+        r"Failed to infer device type",
+        "This build of vLLM is for another kind of device.",
+        "Install the build for this machine: `ostler engine ls` shows which one is there.",
+    ),
+    DAMAGED_SAFETENSORS,
+    Pattern(
+        "bad_flag",
+        r"unrecognized arguments?:|got an unexpected keyword argument",
+        "This version of vLLM does not know a flag that it was given.",
+        "`ostler engine ls` shows its version; update it, or tell us which it is.",
+    ),
+    REMOTE_CODE,
+)
+
+
+class Vllm:
+    """vLLM's OpenAI server."""
+
+    name = "vllm"
+
+    def judge(self, facts: ModelFacts, hardware: Hardware, installed: Installed | None) -> Verdict:
+        """Say whether vLLM can run this model here, with the reason either way."""
+        no = refusal(facts, hardware)
+        if no:
+            return Verdict(self.name, False, no, installed)
+        if installed is None:
+            return Verdict(self.name, False, "not installed; `pip install vllm` installs it")
+        needed = minimum(facts)
+        if version_of(installed.version) < needed:
+            least = ".".join(map(str, needed))
+            because = f"{facts.architecture} needs vllm {least}, this is {installed.version}"
+            return Verdict(self.name, False, because, installed)
+        kinds = devices(hardware, installed)
+        if not kinds:
+            because = f"vllm {installed.version} is the build for processors, and there is none"
+            return Verdict(self.name, False, because, installed)
+        because = f"vllm {installed.version} batches requests on {' or '.join(kinds)}"
+        return Verdict(self.name, True, because, installed, kinds)
+
+    def launch(
+        self, installed: Installed, model: Served, workload: Workload, host: str, port: int
+    ) -> LaunchSpec:
+        """Describe the server process, with the flags that this version knows."""
+        positional = installed.argv[-1] == "serve"
+        weights = (model.folder,) if positional else ("--model", model.folder)
+        words = [*installed.argv, *weights, "--served-model-name", model.id]
+        words += ["--host", host, "--port", str(port)]
+        words += memory_flags(installed, model, workload)
+        words += task_flags(version_of(installed.version), model)
+        if version_of(installed.version) < QUIET_SINCE:
+            words += ["--disable-log-requests"]
+        return LaunchSpec(
+            engine=self.name,
+            argv=tuple(words),
+            model=model,
+            host=host,
+            port=port,
+            env=environment(installed, workload),
+            metrics_path="/metrics",
+            model_name=model.id,
+            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
+        )
+
+    def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
+        """Read vLLM's log for a cause of death; None where it says nothing known."""
+        return diagnose(log, exit_code, PATTERNS)
+
+
+def refusal(facts: ModelFacts, hardware: Hardware) -> str:
+    """Why no vLLM can run this model here, or an empty text."""
+    if hardware.system != "linux":
+        return f"vllm needs Linux, and this is {hardware.system}"
+    if facts.format is Format.GGUF:
+        return "vllm reads GGUF through a plug-in only, as an experiment; llamacpp is better"
+    if facts.remote_code:
+        return "the model needs code from its own repository, which Ostler does not run"
+    return ""
+
+
+def minimum(facts: ModelFacts) -> tuple[int, ...]:
+    """The least version that knows the architecture, as far as a gate is known."""
+    return next((least for least, names in MINIMUM if facts.architecture in names), (0,))
+
+
+def is_cpu_build(installed: Installed) -> bool:
+    """Whether it is built for processors: its version says so, as vLLM itself looks for it."""
+    return "cpu" in installed.version
+
+
+def devices(hardware: Hardware, installed: Installed) -> tuple[str, ...]:
+    """The kinds of device that this build uses here."""
+    wanted = ("cpu",) if is_cpu_build(installed) else ("nvidia", "amd")
+    return tuple(kind for kind in wanted if hardware.of_kind(kind))
+
+
+def memory_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
+    """What decides how much memory it takes; a pooling model has no KV cache to size."""
+    words = ["--tensor-parallel-size", str(workload.tensor_parallel)]
+    words = words if workload.tensor_parallel > 1 else []
+    if workload.context:
+        words += ["--max-model-len", str(workload.context)]
+    words += ["--max-num-seqs", str(workload.sequences)]
+    if workload.kv_dtype.startswith("fp8"):
+        words += ["--kv-cache-dtype", workload.kv_dtype]
+    if is_cpu_build(installed):
+        return [*words, "--enforce-eager"]
+    share = workload.flag("gpu-memory-utilization") or UTILIZATION
+    return [*words, "--gpu-memory-utilization", share]
+
+
+def task_flags(version: tuple[int, ...], model: Served) -> list[str]:
+    """What makes it serve embeddings or scores instead of text."""
+    if model.task is Task.CHAT:
+        return []
+    if version < RUNNER_SINCE:
+        return ["--task", "embed" if model.task is Task.EMBED else "score"]
+    words = ["--runner", "pooling"]
+    if (model.facts.architecture or "").endswith("ForCausalLM"):
+        words += ["--convert", "embed" if model.task is Task.EMBED else "classify"]
+    return words
+
+
+def environment(installed: Installed, workload: Workload) -> dict[str, str]:
+    """Offline, silent towards its makers, and with the threads that were asked for."""
+    env = {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+    }
+    if is_cpu_build(installed):
+        env["VLLM_CPU_KVCACHE_SPACE"] = workload.flag("cpu-kvcache-gib") or "1"
+        env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # cores are shared with other engines
+    if workload.threads:
+        env["OMP_NUM_THREADS"] = str(workload.threads)
+    return env
