@@ -41,11 +41,16 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "view": ("view", "Show or make a folder with a model's files."),
         "checksums": ("checksums", "Print every file's hash, for sha256sum -c."),
         "outdated": ("outdated", "List kept models that moved on upstream."),
+        "archive": ("archive", "Move a model to another disk."),
+        "unarchive": ("unarchive", "Bring an archived model back."),
+        "backup": ("backup", "Copy models and records to another place."),
+        "restore": ("restore", "Bring models back, from the trash or from a backup."),
     },
     "Memory and engines": {
         "fit": ("fit", "Show what a model needs, by term, and where it fits."),
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
+        "measure": ("measure", "Start a model and keep what it really takes."),
     },
     "GPUs and prices": {
         "gpus": ("gpus", "List the GPUs that are known, with their memory and prices."),
@@ -56,6 +61,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("stop", "Stop a model, or the server."),
         "logs": ("logs", "Show an engine's own log."),
         "test": ("test", "Send a model one real request and time it."),
+        "keys": ("keys", "Make, list, replace and end the keys of callers."),
+        "history": ("history", "Show who did what, when, and why."),
         "hub": ("hub", "Let other machines fetch models from this one."),
     },
     "Settings": {
