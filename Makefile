@@ -16,9 +16,10 @@ demo: setup
 test: setup check engines
 	@$(BIN)/python -m pytest
 
-# The transformers engine lives in an environment of its own, as it does for a user.
+# These engines live in environments of their own, as they do for a user.
 engines: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install mlx --quiet
 
 check: setup
 	@$(BIN)/ruff check src tests bench tools

@@ -82,14 +82,19 @@ def install(plan: InstallPlan, report: Report, *, cpu_only: bool = True) -> None
 
 def requirements_of(engine: str) -> Path:
     """The pins that ship with Ostler. Raises EngineUnsupported."""
-    shipped = Path(ostler.__file__).parent / "engines"
-    known = {file.name.partition(".")[0]: file for file in shipped.glob("*.requirements.txt")}
+    known = installable()
     if engine in known:
         return known[engine]
     raise EngineUnsupported(
         f"Ostler installs no engine called {engine!r}.",
         hint=f"It installs: {', '.join(sorted(known))}. llamacpp comes with Ostler itself.",
     )
+
+
+def installable() -> dict[str, Path]:
+    """The engines whose pins ship with Ostler, and the file with them."""
+    shipped = Path(ostler.__file__).parent / "engines"
+    return {file.name.partition(".")[0]: file for file in shipped.glob("*.requirements.txt")}
 
 
 def stamp_of(requirements: bytes) -> str:

@@ -79,6 +79,8 @@ def ls(settings: Settings, as_json: bool) -> None:
     \b
     ostler engine ls
     """
+    from ostler.verbs.installing import installable
+
     machine = wiring.machine(settings)
     if as_json:
         show.as_json([machine.installed.get(one.name) for one in machine.engines])
@@ -89,7 +91,8 @@ def ls(settings: Settings, as_json: bool) -> None:
         if found:
             rows.append((one.name, found.version, found.via, found.argv[0]))
         else:
-            rows.append((one.name, "", "not installed", f"ostler engine install {one.name}"))
+            way = f"ostler engine install {one.name}" if one.name in installable() else "by hand"
+            rows.append((one.name, "", "not installed", way))
     show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows, shrink=3)
 
 
