@@ -288,3 +288,15 @@ def from_code(code: str, what: str, hint: str = "") -> OstlerError:
     """Make the refusal that a code names; an unknown code gives the general one."""
     kinds = {kind.code: kind for kind in every()}
     return kinds.get(code, OstlerError)(what, hint=hint)
+
+
+class ImpossibleSplit(OstlerError):
+    """The model's heads cannot be divided among so many GPUs."""
+
+    code, http_status, exit_code = "impossible_split", 409, 41
+
+
+class Contradiction(OstlerError):
+    """Two files of a model say different things of it."""
+
+    code, http_status, exit_code = "contradiction", 422, 42
