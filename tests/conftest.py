@@ -14,6 +14,7 @@ import pytest
 
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.folders import FolderRepos
+from ostler.faces.hub.visitors import Door
 from ostler.testing.faults import Faults
 from ostler.testing.server import running
 
@@ -72,7 +73,7 @@ def hub_server() -> Iterator[tuple[Switch, str]]:
 def hub(hub_root: Path, hub_server: tuple[Switch, str]) -> Iterator[HubForTests]:
     """The hub with `acme/tiny` and its like; anyone may read what is neither gated nor private."""
     switch, address = hub_server
-    faults = Faults(hub_app(FolderRepos(hub_root), tokens=(TOKEN,), granted=(GRANTED,)))
+    faults = Faults(hub_app(FolderRepos(hub_root), Door((TOKEN,), (GRANTED,))))
     switch.app = faults
     yield HubForTests(address, hub_root, faults)
     faults.clear()

@@ -8,8 +8,14 @@ https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
+LONGEST_POINTER = 1024  # bytes; the specification's own limit
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*"
+    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
+)
 FILE_MODE, FOLDER_MODE = b"100644", b"40000"
 
 
@@ -27,54 +33,64 @@ def pointer(sha256: str, size: int) -> bytes:
 
 def pointer_id(sha256: str, size: int) -> str:
     """Return the blob id of a large file's pointer."""
-    text = pointer(sha256, size)
-    hasher = blob_hasher(len(text))
-    hasher.update(text)
-    return hasher.hexdigest()
+    return object_id("blob", pointer(sha256, size))
 
 
 def trees(blobs: Mapping[str, str]) -> dict[str, str]:
     """Return the tree id of every folder, "" being the root, from file paths and blob ids."""
+    return {folder: object_id("tree", tree) for folder, tree in tree_contents(blobs).items()}
+
+
+def tree_contents(blobs: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the tree object of every folder, "" being the root, from file paths and blob ids."""
     entries: dict[str, dict[bytes, tuple[bytes, str]]] = {"": {}}
     for path, oid in blobs.items():
         folder, _, name = path.rpartition("/")
         for ancestor in _with_ancestors(folder):
             entries.setdefault(ancestor, {})
         entries[folder][name.encode()] = (FILE_MODE, oid)
-    found: dict[str, str] = {}
+    found: dict[str, bytes] = {}
     for folder in sorted(entries, key=_depth, reverse=True):  # the deepest first: a tree names ids
-        found[folder] = _tree_id(entries[folder])
+        found[folder] = _tree(entries[folder])
         if folder:
             parent, _, name = folder.rpartition("/")
-            entries[parent][name.encode()] = (FOLDER_MODE, found[folder])
+            entries[parent][name.encode()] = (FOLDER_MODE, object_id("tree", found[folder]))
     return found
 
 
 def commit_id(tree: str) -> str:
     """Return the id of the commit that always follows from this tree: no author, no clock."""
+    return object_id("commit", commit_content(tree))
+
+
+def commit_content(tree: str) -> bytes:
+    """Return the commit that always follows from this tree."""
     who = "ostler <ostler@localhost> 0 +0000"
-    return _object_id(
-        b"commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\nAs served\n".encode()
-    )
+    return f"tree {tree}\nauthor {who}\ncommitter {who}\n\nAs served\n".encode()
 
 
-def _tree_id(entries: Mapping[bytes, tuple[bytes, str]]) -> str:
+def object_id(kind: str, content: bytes) -> str:
+    """Return the id of an object: "blob", "tree" or "commit"."""
+    head = f"{kind} {len(content)}\0".encode()
+    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+
+
+def read_pointer(text: bytes) -> tuple[str, int] | None:
+    """Return the sha256 and the size that a pointer names, None where this is no pointer."""
+    match = _POINTER.fullmatch(text)
+    return (match[1].decode(), int(match[2])) if match else None
+
+
+def _tree(entries: Mapping[bytes, tuple[bytes, str]]) -> bytes:
     # git sorts a folder as though its name ended in a slash
     def order(item: tuple[bytes, tuple[bytes, str]]) -> bytes:
         name, (mode, _) = item
         return name + b"/" if mode == FOLDER_MODE else name
 
-    return _object_id(
-        b"tree",
-        b"".join(
-            mode + b" " + name + b"\0" + bytes.fromhex(oid)
-            for name, (mode, oid) in sorted(entries.items(), key=order)
-        ),
+    return b"".join(
+        mode + b" " + name + b"\0" + bytes.fromhex(oid)
+        for name, (mode, oid) in sorted(entries.items(), key=order)
     )
-
-
-def _object_id(kind: bytes, content: bytes) -> str:
-    return hashlib.sha1(kind + b" %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _with_ancestors(folder: str) -> list[str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ostler.faces.hub import bodies
+from ostler.faces.hub import bodies, sending
 from ostler.faces.hub.ranges import Span
 from ostler.faces.hub.refusals import Refusal
 from ostler.faces.hub.repos import HubFile
@@ -176,8 +176,8 @@ def test_many_readers_at_once_each_get_their_own_part(hub: Any) -> None:
 def test_the_file_is_closed_and_no_longer_read_once_the_reader_left(tmp_path: Path) -> None:
     place = tmp_path / "big.gguf"
     with place.open("wb") as file:
-        file.truncate(8 * bodies.CHUNK)
-    big = HubFile("big.gguf", 8 * bodies.CHUNK, "0" * 40, str(place), "0" * 64)
+        file.truncate(8 * sending.CHUNK)
+    big = HubFile("big.gguf", 8 * sending.CHUNK, "0" * 40, str(place), "0" * 64)
     sent: list[int] = []
 
     async def leave_after_the_first_chunk() -> None:
@@ -197,7 +197,7 @@ def test_the_file_is_closed_and_no_longer_read_once_the_reader_left(tmp_path: Pa
         await body({"type": "http", "method": "GET"}, receive, send)
 
     asyncio.run(leave_after_the_first_chunk())
-    assert sent[:2] == [0, bodies.CHUNK]
+    assert sent[:2] == [0, sending.CHUNK]
     assert len(sent) < 5
     assert str(place) not in [
         os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.exists()

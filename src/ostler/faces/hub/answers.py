@@ -84,6 +84,13 @@ def items(snapshot: Snapshot, paths: Collection[str], expand: bool) -> list[Json
     return [item | {"lastCommit": commit} for item in found] if expand else found
 
 
+def commit(snapshot: Snapshot) -> Json:
+    """Return the commit as a list of commits shows it; who made it is not known here."""
+    title = "As served"
+    when = moment(snapshot.modified)
+    return {"id": snapshot.commit, "title": title, "message": "", "authors": [], "date": when}
+
+
 def refs(repo: Repo) -> Json:
     return {
         "branches": _refs("refs/heads/", repo.branches),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -13,17 +12,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ostler.errors import OstlerError
 from ostler.faces.hub import ranges
+from ostler.faces.hub.desk import Desk
 from ostler.faces.hub.ranges import Span
 from ostler.faces.hub.refusals import Refusal
 from ostler.faces.hub.repos import HubFile
-from ostler.faces.hub.sending import FileSender, sender
-
-# Bytes per read: each read is one trip to a thread, so small chunks cost more than they save.
-CHUNK = 1024 * 1024
+from ostler.faces.hub.sending import Sender, sending
+from ostler.verbs.arrive import Arrival
 
 
-def answer(request: Request, file: HubFile, commit: str) -> Response:
+def give(desk: Desk, request: Request, rest: str) -> Response:
+    """Return the file that `<revision>/<path>` names, from the disk or as it arrives.
+
+    Raises Refusal, Moved.
+    """
+    repo, snapshot, file = desk.file(request, rest)
+    arrival = None
+    if file.location is None and request.method == "GET" and desk.outside:
+        arrival = desk.outside.bring(repo, snapshot, file)
+    return answer(request, file, snapshot.commit, arrival)
+
+
+def answer(
+    request: Request, file: HubFile, commit: str, arrival: Arrival | None = None
+) -> Response:
     """Return the response to a GET or HEAD for this file. Raises Refusal (416)."""
     headers = file_headers(file, commit, attachment="download" in request.query_params)
     if ranges.unchanged(request.headers.get("if-none-match"), file.etag):
@@ -33,9 +46,9 @@ def answer(request: Request, file: HubFile, commit: str) -> Response:
         span = _span(request, file)
     if span is None:
         headers["Content-Length"] = str(file.size)
-        return FileBody(file, Span(0, file.size, file.size), 200, headers)
+        return FileBody(file, Span(0, file.size, file.size), 200, headers, arrival)
     headers |= {"Content-Length": str(span.length), "Content-Range": span.content_range}
-    return FileBody(file, span, 206, headers)
+    return FileBody(file, span, 206, headers, arrival)
 
 
 def file_headers(file: HubFile, commit: str, attachment: bool = False) -> dict[str, str]:
@@ -71,10 +84,18 @@ def _span(request: Request, file: HubFile) -> Span | None:
 class FileBody(Response):
     """One span of one file. The descriptor is its own, so readers do not disturb each other."""
 
-    def __init__(self, file: HubFile, span: Span, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        file: HubFile,
+        span: Span,
+        status: int,
+        headers: Mapping[str, str],
+        arrival: Arrival | None = None,
+    ) -> None:
         super().__init__(status_code=status, headers=headers)
         self.file = file
         self.span = span
+        self.arrival = arrival
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {
@@ -86,41 +107,36 @@ class FileBody(Response):
             await send(start)
             await send({"type": "http.response.body"})
             return
-        file = await run_in_threadpool(_open, self.file)
-        with file:
+        if self.arrival:
+            await self.arrival.beyond(0 if self.file.size else -1)  # else the refusal is said
+        with await run_in_threadpool(self._open) as file:
             await send(start)
-            kernel = sender(scope)
-            if kernel:
-                await self._send_by_kernel(kernel, file, send)
-            else:
-                await self._send_chunks(file, receive, send)
+            async with sending(scope, receive, send) as sender:
+                if await self._sent(sender, file):
+                    await send({"type": "http.response.body"})
+                else:
+                    sender.cut()
 
-    async def _send_by_kernel(self, kernel: FileSender, file: BinaryIO, send: Send) -> None:
-        if await kernel(file, self.span.start, self.span.end):
-            await send({"type": "http.response.body"})
-
-    async def _send_chunks(self, file: BinaryIO, receive: Receive, send: Send) -> None:
-        left = asyncio.ensure_future(_left(receive))
-        try:
-            await self._send_bytes(file.fileno(), left, send)
-        finally:
-            left.cancel()
-
-    async def _send_bytes(self, descriptor: int, left: asyncio.Future[None], send: Send) -> None:
+    async def _sent(self, sender: Sender, file: BinaryIO) -> bool:
+        """Send the span as it becomes ready; False where it ends early."""
         at = self.span.start
-        while not left.done():
-            count = min(CHUNK, self.span.end - at)
-            chunk = await run_in_threadpool(os.pread, descriptor, count, at)
-            at += len(chunk)
-            if not chunk and count:
-                return  # the file shrank; an unfinished answer closes the connection
-            more = at < self.span.end
-            await send({"type": "http.response.body", "body": chunk, "more_body": more})
-            if not more:
-                return
+        while at < self.span.end:
+            try:
+                ready = await self.arrival.beyond(at) if self.arrival else self.span.end
+            except OstlerError:
+                return False
+            end = min(ready, self.span.end)
+            if not await sender.send(file, at, end):
+                return False
+            at = end
+        return True
+
+    def _open(self) -> BinaryIO:
+        return self.arrival.open() if self.arrival else _open(self.file)
 
 
 def _open(file: HubFile) -> BinaryIO:
+    assert file.location is not None
     try:
         opened = open(file.location, "rb", buffering=0)  # noqa: SIM115, the body closes it
     except OSError as error:
@@ -129,9 +145,3 @@ def _open(file: HubFile) -> BinaryIO:
         opened.close()
         raise Refusal(503, f"{file.path} is being changed here", headers={"Retry-After": "1"})
     return opened
-
-
-async def _left(receive: Receive) -> None:
-    """Return once the client has gone: the server swallows what is sent after that."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -63,7 +63,7 @@ class FolderRepos:
                 f"{owner}/{name}" for owner in self._folders("") for name in self._folders(owner)
             ]
 
-    def find(self, name: str) -> Repo | None:
+    def find(self, name: str, revision: str | None = None) -> Repo | None:
         """Return the repository. Raises UsageError where a file of it cannot be read."""
         if name not in self.names():
             return None
@@ -159,7 +159,7 @@ class FolderRepos:
 
 
 def _card(readme: HubFile | None) -> dict[str, object]:
-    if readme is None:
+    if readme is None or readme.location is None:
         return {}
     with open(readme.location, encoding="utf-8", errors="replace") as file:
         return cards.front_matter(file.read(cards.MAX_FRONT_MATTER))

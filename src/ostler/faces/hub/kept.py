@@ -28,7 +28,7 @@ class KeptRepos:
     def names(self) -> list[str]:
         return sorted({manifest.name for manifest in self._manifests()})
 
-    def find(self, name: str) -> Repo | None:
+    def find(self, name: str, revision: str | None = None) -> Repo | None:
         """Return the repository with every commit of it that is kept. Raises CorruptFile."""
         kept = [manifest for manifest in self._manifests() if manifest.name == name]
         if not kept:

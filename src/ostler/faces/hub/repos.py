@@ -18,7 +18,7 @@ class HubFile:
     path: str
     size: int
     oid: str
-    location: str  # absolute path of the bytes on this machine
+    location: str | None  # absolute path of the bytes on this machine; None: not here yet
     sha256: str | None = None
 
     @property
@@ -70,8 +70,11 @@ class Repos(Protocol):
         """Return the names of all repositories, sorted."""
         ...
 
-    def find(self, name: str) -> Repo | None:
-        """Return the repository as it is now, None where there is none of this name."""
+    def find(self, name: str, revision: str | None = None) -> Repo | None:
+        """Return the repository as it is now, None where there is none of this name.
+
+        `revision` is what will be asked of it, for those who must ask elsewhere themselves.
+        """
         ...
 
     def renamed(self, name: str) -> str | None:

@@ -43,8 +43,8 @@ def read(params: QueryParams) -> Query:
         sort=sort,
         # the Hub sorts numbers and dates from the top; names make sense from A
         descending=params.get("direction", "-1" if sort != "id" else "1") == "-1",
-        limit=min(max(_whole(params, "limit", PAGE), 1), PAGE),
-        skip=_whole(params, "cursor", 0),
+        limit=min(max(whole(params, "limit", PAGE), 1), PAGE),
+        skip=whole(params, "cursor", 0),
     )
 
 
@@ -66,7 +66,8 @@ def _fits(info: Mapping[str, Any], query: Query) -> bool:
     )
 
 
-def _whole(params: QueryParams, name: str, default: int) -> int:
+def whole(params: QueryParams, name: str, default: int) -> int:
+    """Return a parameter that is a whole number. Raises Refusal (400)."""
     text = params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Refusal(400, f"{name} must be a whole number")

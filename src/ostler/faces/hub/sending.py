@@ -12,7 +12,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
@@ -108,7 +108,7 @@ class SendfileProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        scope: Any = self.scope
+        scope = cast(dict[str, Any], self.scope)
         # requests that follow each other without waiting have cycles of their own
         if self.cycle is not None and self.cycle.scope is scope:
             scope["extensions"] = {EXTENSION: KernelSender(self.cycle, self.loop)}
