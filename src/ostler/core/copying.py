@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ostler.errors import ChecksumMismatch
 from ostler.nouns import KeptFile, Manifest
 
 RESERVE = 2**30  # bytes that stay free at the other end, or 5 % of it where that is less
@@ -44,6 +45,21 @@ def copy_plan(
         free=free,
         reserve=min(RESERVE, int(total * RESERVE_SHARE)),
     )
+
+
+def refuse_disputed(before: Manifest | None, now: Manifest) -> None:
+    """Raise ChecksumMismatch where two manifests of one commit name other bytes for a file."""
+    kept = {file.path: file.sha256 for file in before.files} if before else {}
+    for file in now.files:
+        if kept.get(file.path, file.sha256) != file.sha256:
+            raise ChecksumMismatch(
+                f"{now.name} is kept here at {now.commit[:12]} with another {file.path}: "
+                f"{kept[file.path]}, not {file.sha256}. Nothing was changed.",
+                hint=f"ostler verify {now.name} tells whether yours is sound.",
+                path=file.path,
+                expected=kept[file.path],
+                got=file.sha256,
+            )
 
 
 def expired(backups: Sequence[str], keep: int) -> tuple[str, ...]:
