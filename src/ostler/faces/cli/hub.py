@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +16,13 @@ from ostler.errors import UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
 
+if TYPE_CHECKING:
+    from ostler.faces.hub.desk import Outside
+    from ostler.faces.hub.kept import KeptRepos
+    from ostler.faces.hub.repos import Repos
+
 WORTH_A_WORD = 1.0  # seconds
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group("hub")
@@ -29,37 +37,74 @@ def command() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), metavar="N", default=8078, show_default=True)
 @click.option(
     "--token-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     metavar="FILE",
-    help="Tokens that clients may send, one a line. Also: OSTLER_HUB_TOKEN.",
+    help="Tokens of those who may read, one a line. Also: OSTLER_HUB_TOKEN.",
 )
 @click.option("--anyone", is_flag=True, help="Let anyone who can reach the address read.")
+@click.option("--upstream", metavar="URL", help="With --store: fetch what is asked for from there.")
+@click.option(
+    "--operators",
+    type=FILE,
+    metavar="FILE",
+    help="Tokens of those for whom it fetches, one a line. Also: OSTLER_HUB_OPERATOR.",
+)
 @click.pass_obj
 def serve(
     settings: Settings, folder: Path | None, kept: bool, host: str, port: int,
-    token_file: Path | None, anyone: bool,
+    token_file: Path | None, anyone: bool, upstream: str | None, operators: Path | None,
 ) -> None:  # fmt: skip
     """Serve FOLDER (laid out org/name/files), or what is kept here, as a hub.
 
-    Any Hugging Face client downloads from it, with HF_ENDPOINT set to its address.
+    Any Hugging Face client downloads from it with HF_ENDPOINT set to its address, git (with
+    git LFS) from the address of a repository, ModelScope's with MODELSCOPE_ENDPOINT. With
+    --upstream it keeps what operators ask for: one download from outside, however many ask.
 
     \b
     ostler hub serve --store
     ostler hub serve ./models --port 9100
+    ostler hub serve --store --upstream https://huggingface.co --operators operators.txt
     HF_ENDPOINT=http://127.0.0.1:8078 ostler pull org/name
     """
     if (folder is None) is not kept:
         raise UsageError("Name a folder, or --store for the models kept here; one of the two.")
-    from ostler.faces.hub.folders import FolderRepos
+    if upstream and folder:
+        raise UsageError("--upstream fetches into the store.", hint="Give --store with it.")
     from ostler.faces.hub.kept import KeptRepos
-    from ostler.faces.hub.repos import Repos
     from ostler.faces.hub.serve import serve as run
 
-    repos: Repos = KeptRepos(wiring.store(settings))
-    if folder:
-        repos = remembering = FolderRepos(folder, settings.home / "hub-hashes.json")
-        remembering.prepare(_progress())
-    run(repos, host, port, tokens=_tokens(token_file), anyone=anyone, ready=_greet)
+    own = KeptRepos(wiring.store(settings))
+    repos: Repos = _folder(settings, folder) if folder else own
+    with _mirror(settings, own, upstream) as outside:
+        run(
+            repos, host, port, tokens=_tokens(token_file, "OSTLER_HUB_TOKEN"), anyone=anyone,
+            operators=_tokens(operators, "OSTLER_HUB_OPERATOR"), outside=outside, ready=_greet,
+        )  # fmt: skip
+
+
+def _folder(settings: Settings, folder: Path) -> Repos:
+    from ostler.faces.hub.folders import FolderRepos
+
+    remembering = FolderRepos(folder, settings.home / "hub-hashes.json")
+    remembering.prepare(_progress())
+    return remembering
+
+
+@contextmanager
+def _mirror(settings: Settings, kept: KeptRepos, upstream: str | None) -> Iterator[Outside | None]:
+    """Give the hub outside, and end its downloads afterwards; they go on the next time."""
+    if upstream is None:
+        yield None
+        return
+    from ostler.faces.hub.mirror import Mirror
+    from ostler.verbs.arrivals import Arrivals
+
+    source = wiring.source(settings, upstream.rstrip("/"))
+    arrivals = Arrivals(source, wiring.store(settings), upstream.rstrip("/"))
+    try:
+        yield Mirror(kept, source, arrivals)
+    finally:
+        arrivals.close()
 
 
 def _progress() -> Callable[[str], None]:
@@ -73,9 +118,9 @@ def _progress() -> Callable[[str], None]:
     return begun
 
 
-def _tokens(file: Path | None) -> list[str]:
+def _tokens(file: Path | None, variable: str) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines() if file else []
-    lines.append(os.environ.get("OSTLER_HUB_TOKEN", ""))
+    lines.append(os.environ.get(variable, ""))
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -108,10 +108,10 @@ class SendfileProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        scope = cast(dict[str, Any], self.scope)
         # requests that follow each other without waiting have cycles of their own
-        if self.cycle is not None and self.cycle.scope is scope:
-            scope["extensions"] = {EXTENSION: KernelSender(self.cycle, self.loop)}
+        if self.cycle is not None and self.cycle.scope is self.scope:
+            sender = KernelSender(self.cycle, self.loop)
+            cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: sender}
 
 
 async def _left(receive: Receive) -> None:
