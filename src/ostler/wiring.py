@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ostler.ports import Engine, Launcher, Source
+    from ostler.records.records import Records
+    from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
 
 
@@ -23,10 +25,34 @@ def store(settings: Settings) -> Store:
 
 
 def source(settings: Settings, endpoint: str | None = None) -> Source:
-    """Return the hub to fetch from, with the user's token if there is one."""
+    """Return the hub to fetch from, with the user's token if there is one.
+
+    Several endpoints, by commas, are mirrors; the token is for the first, and no mirror sees it.
+    """
     from ostler.sources.huggingface import HuggingFace, stored_token
 
-    return HuggingFace(endpoint or settings.endpoint, stored_token())
+    first, *mirrors = (one.strip() for one in (endpoint or settings.endpoint).split(","))
+    hub = HuggingFace(first, stored_token())
+    if not mirrors:
+        return hub
+    from ostler.sources.mirrors import Mirrors
+
+    return Mirrors([hub, *(HuggingFace(one) for one in mirrors)])
+
+
+def records(settings: Settings) -> Records:
+    """Open the records: keys, events, attempts, measurements, usage. Raises RecordsUnavailable."""
+    from ostler.records.records import Records
+
+    return Records(settings.home, settings.database)
+
+
+def reading() -> Reading:
+    """Return how this machine says what a running engine takes."""
+    from ostler.probe.processes import gpu_memory_of, memory_of
+    from ostler.verbs.learning import Reading
+
+    return Reading(memory_of, gpu_memory_of)
 
 
 def engines(settings: Settings) -> tuple[Engine, ...]:

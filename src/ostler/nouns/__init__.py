@@ -16,6 +16,7 @@ from ostler.nouns.keeping import Format, KeptFile, Manifest, ModelRef, Task, Var
 if TYPE_CHECKING:
     from ostler.nouns.finding import (
         Damage,
+        Download,
         Found,
         Listing,
         Planned,
@@ -52,6 +53,7 @@ __all__ = [
     "Damage",
     "Device",
     "Diagnosis",
+    "Download",
     "Estimate",
     "Event",
     "Format",

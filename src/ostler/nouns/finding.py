@@ -93,6 +93,33 @@ class PullPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """One pull on its way, or broken off, as any process on this store may read it."""
+
+    id: str
+    name: str
+    commit: str
+    variant: str | None
+    words: tuple[str, ...]  # what `ostler pull` was given, to go on with
+    host: str
+    pid: int
+    began: float  # seconds since 1970
+    told: float  # when this was written
+    done: int  # bytes here and hashed, of all the pull wants
+    total: int
+    rate: float | None = None  # bytes a second, of the last seconds; None: not known yet
+    state: str = "running"  # "running", "paused" (no room), "stopped", "cancelled", "failed"
+    note: str = ""
+    contents: tuple[tuple[str, int], ...] = ()  # (key, bytes) of each file that is fetched
+    running: bool = False  # its process is alive
+
+    @property
+    def left(self) -> float | None:
+        """The seconds it will take at this rate; None where that cannot be said."""
+        return (self.total - self.done) / self.rate if self.running and self.rate else None
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """What removing a model, or one variant of it, would do."""
 
@@ -117,3 +144,4 @@ class Damage:
     kind: str  # "missing", "size", "hash", "unreadable"
     expected: str
     got: str
+    at: int | None = None  # offset of the first block that is wrong, where blocks were recorded

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ostler.errors import Busy
 from ostler.store import durable
+
+LOOK_AGAIN = 0.5  # seconds
 
 
 @contextmanager
@@ -19,15 +22,18 @@ def hold(
     shared: bool = False,
     wait: bool = True,
     on_wait: Callable[[], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Hold the lock of this file; `on_wait` is called once if somebody else has it.
+
+    `meanwhile` is called every half second of the wait, and ends it by raising.
 
     The file stays: removing a lock's file lets two hold it at once. Raises Busy without `wait`.
     """
     durable.folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        take(fd, shared=shared, wait=wait, on_wait=on_wait, what=path.stem)
+        take(fd, shared=shared, wait=wait, on_wait=on_wait, meanwhile=meanwhile, what=path.stem)
         yield
     finally:
         os.close(fd)
@@ -39,6 +45,7 @@ def take(
     shared: bool = False,
     wait: bool = True,
     on_wait: Callable[[], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
     what: str = "",
 ) -> None:
     """Lock an open file until it is closed. Raises Busy without `wait`."""
@@ -53,4 +60,16 @@ def take(
             ) from None
         if on_wait:
             on_wait()
-        fcntl.flock(fd, kind)
+        if meanwhile:
+            _patiently(fd, kind, meanwhile)
+        else:
+            fcntl.flock(fd, kind)
+
+
+def _patiently(fd: int, kind: int, meanwhile: Callable[[], None]) -> None:
+    while True:
+        meanwhile()
+        try:
+            return fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOOK_AGAIN)

@@ -20,6 +20,7 @@ from ostler.store.views import Views
 
 if TYPE_CHECKING:
     from ostler.nouns import RemoteFile, Removal
+    from ostler.store.downloads import Downloads
     from ostler.store.trash import Trash
 
 SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
@@ -120,6 +121,17 @@ class Store:
 
         return Trash(self.home / "trash")
 
+    @property
+    def downloads(self) -> Downloads:
+        """Return the records of the downloads that run, or were broken off."""
+        from ostler.store.downloads import Downloads
+
+        return Downloads(self.home / "downloads")
+
+    def has_key(self, key: str) -> bool:
+        """Say whether the content with this sha256, or this git blob id, is here."""
+        return self.blobs.has(key) if len(key) == 64 else bool(self.blobs.of_git_sha1(key))
+
     def used_bytes(self) -> int:
         """Return the bytes of all contents; those shared by several models count once."""
         return sum(size for _, size in self.blobs.all())
@@ -133,16 +145,28 @@ class Store:
     # --- changing -------------------------------------------------------------------------
 
     @contextmanager
-    def pulling(self, name: str, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    def pulling(
+        self,
+        name: str,
+        on_wait: Callable[[], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Iterator[None]:
         """Be the only one that pulls this repository, and keep sweeps away meanwhile."""
         lock = self.home / "locks" / f"{name.replace('/', '--')}.lock"
-        with locks.hold(lock, on_wait=on_wait), locks.hold(self._sweeping, shared=True):
+        mine = locks.hold(lock, on_wait=on_wait, meanwhile=meanwhile)
+        with mine, locks.hold(self._sweeping, shared=True):
             yield
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one that takes contents away. Raises Busy while a pull runs."""
         with locks.hold(self._sweeping, wait=False):
+            yield
+
+    @contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Be the only one that asks for room, for as long as that takes."""
+        with locks.hold(self.home / "locks" / "room.lock"):
             yield
 
     @property

@@ -20,6 +20,7 @@ class Step(StrEnum):
     PROGRESS = "progress"
     RETRY = "retry"
     RESTARTED = "restarted"  # from the first byte, because what was there cannot be right
+    PAUSED = "paused"  # the disk is full; it goes on when there is room
     DONE = "done"
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ostler import __version__
-from ostler.core import plans
+from ostler.core import blocks, plans
 from ostler.core.patience import Patience
-from ostler.core.sizes import file_size
-from ostler.errors import InsufficientDisk, UsageError
-from ostler.nouns import KeptFile, Listing, Manifest, ModelRef, PullPlan
+from ostler.errors import UsageError
+from ostler.nouns import Download, KeptFile, Listing, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.store import Store
-from ostler.verbs.fetch import Check, Fetcher, Stopped
+from ostler.verbs import room as rooms
+from ostler.verbs.announce import Announcer, described, joined
+from ostler.verbs.fetch import Check, Fetcher
 from ostler.verbs.progress import Progress, Report, Step, Tally, silent
+from ostler.verbs.receiving import Stopped
+from ostler.verbs.room import Limits, room
+from ostler.verbs.throttle import Throttle
 
-GIB = 2**30
-RESERVE = GIB  # bytes left free on the disk, or 5 % of it where that is less
-RESERVE_SHARE = 0.05
-WHY_RESERVE = "1 GiB, or 5 % of the disk where that is less, stays free for everything else"
+__all__ = ["Limits", "Options", "carry_out", "manifest_of", "plan", "room"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,6 @@ class Options:
     exclude: tuple[str, ...] = ()
     everything: bool = False
     platform: str | None = None  # one of core.plans.FORMATS; None: as for a CPU
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Whether the disk holds what a plan fetches. All in bytes."""
-
-    needed: int  # still to be fetched; what a broken-off pull left counts as here
-    free: int
-    reserve: int
-    because: str = WHY_RESERVE
-
-    @property
-    def fits(self) -> bool:
-        return self.needed <= max(0, self.free - self.reserve) or self.needed == 0
 
 
 def plan(ref: ModelRef, source: Source, store: Store, options: Options | None = None) -> PullPlan:
@@ -76,14 +65,6 @@ def plan(ref: ModelRef, source: Source, store: Store, options: Options | None = 
     )
 
 
-def room(plan: PullPlan, store: Store) -> Room:
-    """Return what the plan needs on the disk and what there is."""
-    free, total = store.disk()
-    contents = {plans.key(one.file): one.file.size for one in plan.fetch}
-    needed = sum(max(0, size - store.partials.size(key)) for key, size in contents.items())
-    return Room(needed, free, min(RESERVE, int(total * RESERVE_SHARE)))
-
-
 def carry_out(
     plan: PullPlan,
     source: Source,
@@ -94,40 +75,75 @@ def carry_out(
     check: Check | None = None,
     patience: Patience | None = None,
     origin: str = "",
+    limits: Limits | None = None,
+    words: tuple[str, ...] = (),
 ) -> Manifest:
     """Fetch what the plan names, verify all of it, and register the model last.
 
-    `workers` files are fetched at once. `check` reads a verified file's header before it is
-    kept. A second process that pulls the same repository waits, then finds it done.
-    Raises InsufficientDisk, ChecksumMismatch, HubUnreachable, GatedRepo and what `check` raises;
-    whatever was verified before stays, and so does what was received of the rest.
+    `workers` connections are open at once: one for each file, several for a large file that is
+    left alone. `check` reads a verified file's header before it is kept. `words` are what
+    `ostler pull` was given, to go on with. A second process that pulls the same repository shows
+    the first one's progress, then finds it done.
+    Raises InsufficientDisk, OverBudget, ChecksumMismatch, HubUnreachable, GatedRepo, Cancelled and
+    what `check` raises; whatever was verified stays, and so does what was received of the rest.
     """
-    tally = Tally(plan.total_bytes, report)
+    limits = limits or Limits()
+    stop = threading.Event()
+    with _our_turn(plan, store, report):
+        download = described(plan, words)
+        announcer = Announcer(store.downloads, download, stop)
+        with _room_taken(plan, store, limits, download), announcer.at_work():
+
+            def tell(event: Progress) -> None:
+                announcer.hear(event)
+                report(event)
+
+            fetcher = Fetcher(
+                plan.listing,
+                source,
+                store,
+                Tally(plan.total_bytes, tell),
+                stop,
+                patience or Patience(),
+                check,
+                workers=workers,
+                large=sum(one.file.size >= blocks.MANY for one in plan.fetch),
+                throttle=Throttle(limits.max_speed) if limits.max_speed else None,
+                full_wait=limits.full_wait,
+                known=_known_blocks(store),
+            )
+            files = _fetch_all(plan, fetcher, workers)
+            return store.register(manifest_of(plan.listing, files, origin))
+
+
+@contextmanager
+def _our_turn(plan: PullPlan, store: Store, report: Report) -> Iterator[None]:
+    """Wait for another process that pulls the same, showing how far it is."""
 
     def waiting() -> None:
         note = f"another process pulls {plan.listing.name}"
         report(Progress(Step.WAITING, "", 0, plan.total_bytes, 0, plan.total_bytes, note))
 
-    with store.pulling(plan.listing.name, waiting):
-        _require(room(plan, store), store)
-        fetcher = Fetcher(
-            plan.listing, source, store, tally, threading.Event(), patience or Patience(), check
-        )
-        files = _fetch_all(plan, fetcher, workers)
-        return store.register(_manifest(plan.listing, files, origin))
+    def meanwhile() -> None:
+        joined(store.downloads, plan.listing.name, report)
+
+    with store.pulling(plan.listing.name, waiting, meanwhile):
+        yield
 
 
-def _require(room: Room, store: Store) -> None:
-    if not room.fits:
-        raise InsufficientDisk(
-            f"{file_size(room.needed)} are to be fetched, and {store.home} has "
-            f"{file_size(room.free)} free, of which {file_size(room.reserve)} stay free.",
-            hint="Make room (`ostler ls` shows sizes, `ostler rm` removes), or set OSTLER_HOME.",
-            needed=room.needed,
-            free=room.free,
-            reserve=room.reserve,
-            because=room.because,
-        )
+@contextmanager
+def _room_taken(plan: PullPlan, store: Store, limits: Limits, download: Download) -> Iterator[None]:
+    """Ask for room and claim it in one step, so that two pulls never count the same bytes."""
+    with store.downloads.running(download.id):
+        with store.reserving():
+            rooms.require(room(plan, store, limits, download.id), store)
+            store.downloads.tell(download)
+        yield
+
+
+def _known_blocks(store: Store) -> dict[str, str]:
+    kept = (file for manifest in store.manifests() for file in manifest.files)
+    return {file.sha256: file.blocks for file in kept if file.blocks}
 
 
 def _fetch_all(plan: PullPlan, fetcher: Fetcher, workers: int) -> tuple[KeptFile, ...]:
@@ -144,10 +160,13 @@ def _fetch_all(plan: PullPlan, fetcher: Fetcher, workers: int) -> tuple[KeptFile
     for failure in failures:
         if failure is not None and not isinstance(failure, Stopped):
             raise failure
+    if any(task.cancelled() for task in tasks):
+        raise Stopped
     return tuple(task.result() for task in tasks)
 
 
-def _manifest(listing: Listing, files: tuple[KeptFile, ...], origin: str) -> Manifest:
+def manifest_of(listing: Listing, files: tuple[KeptFile, ...], origin: str) -> Manifest:
+    """Return the manifest of these files of a repository, pulled now."""
     return Manifest(
         source=listing.source,
         name=listing.name,

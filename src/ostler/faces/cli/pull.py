@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import click
 
 from ostler import wiring
+from ostler.core.budget import Room
+from ostler.core.pace import amount
 from ostler.core.refs import parse
 from ostler.core.sizes import duration, file_size
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import mend, options, progress, show
 from ostler.nouns import Format, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -17,7 +20,10 @@ from ostler.store import Store
 from ostler.verbs import pull
 from ostler.verbs.inspect import check_header
 from ostler.verbs.progress import Progress, Step
+from ostler.verbs.room import Limits
 
+WAIT_FOR_ROOM = 15 * 60.0  # seconds; long enough for somebody to make room on a full disk
+NOT_AGAIN = ("repair", "dry_run", "offline", "as_json", "quiet")  # no part of what is pulled
 PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 
 
@@ -40,6 +46,9 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 @click.option(
     "--workers", type=click.IntRange(1, 64), metavar="N", help="Files at once. [OSTLER_WORKERS; 4]"
 )
+@click.option("--max-speed", metavar="RATE", help="At most so fast, for example 2MB/s.")
+@click.option("--reserve", metavar="SIZE", help="Leave so much of the disk free, such as 5GB.")
+@click.option("--repair", is_flag=True, help="Prove what is kept of it too; mend what is damaged.")
 @options.endpoint
 @options.offline
 @options.dry_run
@@ -49,31 +58,38 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 def command(
     settings: Settings, model: str, quant: str | None, fallback: str, revision: str | None,
     include: tuple[str, ...], exclude: tuple[str, ...], everything: bool, platform: str | None,
-    workers: int | None, endpoint: str | None, offline: bool, dry_run: bool, as_json: bool,
-    quiet: bool,
+    workers: int | None, max_speed: str | None, reserve: str | None, repair: bool,
+    endpoint: str | None, offline: bool, dry_run: bool, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Fetch MODEL, prove every byte against the hub's hashes, and keep it.
 
     MODEL is org/name, with @revision and #quantization if you like. A pull that was broken off
-    goes on where it stopped.
+    goes on where it stopped. Several endpoints, by commas, are mirrors tried in order.
 
     \b
     ostler pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --dry-run
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --include '*.json'
+    ostler pull Qwen/Qwen2.5-0.5B-Instruct --max-speed 2MB/s
     """
     ref = _with_revision(parse(model), revision)
     if offline:
         _kept_only(settings, ref, as_json)
         return
+    settings = replace(
+        settings, max_speed=max_speed or settings.max_speed, reserve=reserve or settings.reserve,
+        workers=workers or settings.workers,
+    )  # fmt: skip
     wanted = pull.Options(quant, fallback, include, exclude, everything, platform)
     source = wiring.source(settings, endpoint)
     how = progress.kind(as_json, quiet)
     store = wiring.store(settings)
+    if repair and not dry_run:
+        mend.kept(ref, source, store, how)
     plan = pull.plan(ref, source, store, wanted)
-    _show_plan(plan, store, how, dry_run)
+    _show_plan(plan, store, limits(settings), how, dry_run)
     if not dry_run:
-        _carry_out(settings, plan, source, how, workers, endpoint)
+        _carry_out(settings, plan, source, how, endpoint, _words())
 
 
 def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> Manifest:
@@ -81,8 +97,32 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     how = progress.kind(False, quiet)
     store = wiring.store(settings)
     plan = pull.plan(ref, source, store, pull.Options())
-    _show_plan(plan, store, how, dry_run=False)
-    return _carry_out(settings, plan, source, how, None, None)
+    _show_plan(plan, store, limits(settings), how, dry_run=False)
+    return _carry_out(settings, plan, source, how, None, (str(ref),))
+
+
+def limits(settings: Settings) -> Limits:
+    """Read what a pull may take. Raises UsageError."""
+    return Limits(
+        amount(settings.max_speed, "--max-speed"),
+        amount(settings.reserve, "--reserve"),
+        amount(settings.budget, "OSTLER_BUDGET"),
+        WAIT_FOR_ROOM,
+    )
+
+
+def _words() -> tuple[str, ...]:
+    """Return what this command was given, so that `ostler downloads resume` gives it again."""
+    context = click.get_current_context()
+    words: list[str] = []
+    for option in context.command.params:
+        value = context.params[option.name or ""]
+        if isinstance(option, click.Argument):
+            words.append(str(value))
+        elif isinstance(option, click.Option) and value and option.name not in NOT_AGAIN:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option.opts[0]] if option.is_flag else [option.opts[0], str(one)]
+    return tuple(words)
 
 
 def _with_revision(ref: ModelRef, revision: str | None) -> ModelRef:
@@ -103,8 +143,8 @@ def _kept_only(settings: Settings, ref: ModelRef, as_json: bool) -> None:
 
 
 def _carry_out(
-    settings: Settings, plan: PullPlan, source: Source, how: str, workers: int | None,
-    endpoint: str | None,
+    settings: Settings, plan: PullPlan, source: Source, how: str, endpoint: str | None,
+    words: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
     began = time.monotonic()
     resumed: dict[str, int] = {}  # bytes that an earlier pull had left
@@ -119,18 +159,20 @@ def _carry_out(
             plan,
             source,
             wiring.store(settings),
-            workers=workers or settings.workers,
+            workers=settings.workers,
             report=report,
             check=check_header,
-            origin=endpoint or settings.endpoint,
+            origin=(endpoint or settings.endpoint).partition(",")[0],
+            limits=limits(settings),
+            words=words,
         )
     fetched = plan.fetch_bytes - sum(resumed.values())
     _show_end(plan, manifest, how, fetched, time.monotonic() - began)
     return manifest
 
 
-def _show_plan(plan: PullPlan, store: Store, how: str, dry_run: bool) -> None:
-    room = pull.room(plan, store)
+def _show_plan(plan: PullPlan, store: Store, limits: Limits, how: str, dry_run: bool) -> None:
+    room = pull.room(plan, store, limits)
     if how == "json":
         show.event({"event": "plan", **_as_data(plan), "room": room, "fits": room.fits})
     elif dry_run:
@@ -141,7 +183,7 @@ def _show_plan(plan: PullPlan, store: Store, how: str, dry_run: bool) -> None:
             show.note(f"  {text}")
 
 
-def _print_plan(plan: PullPlan, room: pull.Room) -> None:
+def _print_plan(plan: PullPlan, room: Room) -> None:
     show.heading(f"{plan.listing.name} at {plan.listing.commit[:12]}")
     rows = [
         *[("fetch", p.file.path, file_size(p.file.size), p.because) for p in plan.fetch],
@@ -155,6 +197,16 @@ def _print_plan(plan: PullPlan, room: pull.Room) -> None:
         [
             ("to fetch", f"{file_size(plan.fetch_bytes)} of {file_size(plan.total_bytes)}"),
             ("disk", f"{file_size(room.free)} free; {room.because}"),
+            *(
+                [("claimed", f"{file_size(room.claimed)} by downloads that run now")]
+                if room.claimed
+                else []
+            ),
+            *(
+                [("budget", f"{file_size(room.used)} of {file_size(room.budget)} used")]
+                if room.budget is not None
+                else []
+            ),
             ("fits", "yes" if room.fits else "no"),
             ("licence", plan.listing.licence or "unknown"),
             ("gated", plan.listing.gated or "no"),

@@ -8,33 +8,44 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import DamagedModel
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import mend, options, progress, show
 from ostler.nouns import Damage, Manifest
 from ostler.settings import Settings
 
 
 @click.command("verify")
 @click.argument("model", required=False)
+@click.option("--repair", is_flag=True, help="Fetch what is damaged again: its blocks alone.")
+@options.endpoint
 @options.as_json
 @click.pass_obj
-def command(settings: Settings, model: str | None, as_json: bool) -> None:
+def command(
+    settings: Settings, model: str | None, repair: bool, endpoint: str | None, as_json: bool
+) -> None:
     """Read every kept byte of MODEL again, or of all models. Exit code 1 if any is wrong.
+
+    With --repair the damaged blocks of 8 MiB are fetched again, proven and written in their
+    place; the rest of the file is neither fetched nor written.
 
     \b
     ostler verify
     ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --json
+    ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --repair
     """
-    from ostler.verbs.verify import verify
 
     store = wiring.store(settings)
     manifests = store.matching(parse(model)) if model else store.manifests()
     results: list[tuple[Manifest, tuple[Damage, ...]]] = []
     for manifest in manifests:
         how = "none" if as_json else progress.kind(as_json=False, quiet=False)
-        with progress.shown("bars" if how == "bars" else "none", manifest.name) as report:
-            results.append((manifest, verify(store, manifest, report)))
+        bars = "bars" if how == "bars" else "none"
+        damages = mend.verified(store, manifest, bars)
         if not as_json:
-            _show(*results[-1])
+            _show(manifest, damages)
+        if repair and not _clean(damages):
+            source = wiring.source(settings, endpoint or manifest.origin or None)
+            damages = mend.mended(store, manifest, damages, source, "json" if as_json else how)
+        results.append((manifest, damages))
     if as_json:
         show.as_json([_entry(*result) for result in results])
     elif not manifests:
@@ -45,7 +56,7 @@ def command(settings: Settings, model: str | None, as_json: bool) -> None:
     if damaged:
         raise DamagedModel(
             f"{len(damaged)} of {len(results)} models are damaged: {', '.join(damaged)}.",
-            hint=f"Remove and fetch again: ostler rm {damaged[0]} && ostler pull {damaged[0]}",
+            hint=f"ostler verify {damaged[0]} --repair fetches the damaged blocks again.",
         )
 
 
@@ -59,7 +70,8 @@ def _show(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
     files = f"{len(manifest.files)} files, {file_size(manifest.size)}"
     show.line(f"{manifest.name} at {manifest.commit[:12]}: {state} ({files})")
     for one in damages:
-        show.line(f"  {one.path}: {one.kind}; expected {one.expected}, got {one.got}")
+        where = f", first wrong in the 8 MiB from byte {one.at}" if one.at is not None else ""
+        show.line(f"  {one.path}: {one.kind}; expected {one.expected}, got {one.got}{where}")
 
 
 def _entry(manifest: Manifest, damages: tuple[Damage, ...]) -> dict[str, object]:

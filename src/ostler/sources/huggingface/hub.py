@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -19,15 +19,18 @@ import huggingface_hub
 from huggingface_hub import HfApi, constants
 from huggingface_hub.utils import logging as hub_logging
 
+from ostler import __version__
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources.huggingface import refusals
+from ostler.sources.huggingface import direct, refusals
 from ostler.sources.huggingface.body import HubBody
+from ostler.sources.huggingface.direct import Direct, DirectBody
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0  # seconds
+AGENT = f"ostler/{__version__}"
 READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
 ASKED_OF_SEARCH = ["downloads", "gated", "pipeline_tag", "tags", "usedStorage"]
 FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
@@ -48,6 +51,7 @@ class HuggingFace:
         self._token = token
         self._patience = patience or Patience(attempts=4)
         self._client = _client()
+        self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
         huggingface_hub.set_client_factory(_client)
         # False, not None: with None it would send the stored token by itself
@@ -56,6 +60,7 @@ class HuggingFace:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+        self._direct.close()
         huggingface_hub.close_session()
 
     def listing(self, ref: ModelRef) -> Listing:
@@ -130,22 +135,51 @@ class HuggingFace:
     @contextmanager
     def open(
         self, listing: Listing, file: RemoteFile, start: int = 0, end: int | None = None
-    ) -> Iterator[HubBody]:
+    ) -> Iterator[HubBody | DirectBody]:
         """Open a file's bytes from `start` to before `end`; the body says where it begins.
 
         A server that ignores the range, or refuses it, gives the file from its first byte.
         Raises FileNotInRepo, GatedRepo, TokenRejected, AuthRequired, HubUnreachable.
         """
+        if constants.is_offline_mode():
+            off = huggingface_hub.errors.OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
+            raise self._refused(listing.name, listing.commit, file.path, off)
         url = f"{self.endpoint}/{listing.name}/resolve/{listing.commit}/{quote(file.path)}"
-        headers = {"Accept-Encoding": "identity", **self._headers()}
+        headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, **self._headers()}
         if start or end is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         explain = self._explainer(listing, file)
+        way = self._straight if direct.usable() else self._through_proxy
+        with ExitStack() as stack:
+            body = stack.enter_context(way(url, headers, explain))
+            if body is None:  # 416: what is there is shorter than what we ask for
+                headers["Range"] = "bytes=0-"
+                body = stack.enter_context(way(url, headers, explain))
+            if body is None:
+                raise explain(httpx2.RemoteProtocolError("status 416 for bytes=0-"))
+            yield body
+
+    @contextmanager
+    def _straight(
+        self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
+    ) -> Iterator[DirectBody | None]:
+        with self._direct.open(url, headers, explain) as body:
+            if body.status == 416:
+                yield None
+                return
+            if body.status not in (200, 206):
+                refusals.raise_for_status(body.as_response(), explain)
+            yield body
+
+    @contextmanager
+    def _through_proxy(
+        self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
+    ) -> Iterator[HubBody | None]:
         response = self._send(url, headers, explain)
         try:
             if response.status_code == 416:
-                response.close()
-                response = self._send(url, headers | {"Range": "bytes=0-"}, explain)
+                yield None
+                return
             refusals.raise_for_status(response, explain)
             yield HubBody(response, explain)
         finally:
@@ -158,8 +192,6 @@ class HuggingFace:
         self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
     ) -> httpx2.Response:
         try:
-            if constants.is_offline_mode():
-                raise huggingface_hub.errors.OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
             request = self._client.build_request("GET", url, headers=headers)
             return self._client.send(request, stream=True, follow_redirects=True)
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -1,0 +1,201 @@
+"""The straight way to a file's bytes: one socket, read into the caller's buffer.
+
+The HTTP library hands out bytes in small pieces, which costs more than hashing them. Where no
+proxy is set this asks by http.client instead, over connections that are kept for the next range,
+and verifies servers by the same certificates as the library does. The token goes to the origin
+that was asked and to none that it redirects to.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.request import getproxies
+
+import httpx2
+
+from ostler.sources.huggingface.body import Span, span
+
+REDIRECTS = (301, 302, 303, 307, 308)
+MOST_REDIRECTS = 5
+CHUNK = 2**20  # bytes
+LEFTOVER = 64 * 1024  # bytes of an error's page that are read
+
+Connection = http.client.HTTPConnection
+Explain = Callable[[Exception], Exception]
+
+
+def usable() -> bool:
+    """Say whether no proxy is set, neither in the environment nor in the system's settings."""
+    return not any(name in ("http", "https", "all") for name in getproxies())
+
+
+class Direct:
+    """Connections to hubs and to where they redirect. Safe to use from several threads."""
+
+    def __init__(self, connect_timeout: float, read_timeout: float) -> None:
+        self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
+        self._lock = threading.Lock()
+        self._idle: dict[tuple[str, str], list[Connection]] = {}
+        self._context: ssl.SSLContext | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for connections in self._idle.values():
+                for connection in connections:
+                    connection.close()
+            self._idle.clear()
+
+    @contextmanager
+    def open(self, url: str, headers: Mapping[str, str], explain: Explain) -> Iterator[DirectBody]:
+        """Ask, follow redirects, and give the last answer; its status may be any."""
+        origin, tag, sent = _origin(urlsplit(url)), "", dict(headers)
+        for _ in range(MOST_REDIRECTS):
+            place = urlsplit(url)
+            connection, response = self._ask(place, sent, explain)
+            tag = tag or _tag(response, redirected=_origin(place) != origin)
+            if response.status not in REDIRECTS or "Location" not in response.headers:
+                break
+            connection.close()
+            url = urljoin(url, response.headers["Location"])
+            if _origin(urlsplit(url)) != origin:
+                sent.pop("Authorization", None)
+        body = DirectBody(response, url, tag, explain)
+        try:
+            yield body
+        finally:
+            response.close()  # or the connection would not take another request
+            self._keep(_origin(place), connection, body.whole and not response.will_close)
+
+    def _ask(
+        self, place: SplitResult, headers: Mapping[str, str], explain: Explain
+    ) -> tuple[Connection, http.client.HTTPResponse]:
+        while True:
+            connection, fresh = self._connection(place)
+            try:
+                if connection.sock is None:
+                    connection.connect()
+                    connection.timeout = self._read_timeout
+                    cast("socket.socket", connection.sock).settimeout(self._read_timeout)
+                connection.request("GET", _target(place), headers=dict(headers))
+                return connection, connection.getresponse()
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                connection.close()
+                if fresh or isinstance(error, TimeoutError):
+                    raise explain(_as_os_error(error)) from error
+                # a kept connection that the server has closed meanwhile; ask by a new one
+
+    def _connection(self, place: SplitResult) -> tuple[Connection, bool]:
+        with self._lock:
+            idle = self._idle.get(_origin(place), [])
+            if idle:
+                return idle.pop(), False
+        host, port = place.hostname or "", place.port
+        if place.scheme != "https":
+            return Connection(host, port, timeout=self._connect_timeout), True
+        return http.client.HTTPSConnection(
+            host, port, timeout=self._connect_timeout, context=self._tls()
+        ), True
+
+    def _tls(self) -> ssl.SSLContext:
+        with self._lock:
+            self._context = self._context or httpx2.create_ssl_context()
+            return self._context
+
+    def _keep(self, origin: tuple[str, str], connection: Connection, reusable: bool) -> None:
+        if not reusable:
+            connection.close()
+            return
+        with self._lock:
+            self._idle.setdefault(origin, []).append(connection)
+
+
+class DirectBody:
+    """The bytes of one answer, read into the caller's buffer."""
+
+    def __init__(
+        self, response: http.client.HTTPResponse, url: str, tag: str, explain: Explain
+    ) -> None:
+        self._response, self._url, self._explain = response, url, explain
+        found: Span = span(response.status, response.headers)
+        self.start, self.size, self.etag = found.start, found.size, tag
+        self._left = response.length  # None: chunked, or until the server closes
+        self.whole = self._left == 0
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer's beginning with what has come; 0 at the end. Raises HubUnreachable."""
+        try:
+            if self._left is None:
+                return self._whatever(buffer)
+            if not self._left or not buffer:
+                return 0
+            # one receive into the caller's memory; HTTPResponse itself has only copying reads
+            stream = cast("BinaryIO", self._response.fp)
+            count: int = stream.readinto1(buffer[: self._left])  # type: ignore[attr-defined]
+            if not count:
+                raise ConnectionResetError(f"closed with {self._left} bytes to come")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._explain(_as_os_error(error)) from error
+        self._left -= count
+        self.whole = not self._left
+        return count
+
+    def _whatever(self, buffer: memoryview) -> int:
+        piece = self._response.read1(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order. Raises HubUnreachable when they stop coming."""
+        buffer = memoryview(bytearray(CHUNK))
+        while count := self.readinto(buffer):
+            yield bytes(buffer[:count])
+
+    def as_response(self) -> httpx2.Response:
+        """Return the answer as the HTTP library would, for a refusal to be explained."""
+        content = b"".join(self._error_page())
+        headers = [(name, value) for name, value in self._response.headers.items()
+                   if name.lower() not in ("content-length", "content-encoding",
+                                           "transfer-encoding")]  # fmt: skip
+        request = httpx2.Request("GET", self._url)
+        return httpx2.Response(self.status, headers=headers, content=content, request=request)
+
+    def _error_page(self) -> Iterator[bytes]:
+        seen = 0
+        for chunk in self.chunks():
+            yield chunk
+            seen += len(chunk)
+            if seen > LEFTOVER:
+                return
+
+
+def _origin(place: SplitResult) -> tuple[str, str]:
+    return place.scheme, place.netloc.rpartition("@")[2]
+
+
+def _target(place: SplitResult) -> str:
+    return (place.path or "/") + (f"?{place.query}" if place.query else "")
+
+
+def _tag(response: http.client.HTTPResponse, redirected: bool) -> str:
+    """Return the content's hash as the hub itself names it; a CDN's ETag is something else."""
+    if redirected:
+        return ""
+    named = response.headers.get("X-Linked-Etag") or response.headers.get("ETag") or ""
+    return named.removeprefix("W/").strip('"').lower()
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """Name a broken answer so that it is explained as a network that failed."""
+    return error if isinstance(error, OSError) else OSError(str(error) or type(error).__name__)

@@ -1,0 +1,166 @@
+"""One file on its way into one partial file: each byte is received, hashed and written once.
+
+Bytes are gathered into a block, hashed and written from there, and never read back. A large file
+comes through several connections at once (see lanes.py). Whatever ends it, the bytes that were
+hashed stay, with a mark that the next attempt can prove them by.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from ostler.core.blocks import BLOCK
+from ostler.nouns import RemoteFile
+from ostler.store.writing import ALIGNED, Pen
+from ostler.verbs.digest import Digest, mismatch
+from ostler.verbs.progress import Step
+from ostler.verbs.receiving import Line, Page, Receiver, reader
+
+if TYPE_CHECKING:
+    from ostler.store.partial import Part
+
+SMALL = 2**20  # bytes; a smaller file has a buffer of its own, and direct writes gain it nothing
+BUFFERS = 8  # blocks in memory at once, of all files together: 64 MiB
+
+
+class NoRanges(Exception):
+    """The server gives the whole file whatever range is asked for."""
+
+
+class Transfer(Receiver):
+    """One file, received once from its proven beginning to its end."""
+
+    def __init__(self, line: Line, file: RemoteFile, part: Part, lanes: int = 1) -> None:
+        super().__init__(line, file)
+        self.part, self.lanes = part, lanes
+        self.digest = Digest(file)
+
+    def receive(self) -> Digest:
+        """Return the digest of the whole file.
+
+        Raises ChecksumMismatch, HubUnreachable, InsufficientDisk, Stopped.
+        """
+        self._take_up()
+        pen = Pen(self.part.path, self.file.size, direct=self.file.size >= SMALL)
+        try:
+            if self.lanes > 1:
+                self._through_lanes(pen)
+            if self.digest.count < self.file.size:
+                self._stream(pen, self.file.size)
+        finally:
+            pen.end(self.digest.count)
+        self.digest.compare(self.file)
+        return self.digest
+
+    # --- what an earlier run left ----------------------------------------------------------
+
+    def _take_up(self) -> None:
+        """Hash what is here as far as the journal proves it, and forget the rest."""
+        reading = Digest(self.file)
+        with self._buffer() as buffer:
+            for mark in self.part.marks():
+                if mark.offset > self.file.size or not self._read(reading, mark.offset, buffer):
+                    break
+                if reading.sha256 != mark.sha256:
+                    break
+                self.digest = reading.copy()
+        self.part.keep(self.digest.count)
+        self.spliced = self.digest.count > 0
+        self.received = self.digest.count
+        self.say(Step.RESUMED if self.spliced else Step.STARTED, self.digest.count)
+
+    def _read(self, digest: Digest, until: int, buffer: memoryview) -> bool:
+        """Hash the partial file up to `until`; say whether it reaches so far."""
+        while digest.count < until:
+            self.unless_stopped()
+            window = buffer[: until - digest.count]
+            count = os.preadv(self.part.fd, [window], digest.count)
+            if not count:
+                return False
+            digest.update(window[:count])
+            self.say(Step.PROGRESS, digest.count)
+        return True
+
+    # --- one connection --------------------------------------------------------------------
+
+    def _through_lanes(self, pen: Pen) -> None:
+        from ostler.verbs.lanes import Lanes
+
+        if self.digest.count % BLOCK:
+            self._stream(pen, min(self.file.size, self.digest.count // BLOCK * BLOCK + BLOCK))
+        self.spliced = True
+        with suppress(NoRanges):
+            Lanes(self, pen, self.lanes).run()
+
+    def _stream(self, pen: Pen, until: int) -> None:
+        """Receive up to `until`, in order, through one connection at a time."""
+        with self._buffer() as buffer:
+            page = self._opened(buffer)
+            try:
+                self.persevere(page, until, lambda: self._attempt(pen, page, until))
+            except BaseException:
+                with suppress(OSError):  # a full disk, most likely: the last block comes again
+                    self._settle(pen, page)
+                raise
+
+    def _opened(self, buffer: memoryview) -> Page:
+        """Return the block that the next byte belongs to, with what is there of it."""
+        page = Page(buffer, self.digest.count // BLOCK * BLOCK, self.digest.count % BLOCK)
+        if page.fill:
+            os.preadv(self.part.fd, [buffer[: page.fill]], page.base)
+        return page
+
+    def _attempt(self, pen: Pen, page: Page, until: int) -> None:
+        end = None if until == self.file.size else until
+        with self.line.source.open(self.line.listing, self.file, page.at, end) as body:
+            self.accept(body)
+            if body.start != page.at:
+                self._begin_anew(page, body.start)
+            readinto = reader(body)
+            while page.at < until and self.fill(page, readinto, until):
+                if page.fill == len(page.buffer):
+                    self.written(lambda: self._commit(pen, page))
+                    page.base, page.fill = page.at, 0
+            if page.at < until:
+                raise self.short(page.at)
+            if until == self.file.size and body.size is None and readinto(memoryview(bytearray(1))):
+                raise mismatch(self.file, f"{self.file.size} bytes", "more bytes")
+        self.written(lambda: self._commit(pen, page))
+
+    def _begin_anew(self, page: Page, start: int) -> None:
+        """The server ignored the range and sends the file from its first byte."""
+        if start != 0:
+            raise mismatch(self.file, f"byte {page.at} next", f"byte {start}")
+        self.part.keep(0)
+        self.digest = Digest(self.file)
+        page.base = page.fill = self.received = 0
+        self.say(Step.RESTARTED, 0, "the server does not resume files")
+
+    def _commit(self, pen: Pen, page: Page) -> None:
+        """Write a block, hash what is new of it, and mark the place."""
+        new = page.at - self.digest.count
+        pen.write(page.buffer, page.fill, page.base)
+        self.digest.update(page.buffer[page.fill - new : page.fill])
+        if self.digest.count < self.file.size:
+            self.part.mark(self.digest.mark)
+
+    def _settle(self, pen: Pen, page: Page) -> None:
+        """Keep the beginning of a block that will not be filled now."""
+        if page.at > self.digest.count:
+            self._commit(pen, page)
+
+    @contextmanager
+    def _buffer(self) -> Iterator[memoryview]:
+        """Lend one of the shared buffers; a small file gets its own, so that it never waits."""
+        small = -(-self.file.size // ALIGNED) * ALIGNED
+        lent = (
+            self.line.buffers.lent(self.unless_stopped)
+            if small >= SMALL
+            else nullcontext(memoryview(mmap.mmap(-1, max(small, ALIGNED))))
+        )
+        with lent as buffer:
+            yield buffer
