@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ def test_it_ends_when_its_parent_is_killed() -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         # The pipe ends with the last process that writes into it.
-        assert select.select([log], [], [], PATIENCE)[0]
-        assert log.read() == b""
+        last = b"?"
+        while last and select.select([log], [], [], PATIENCE)[0]:
+            last = os.read(log.fileno(), 65536)
+        assert last == b""
 
 
 def test_it_ends_at_once_when_its_parent_is_already_gone() -> None:
@@ -86,3 +89,28 @@ def test_what_it_cannot_read_is_a_usage_error(words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse(words)
     assert caught.value.code == 2
+
+
+def test_it_says_what_it_loads_and_little_of_each_request(tmp_path: Path) -> None:
+    """Buffer sizes are read from this log after a start."""
+    import http.client
+
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        server = subprocess.Popen(argv(21403, "--threads", "1"), stdout=file, stderr=file)
+    try:
+        end_at = time.monotonic() + PATIENCE
+        while "listening on" not in log.read_text() and time.monotonic() < end_at:
+            time.sleep(0.01)
+        assert "compute buffer size" in log.read_text()
+        loaded = log.stat().st_size
+        asked = http.client.HTTPConnection("127.0.0.1", 21403, timeout=PATIENCE)
+        asked.request("POST", "/v1/completions", b'{"prompt": "The cat", "max_tokens": 2}')
+        assert asked.getresponse().read()
+        asked.close()
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
+    said = log.read_bytes()[loaded:]
+    assert b"sampler params" not in said
+    assert b"The cat" not in said

@@ -9,6 +9,7 @@ unloading.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -17,7 +18,10 @@ import time
 from typing import Any, NoReturn
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
-LOG_LOADING = 3  # the verbosity at which llama.cpp says what it loads and why it fails
+LOG_LOADING = (
+    4  # the verbosity at which llama.cpp says what it loads, what that takes, why it fails
+)
+LOG_SERVING = 3  # half the words for each request
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -27,6 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     parent = os.getppid()
     die_with_parent(parent)
     server = serve(flags)
+    say_less()
     asked = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: asked.set())
@@ -87,6 +92,17 @@ def serve(flags: argparse.Namespace) -> Any:
         # A normal end, as there is no server to unload: it is what makes llama.cpp write the last
         # lines of its log, which say why, and which a thread of its own still holds.
         sys.exit(f"ostler: llama.cpp gave up and its log says why ({error})")
+
+
+def say_less() -> None:
+    """Lower llama.cpp's verbosity, now that the model is loaded; the wheel has no call for it."""
+    import ctypes
+
+    import xllamacpp
+
+    library = ctypes.CDLL(xllamacpp.xllamacpp.__file__)
+    with contextlib.suppress(ValueError):  # a build that hides its variables stays as it is
+        ctypes.c_int.in_dll(library, "common_log_verbosity_thold").value = LOG_SERVING
 
 
 def params(xllamacpp: Any, flags: argparse.Namespace) -> Any:
