@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "trash": ("trash", "List what was removed and can be had back."),
     },
     "Keeping": {
+        "import": ("import_", "Take in what another application keeps."),
         "du": ("du", "Show what the kept models take, and what is free."),
         "gc": ("gc", "Free the bytes that no model needs."),
         "env": ("env", "Print what other programs need to find the kept models."),
