@@ -118,6 +118,7 @@ def carry_out(
     store: Store,
     how: str = "clone",
     *,
+    endpoint: str = "",
     check: Check | None = None,
     report: Report = silent,
 ) -> Manifest:
@@ -125,12 +126,15 @@ def carry_out(
 
     `how` is "clone" (shared extents where the file system can, else a copy), "link" (hard links),
     "move" or "copy". Only "move" alters what is there, and only once the model is registered.
+    `endpoint` is the hub that the files were held against.
     Raises ChecksumMismatch, CorruptFile, InsufficientDisk, and UsageError where links cannot be.
     """
     tally = Tally(adoption.size, report)
     with store.pulling(adoption.name):
         taken = [_known(file, claim) for file, claim in adoption.files]
-        draft = _manifest(adoption, taken, store)
+        draft = replace(
+            _manifest(adoption, taken, store), origin=endpoint if adoption.listing else ""
+        )
         copying.refuse_disputed(store.get(draft.source, draft.name, draft.commit), draft)
         if how in ("clone", "copy"):
             plan = copying.copy_plan([draft], dict(store.blobs.all()), store.disk())
@@ -202,8 +206,7 @@ def _manifest(adoption: Adoption, files: Sequence[KeptFile], store: Store) -> Ma
         task=listing.task if listing else None,
         tags=listing.tags if listing else (),
         pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        origin=f"{offer.kind}{', proven by the hub' if listing else ''}",
-        tool=f"ostler {__version__}",
+        tool=f"ostler {__version__} import",
     )
 
 

@@ -65,7 +65,7 @@ class Incoming:
             for file in self._files.values():
                 if file.sha256 not in came and not store.blobs.has(file.sha256, file.size):
                     raise _cut(f"{file.path} is not in it")
-            return tuple(store.register(_with_blocks(one, came)) for one in self.models)
+            return tuple(store.register(_as_ours(one, came)) for one in self.models)
 
     # --- the stream -----------------------------------------------------------------------
 
@@ -179,13 +179,16 @@ class Incoming:
                     raise _cut(f"two models state different sizes for {file.path}")
 
 
-def _with_blocks(manifest: Manifest, came: dict[str, KeptFile]) -> Manifest:
-    """Return the manifest with the block hashes that we made, none that the bundle claims."""
+def _as_ours(manifest: Manifest, came: dict[str, KeptFile]) -> Manifest:
+    """Return the manifest with the block hashes that we made, none that the bundle claims.
+
+    The hub's address goes too: a repair would ask it, and with the user's token.
+    """
     files = tuple(
         replace(file, blocks=came[file.sha256].blocks if file.sha256 in came else "")
         for file in manifest.files
     )
-    return replace(manifest, files=files)
+    return replace(manifest, files=files, origin="")
 
 
 def _cut(why: str) -> CorruptFile:

@@ -109,7 +109,7 @@ def _take_in(settings: Settings, stream: BinaryIO, dry_run: bool, as_json: bool)
     incoming = Incoming(stream)
     rules = policy(settings.pickle, settings.allow)
     for model in incoming.models:
-        for warning in rules.require(model.name, model.origin, [f.path for f in model.files]):
+        for warning in rules.require(model.name, "bundle", [f.path for f in model.files]):
             show.note(warning)
     plan = incoming.plan(store)
     show_plan(plan, "import", dry_run, as_json)

@@ -64,7 +64,14 @@ def command(
     for one in found:
         bars = "none" if as_json else progress.kind(as_json=False, quiet=False)
         with progress.shown("bars" if bars == "bars" else "none", one.name) as report:
-            taken = adopt.carry_out(one, store, how or "clone", check=check_header, report=report)
+            taken = adopt.carry_out(
+                one,
+                store,
+                how or "clone",
+                endpoint=endpoint or settings.endpoint,
+                check=check_header,
+                report=report,
+            )
             kept.append(taken)
     if as_json:
         show.as_json([{"name": m.name, "commit": m.commit, "bytes": m.size} for m in kept])

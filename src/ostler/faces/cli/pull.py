@@ -12,7 +12,7 @@ from ostler.core.budget import Room
 from ostler.core.pace import amount
 from ostler.core.refs import parse
 from ostler.core.sizes import duration, file_size
-from ostler.faces.cli import mend, options, progress, show
+from ostler.faces.cli import mend, options, permitted, progress, pull_list, show
 from ostler.nouns import Format, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -28,7 +28,8 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 
 
 @click.command("pull")
-@click.argument("model")
+@click.argument("model", required=False)
+@click.option("--from-file", "-f", "listed", metavar="FILE", help="Every model that FILE names.")
 @click.option("--quant", metavar="NAME", help="The quantization, for example q4_k_m.")
 @click.option(
     "--quant-fallback",
@@ -56,7 +57,8 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors.")
 @click.pass_obj
 def command(
-    settings: Settings, model: str, quant: str | None, fallback: str, revision: str | None,
+    settings: Settings, model: str | None, listed: str | None, quant: str | None,
+    fallback: str, revision: str | None,
     include: tuple[str, ...], exclude: tuple[str, ...], everything: bool, platform: str | None,
     workers: int | None, max_speed: str | None, reserve: str | None, repair: bool,
     endpoint: str | None, offline: bool, dry_run: bool, as_json: bool, quiet: bool,
@@ -71,7 +73,11 @@ def command(
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --dry-run
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --include '*.json'
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --max-speed 2MB/s
+    ostler pull -f models.txt
     """
+    if listed or model is None:
+        pull_list.each(click.get_current_context(), model, listed)
+        return
     ref = _with_revision(parse(model), revision)
     if offline:
         _kept_only(settings, ref, as_json)
@@ -81,12 +87,13 @@ def command(
         workers=workers or settings.workers,
     )  # fmt: skip
     wanted = pull.Options(quant, fallback, include, exclude, everything, platform)
+    permitted.source(settings, ref, endpoint)
     source = wiring.source(settings, endpoint)
     how = progress.kind(as_json, quiet)
     store = wiring.store(settings)
     if repair and not dry_run:
         mend.kept(ref, source, store, how)
-    plan = pull.plan(ref, source, store, wanted)
+    plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
     _show_plan(plan, store, limits(settings), how, dry_run)
     if not dry_run:
         _carry_out(settings, plan, source, how, endpoint, _words())
@@ -96,7 +103,8 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     """Fetch a model for another command, which chose nothing but its name."""
     how = progress.kind(False, quiet)
     store = wiring.store(settings)
-    plan = pull.plan(ref, source, store, pull.Options())
+    permitted.source(settings, ref, None)
+    plan = permitted.plan(settings, pull.plan(ref, source, store, pull.Options()))
     _show_plan(plan, store, limits(settings), how, dry_run=False)
     return _carry_out(settings, plan, source, how, None, (str(ref),))
 
