@@ -24,13 +24,8 @@ class Measurements:
 
     def add(self, measured: Iterable[Measurement]) -> None:
         """Keep measurements, all or none. Raises RecordsUnavailable."""
-        at = now()
-        rows = [
-            asdict(one) | {"at": one.at or at, "flags": json.dumps(one.flags)} for one in measured
-        ]
-        if rows:
-            with self._database.write() as connection:
-                connection.execute(measurements.insert(), rows)
+        with self._database.write() as connection:
+            insert(connection, measured)
 
     def about(self, model: str, family: str | None, engine: str) -> tuple[Measurement, ...]:
         """Return what was measured of this model or its family on this engine, newest first."""
@@ -49,6 +44,14 @@ class Measurements:
         with self._database.read() as connection:
             rows = connection.execute(newest).all()
         return tuple(_measurement(row) for row in rows)
+
+
+def insert(connection: sa.Connection, measured: Iterable[Measurement]) -> None:
+    """Add measurements in a transaction of the caller's."""
+    at = now()
+    rows = [asdict(one) | {"at": one.at or at, "flags": json.dumps(one.flags)} for one in measured]
+    if rows:
+        connection.execute(measurements.insert(), rows)
 
 
 def _measurement(row: sa.Row[tuple[object, ...]]) -> Measurement:

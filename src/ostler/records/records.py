@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from ostler.nouns import Event, Measurement, Use
+from ostler.records import events, measurements, usage
 from ostler.records.attempts import Attempts
 from ostler.records.database import open_database
 from ostler.records.events import Events
@@ -26,6 +29,18 @@ class Records:
         self.attempts = Attempts(database)
         self.measurements = Measurements(database)
         self.usage = Usage(database)
+
+    def add(
+        self, happened: Iterable[Event], measured: Iterable[Measurement], used: Iterable[Use]
+    ) -> tuple[Event, ...]:
+        """Keep a batch, all or none; return its events with their numbers.
+
+        Raises RecordsUnavailable.
+        """
+        with self._database.write() as connection:
+            measurements.insert(connection, measured)
+            usage.count(connection, used)
+            return tuple(events.insert(connection, event) for event in happened)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -24,15 +24,8 @@ class Usage:
 
     def add(self, used: Iterable[Use]) -> None:
         """Add to the counts, all or none. Raises RecordsUnavailable."""
-        rows = [asdict(use) for use in used]
-        if not rows:
-            return
         with self._database.write() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(usage)
-            more = {name: usage.c[name] + insert.excluded[name] for name in COUNTS}
-            statement = insert.on_conflict_do_update(index_elements=WHOSE, set_=more)
-            connection.execute(statement, rows)
+            count(connection, used)
 
     def since(self, day: str) -> tuple[Use, ...]:
         """Return the counts from this day on, newest day first."""
@@ -47,3 +40,14 @@ class Usage:
         wanted = sa.select(usage.c.key, both).where(usage.c.day == day).group_by(usage.c.key)
         with self._database.read() as connection:
             return {key: int(count) for key, count in connection.execute(wanted)}
+
+
+def count(connection: sa.Connection, used: Iterable[Use]) -> None:
+    """Add to the counts in a transaction of the caller's."""
+    rows = [asdict(use) for use in used]
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    insert = dialect.insert(usage)
+    more = {name: usage.c[name] + insert.excluded[name] for name in COUNTS}
+    connection.execute(insert.on_conflict_do_update(index_elements=WHOSE, set_=more), rows)

@@ -1,0 +1,166 @@
+"""What the server writes down: events, requests and measurements; and the keys it reads.
+
+Records are written by threads and in batches, never in the loop that answers. What the server
+acknowledges to an operator it has written before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from ostler.errors import RecordsUnavailable
+from ostler.faces.gateway import messages as m
+from ostler.faces.server.keys import in_force
+from ostler.nouns import AccessKey, Event, Measurement, Use
+from ostler.records.moment import now, today
+from ostler.records.records import Records
+
+EVERY = 1.0  # seconds between two batches, and between two looks at the keys
+BEHIND = 1000  # events that a listener may be late before it is let go
+
+
+class Ledger:
+    """The server's end of the records."""
+
+    def __init__(self, records: Records, complain: Callable[[str], None]) -> None:
+        self.records = records
+        self.keys: tuple[m.Key, ...] = ()  # those in force, without the server's own
+        self.required = False  # whether there ever was a key: then every caller needs one
+        self._complain, self._complained = complain, False
+        self._events: list[Event] = []
+        self._measured: list[Measurement] = []
+        self._uses: dict[tuple[str, str, str], Use] = {}
+        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._writing = asyncio.Lock()
+        self._day = today()  # of the tokens in `keys`
+
+    # --- what comes in ----------------------------------------------------------------------
+
+    def happened(self, events: Iterable[Event]) -> None:
+        """Take events; they are written with the next batch."""
+        self._events += [replace(event, at=event.at or now()) for event in events]
+
+    def measured(self, measurements: Iterable[Measurement]) -> None:
+        """Take measurements; they are written with the next batch."""
+        self._measured += measurements
+
+    def served(self, done: m.Done) -> None:
+        """Count a request that has ended."""
+        which = (today(), done.key, done.model)
+        use = self._uses.get(which) or Use(*which)
+        self._uses[which] = replace(
+            use,
+            requests=use.requests + 1,
+            errors=use.errors + (done.status >= 400),
+            prompt_tokens=use.prompt_tokens + (done.prompt_tokens or 0),
+            completion_tokens=use.completion_tokens + (done.completion_tokens or 0),
+            seconds=use.seconds + done.seconds,
+        )
+
+    # --- what is written ----------------------------------------------------------------------
+
+    async def run(self, changed: Callable[[], None]) -> None:
+        """Write a batch and look at the keys every second; `changed` is called if they did."""
+        while True:
+            await asyncio.sleep(EVERY)
+            with self._complaining():
+                await self.keep()
+                if await self.look_at_keys():
+                    changed()
+
+    async def keep(self) -> None:
+        """Write what has come in; return when it is on the disk. Raises RecordsUnavailable.
+
+        What could not be written stays for the next time.
+        """
+        async with self._writing:
+            events, self._events = self._events, []
+            measured, self._measured = self._measured, []
+            uses, self._uses = self._uses, {}
+            if not (events or measured or uses):
+                return
+            try:
+                kept = await asyncio.to_thread(
+                    self.records.add, events, measured, tuple(uses.values())
+                )
+            except RecordsUnavailable:
+                self._events, self._measured = events + self._events, measured + self._measured
+                for which, use in uses.items():
+                    self._uses[which] = _sum(use, self._uses.get(which))
+                raise
+        for event in kept:
+            self._tell(event)
+
+    async def look_at_keys(self) -> bool:
+        """Read the keys; return whether they are others than before. Raises RecordsUnavailable."""
+        every, tokens = await asyncio.to_thread(self._read_keys)
+        before, day = (self.keys, self.required), today()
+        # What a key used is told when it, or the day, is new: the gateway counts on from there.
+        known = {key.sha256: key for key in self.keys if day == self._day}
+        self._day = day
+        self.keys = tuple(known.get(key.sha256, key) for key in in_force(every, tokens))
+        self.required = self.required or bool(every)
+        return (self.keys, self.required) != before
+
+    def _read_keys(self) -> tuple[tuple[AccessKey, ...], dict[str, int]]:
+        return self.records.keys.all(), self.records.usage.tokens(today())
+
+    @contextmanager
+    def _complaining(self) -> Iterator[None]:
+        """Say once that the records cannot be used, and go on: answering matters more."""
+        try:
+            yield
+            self._complained = False
+        except RecordsUnavailable as error:
+            if not self._complained:
+                self._complain(f"{error.what} It will be tried again every second.")
+            self._complained = True
+
+    # --- who listens ----------------------------------------------------------------------
+
+    async def listen(self, after: int | None) -> AsyncIterator[Event]:
+        """Yield events as they are written; first those after a number, if one is given."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(BEHIND)
+        self._listeners.add(queue)
+        try:
+            last = after or 0
+            if after is not None:
+                for event in await asyncio.to_thread(self._after, after):
+                    last = event.id
+                    yield event
+            while queue in self._listeners:
+                event = await queue.get()
+                if event.id > last:
+                    yield event
+        finally:
+            self._listeners.discard(queue)
+
+    def _after(self, number: int) -> tuple[Event, ...]:
+        return self.records.events.since(after=number, limit=BEHIND)
+
+    def _tell(self, event: Event) -> None:
+        for queue in list(self._listeners):
+            try:
+                queue.put_nowait(event)
+            except asyncio.QueueFull:
+                self._listeners.discard(queue)  # it reads on from its last number when it returns
+
+    async def close(self) -> None:
+        """Write the last batch and let go of the records."""
+        with suppress(RecordsUnavailable):
+            await self.keep()
+        self.records.close()
+
+
+def _sum(one: Use, other: Use | None) -> Use:
+    if other is None:
+        return one
+    return Use(
+        *(one.day, one.key, one.model, one.requests + other.requests, one.errors + other.errors),
+        one.prompt_tokens + other.prompt_tokens,
+        one.completion_tokens + other.completion_tokens,
+        one.seconds + other.seconds,
+    )
