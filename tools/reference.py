@@ -119,6 +119,8 @@ WHAT = {
     "budget": "bytes that all models may take together, such as `500GB`; empty: the whole disk",
     "threads": "CPU threads of an engine; without it the engine's own choice",
     "context": "tokens of context for each sequence; without it the model's own, up to 8192",
+    "licence_use": "what models are used for: private, research or commercial; decides by licence",
+    "licence_policy": "the file of the licence policy; without it `<home>/licences.yaml`",
     "pickle": "weights that run code when they are loaded (pickle): `allow`, `warn` or `block`",
     "allow": "globs of sources to fetch from, `huggingface.co/meta-llama/*`; empty allows all",
     "trash_days": "days for which `ostler undo` can bring a removed model back",

@@ -30,6 +30,8 @@ class Settings:
     budget: str = ""  # bytes that all models together may take, such as 500GB; empty: the disk
     threads: int | None = None  # engine threads; None: the engine's own choice
     context: int | None = None
+    licence_use: str = ""  # private, research or commercial; empty: as the policy file says
+    licence_policy: Path | None = None  # None: <home>/licences.yaml, where there is one
     pickle: str = "warn"  # weights that run code when loaded: allow, warn or block
     allow: str = ""  # sources to fetch from, as globs; empty: all
     trash_days: int = 7  # how long a removed model can be had back

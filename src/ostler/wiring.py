@@ -83,11 +83,13 @@ def machine(settings: Settings) -> Machine:
     from ostler.core.choosing import pick
     from ostler.launchers.discovery import installed
     from ostler.probe import probe
+    from ostler.verbs.licensing import gate
     from ostler.verbs.prepare import Machine
 
     hardware, known, found = probe(), engines(settings), installed(settings.engines_dir)
     picked = {one.name: pick(found, one.name, hardware) for one in known}
-    return Machine(hardware, known, {name: one for name, one in picked.items() if one})
+    permit = gate(settings.home, settings.licence_use, settings.licence_policy)
+    return Machine(hardware, known, {name: one for name, one in picked.items() if one}, permit)
 
 
 def named(settings: Settings, text: str) -> Named:

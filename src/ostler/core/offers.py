@@ -22,7 +22,6 @@ class Wanted:
     arch: str = ""  # "x86_64" leaves out GPUs that come only with an ARM processor
     spot: bool = False  # take spot prices too
     doubtful: bool = False  # take prices that the list itself doubts
-    budget: float | None = None  # US dollars an hour
     most_gpus: int = 8
 
 

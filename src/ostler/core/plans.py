@@ -39,7 +39,7 @@ _ALONGSIDE = (
     *(".json", ".jsonl", ".txt", ".model", ".jinja", ".md", ".rst", ".py", ".tiktoken"),
     *(".vocab", ".bpe", ".spm", ".yaml", ".yml", ".toml"),
 )
-_LEGAL = re.compile(r"(?i)(?:licen[cs]e|readme|notice|use_policy|copying|copyright)")
+LEGAL = re.compile(r"(?i)(?:licen[cs]e|readme|notice|use_policy|copying|copyright)")
 _OTHER_FOLDERS = {"onnx", "openvino", "coreml", "original", "metal", "tflite", "gguf", "mlx"}
 _OTHER_FRAMEWORK = re.compile(
     r".*\.(?:onnx|onnx_data|h5|msgpack|tflite|mlmodel|mlpackage|ckpt|ot|nemo|pdparams|keras|pb)"
@@ -170,7 +170,7 @@ class _Sorter:
             return False, "state of the training, not needed to run it"
         if index := _WEIGHT_INDEX.fullmatch(name):
             return self._index(index)
-        if _LEGAL.match(name):
+        if LEGAL.match(name):
             return True, "terms and description"
         if name.endswith(_ALONGSIDE):
             return True, "small file that loading may need"

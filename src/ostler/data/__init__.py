@@ -6,12 +6,18 @@ The files are read when asked for, and once in a process.
 from __future__ import annotations
 
 import csv
+import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
+from ostler.core import catalogue as catalogue_of
 from ostler.core import gpus as gpus_of
+from ostler.core import licences as licences_of
 from ostler.core import prices as prices_of
+from ostler.core.catalogue import Entry
 from ostler.core.gpus import Gpu
+from ostler.core.licences import Licence
 from ostler.core.prices import Offer
 
 
@@ -25,6 +31,35 @@ def gpus() -> tuple[Gpu, ...]:
 def prices() -> tuple[Offer, ...]:
     """Return the prices that come along, of all dates."""
     return prices_of.parse(table("prices.csv"), gpus())
+
+
+@cache
+def licences() -> tuple[Licence, ...]:
+    """Return the licences that are known by the names that cards give them."""
+    return licences_of.parse(table("licences.csv"))
+
+
+@cache
+def catalogue() -> tuple[Entry, ...]:
+    """Return the models that are known by a short name."""
+    return catalogue_of.parse(table("catalogue.csv"), table("variants.csv"))
+
+
+@cache
+def parameters() -> dict[str, int]:
+    """Return how many parameters the models of `configs/` have, by repository."""
+    rows = table("configs/INDEX.csv")
+    return {row["model"]: int(row["params"]) for row in rows if row["params"]}
+
+
+@cache
+def config(repo: str) -> dict[str, Any] | None:
+    """Return the config.json of a repository that comes along; None for any other."""
+    place = files(__name__).joinpath("configs", f"{repo.replace('/', '--')}.json")
+    if "/" not in repo or not place.is_file():
+        return None
+    found: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    return found
 
 
 def table(name: str) -> list[dict[str, str]]:

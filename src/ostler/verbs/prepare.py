@@ -14,6 +14,7 @@ from ostler.nouns import (
     Hardware,
     Installed,
     LaunchSpec,
+    Manifest,
     ModelFacts,
     Placement,
     Served,
@@ -26,13 +27,18 @@ from ostler.verbs.fit import fit
 from ostler.verbs.inspect import kept_facts
 
 
+def permit_all(manifest: Manifest) -> None:
+    """Refuse no model."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What models are started with here."""
+    """What models are started with here, and which of them may be."""
 
     hardware: Hardware
     engines: Sequence[Engine]
     installed: Mapping[str, Installed]
+    permit: Callable[[Manifest], None] = permit_all  # raises LicenceBlocked
 
     def engine(self, name: str) -> Engine:
         """Return the engine of this name."""
@@ -56,8 +62,9 @@ def prepare(
 ) -> Prepared:
     """Read what the model is, choose its engine, and say what it needs and where it goes.
 
-    Raises CorruptFile, EngineUnsupported, DoesNotFit.
+    Raises LicenceBlocked, CorruptFile, EngineUnsupported, DoesNotFit.
     """
+    machine.permit(named.manifest)
     facts = kept_facts(store, named.manifest, named.variant)
     choice = choose_engine(facts, machine, wanted)
     found = fit(facts, workload, choice.engine, machine.hardware, kinds=choice.kinds)

@@ -55,7 +55,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "engine": ("engine", "Explain which engine runs a model; install one."),
         "measure": ("measure", "Start a model and keep what it really takes."),
     },
-    "GPUs and prices": {
+    "Catalogue, GPUs, prices": {
+        "models": ("models", "List the models known by a short name; add your own."),
+        "recommend": ("recommend", "Say which model to take on which GPU, for how much."),
+        "compare": ("compare", "Hold models against each other: memory, GPU, cost."),
         "gpus": ("gpus", "List the GPUs that are known, with their memory and prices."),
         "prices": ("prices", "Show what rented GPUs cost, and since when; read newer prices."),
     },
@@ -69,6 +72,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hub": ("hub", "Let other machines fetch models from this one."),
     },
     "Settings": {
+        "licences": ("licences", "Report the licences of what is kept; accept one on record."),
         "config": ("config", "Show the settings and where each comes from."),
     },
 }

@@ -12,7 +12,7 @@ from ostler.core.budget import Room
 from ostler.core.pace import amount
 from ostler.core.refs import parse
 from ostler.core.sizes import duration, file_size
-from ostler.faces.cli import mend, options, permitted, progress, pull_list, show
+from ostler.faces.cli import mend, options, permitted, progress, pull_list, show, terms
 from ostler.nouns import Format, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -50,6 +50,7 @@ PLATFORMS = ("cpu", "nvidia", "amd", "apple")
 @click.option("--max-speed", metavar="RATE", help="At most so fast, for example 2MB/s.")
 @click.option("--reserve", metavar="SIZE", help="Leave so much of the disk free, such as 5GB.")
 @click.option("--repair", is_flag=True, help="Prove what is kept of it too; mend what is damaged.")
+@click.option("--accept-licence", is_flag=True, help="Accept its licence, on record.")
 @options.endpoint
 @options.offline
 @options.dry_run
@@ -61,6 +62,7 @@ def command(
     fallback: str, revision: str | None,
     include: tuple[str, ...], exclude: tuple[str, ...], everything: bool, platform: str | None,
     workers: int | None, max_speed: str | None, reserve: str | None, repair: bool,
+    accept_licence: bool,
     endpoint: str | None, offline: bool, dry_run: bool, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Fetch MODEL, prove every byte against the hub's hashes, and keep it.
@@ -94,9 +96,12 @@ def command(
     if repair and not dry_run:
         mend.kept(ref, source, store, how)
     plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
+    plan = terms.held(settings, plan, source, accept_licence, dry_run)
     _show_plan(plan, store, limits(settings), how, dry_run)
     if not dry_run:
-        _carry_out(settings, plan, source, how, endpoint, _words())
+        manifest = _carry_out(settings, plan, source, how, endpoint, _words())
+        if accept_licence:
+            terms.keep_texts(settings, manifest)
 
 
 def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> Manifest:
@@ -105,6 +110,7 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     store = wiring.store(settings)
     permitted.source(settings, ref, None)
     plan = permitted.plan(settings, pull.plan(ref, source, store, pull.Options()))
+    plan = terms.held(settings, plan, source, accepted=False, dry_run=False)
     _show_plan(plan, store, limits(settings), how, dry_run=False)
     return _carry_out(settings, plan, source, how, None, (str(ref),))
 

@@ -93,6 +93,15 @@ def table(
         line(style(text, dim=True) if number == 0 else text)
 
 
+def as_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table as CSV (RFC 4180, but for its line ends)."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows(rows)
+
+
 def _cell(text: str, width: int, flush_right: bool) -> str:
     if len(text) > width:
         keep = width - 1

@@ -241,7 +241,11 @@ def _file(path: str, size: int, blob_id: str, lfs: Any) -> RemoteFile:
 
 
 def _licence(info: Any) -> str | None:
-    stated = (info.card_data or {}).get("license") if info.card_data else None
+    """Return the card's licence; where that is `other`, the name the card gives it."""
+    card = info.card_data or {}
+    stated = card.get("license")
+    if stated == "other":
+        stated = card.get("license_name") or stated
     if stated:
         return ", ".join(stated) if isinstance(stated, list) else str(stated)
     return _tagged(info.tags or (), "license:")

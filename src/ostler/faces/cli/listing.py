@@ -1,0 +1,137 @@
+"""The rows of `ostler models`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ostler import wiring
+from ostler.core.catalogue import Entry, select
+from ostler.core.offers import Match, Wanted, closest, matches
+from ostler.core.recommending import billions, by_rule_of_thumb, need
+from ostler.errors import UsageError
+from ostler.faces.cli import money, offering, show
+from ostler.nouns import Estimate, Manifest, ModelFacts, Workload
+from ostler.settings import Settings
+from ostler.verbs import catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model of the list."""
+
+    entry: Entry
+    facts: ModelFacts
+    estimate: Estimate | None
+    unknown: str  # why there is no estimate
+    match: Match | None  # the cheapest offer that holds it
+    kept: Manifest | None
+    by_rule: bool
+
+
+def rows(
+    settings: Settings, task: str | None, own: bool, method: str, context: int | None
+) -> list[Row]:
+    """Return the models of the catalogue with what they need and the GPU to rent."""
+    found = select(catalogue.shelf(settings.home).entries, task)
+    offers = offering.offers(settings, Wanted())
+    manifests = wiring.store(settings).manifests()
+    workload = Workload(context)
+    return [
+        _row(entry, offers, manifests, workload, method)
+        for entry in found
+        if not own or entry.origin != "shipped"
+    ]
+
+
+def _row(
+    entry: Entry, offers: list[Any], manifests: list[Manifest], workload: Workload, method: str
+) -> Row:
+    facts = catalogue.facts(entry)
+    needed = need(entry, facts, workload, method)
+    by_rule = method == "soong" or by_rule_of_thumb(entry, facts)
+    kept = catalogue.kept(entry, manifests)
+    try:
+        estimate = needed(1)
+    except UsageError as error:
+        return Row(entry, facts, None, error.what, None, kept, by_rule)
+    best = closest(matches(offers, needed, as_sold=by_rule))
+    match = best if best and best.fits else None
+    return Row(entry, facts, estimate, "", match, kept, by_rule)
+
+
+def order(by: str) -> Callable[[Row], Any]:
+    """Return how rows are sorted; what is not known comes last."""
+    infinite = float("inf")
+
+    def memory(row: Row) -> tuple[float, str]:
+        return (row.estimate.total if row.estimate else infinite, row.entry.id)
+
+    def price(row: Row) -> tuple[float, float, str]:
+        known = row.match.offer.price if row.match else None
+        return (infinite if known is None else known, *memory(row))
+
+    return {"memory": memory, "price": price, "name": lambda row: row.entry.id}[by]
+
+
+def table(shown: list[Row], method: str) -> None:
+    """Print the list and how many are the user's own."""
+    show.table(
+        ("ID", "PARAMS", "QUANT", "CONTEXT", "MEMORY", "GPU", "PRICE", "LICENCE", "HERE"),
+        [
+            (
+                row.entry.id + "*" * (row.entry.origin != "shipped"),
+                _params(row),
+                row.facts.quantization or (row.facts.dtype or "unknown").lower(),
+                f"{row.facts.context_length or row.entry.context or 'unknown'}",
+                offering.size(row.estimate.total, row.by_rule) if row.estimate else "unknown",
+                f"{row.match.offer.count}x {row.match.offer.gpu.name}"
+                if row.match
+                else "none fits",
+                money.hourly(row.match.offer.price) if row.match else "",
+                row.entry.licence or "unknown",
+                "kept" if row.kept else "",
+            )
+            for row in shown
+        ],
+        right=(1, 3, 4, 6),
+    )
+    own = sum(row.entry.origin != "shipped" for row in shown)
+    rule = ", by soong's rule of thumb" if method == "soong" else ""
+    show.line(
+        f"{len(shown)} models{rule}, {own} of your own (*). `ostler models info ID`: all of it."
+    )
+
+
+def _params(row: Row) -> str:
+    if row.facts.parameters:
+        return billions(row.facts.parameters)
+    return f"{row.entry.billions:g} B" if row.entry.billions else "unknown"
+
+
+def entry(row: Row) -> dict[str, object]:
+    """Return a row for JSON."""
+    return {
+        **show.plain(row.entry),
+        "model_id": row.entry.id,
+        "model_name": row.entry.repo,
+        "model_type": "embedding" if "embed" in row.entry.tasks else "transformer",
+        "status": "available" if row.kept else "not kept",
+        "pulled_at": row.kept.pulled_at if row.kept else None,
+        "commit": row.kept.commit if row.kept else None,
+        "parameters": row.facts.parameters,
+        "dtype": row.facts.dtype,
+        "context_length": row.facts.context_length or row.entry.context,
+        "embedding_dimensions": row.facts.hidden if "embed" in row.entry.tasks else None,
+        "weight_bytes": row.facts.weight_bytes or None,
+        "total_bytes": row.estimate.total if row.estimate else None,
+        "unknown": row.unknown,
+        "offer": offering.entry(row.match) if row.match else None,
+    }
+
+
+def faults(settings: Settings) -> None:
+    """Say which of the user's files were left out."""
+    for text in catalogue.shelf(settings.home).faults:
+        show.note(f"Warning: {text}")

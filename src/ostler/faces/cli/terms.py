@@ -1,0 +1,53 @@
+"""A model's licence, held against the operator's policy, at a pull."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from getpass import getuser
+
+from ostler import wiring
+from ostler.nouns import Listing, Manifest, PullPlan
+from ostler.ports import Source
+from ostler.settings import Settings
+from ostler.verbs import licensing
+from ostler.verbs.licensing import Acceptance, Registrar, Ruling
+
+
+def registrar(settings: Settings, source: Source | None = None) -> Registrar:
+    """Return what knows licences here; a hub is asked for bases only where a policy may block."""
+    rules = licensing.policy(settings.home, settings.licence_use, settings.licence_policy)
+    blocks = "block" in (*rules.rules.values(), *rules.tags.values())
+    return licensing.registrar(wiring.store(settings), rules, source if blocks else None)
+
+
+def held(
+    settings: Settings, plan: PullPlan, source: Source, accepted: bool, dry_run: bool
+) -> PullPlan:
+    """Return the plan with the policy's word among its notes.
+
+    A dry run only shows it. Otherwise, `accepted` writes down who accepts the licence, and a
+    model that is blocked raises LicenceBlocked.
+    """
+    ruling = registrar(settings, source).ruling(plan.listing)
+    if not dry_run:
+        if accepted:
+            ruling = replace(ruling, accepted=accept(settings, ruling, plan.listing))
+        licensing.enforce(ruling)
+    if ruling.verdict.decision == "allow":
+        return plan
+    word = "accepted on record" if ruling.accepted else ruling.verdict.decision
+    return replace(plan, notes=(*plan.notes, f"licence ({word}): {ruling.verdict.because}"))
+
+
+def accept(settings: Settings, ruling: Ruling, model: Manifest | Listing) -> Acceptance:
+    """Write down that the user of this terminal accepts a licence, now."""
+    rules = licensing.policy(settings.home, settings.licence_use, settings.licence_policy)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    store = wiring.store(settings)
+    return licensing.accept(store, ruling, model.commit, rules.use, getuser(), now)
+
+
+def keep_texts(settings: Settings, manifest: Manifest) -> None:
+    """Add the texts that came with a model to the record of its acceptance."""
+    accept(settings, registrar(settings).ruling(manifest), manifest)

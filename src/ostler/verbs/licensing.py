@@ -1,0 +1,253 @@
+"""Licences: what each model's terms are, what the operator allows, and what was accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ostler import data
+from ostler.core import licences
+from ostler.core.catalogue import Entry
+from ostler.core.licences import Licence, Policy, Terms, Verdict
+from ostler.core.plans import LEGAL
+from ostler.errors import (
+    CorruptFile,
+    GatedRepo,
+    HubUnreachable,
+    LicenceBlocked,
+    ModelNotFound,
+    UsageError,
+)
+from ostler.nouns import Listing, Manifest, ModelRef
+from ostler.ports import Source
+from ostler.store import Store, durable
+from ostler.verbs import catalogue
+
+DEEPEST = 3  # bases of bases; the longest chains seen are quantized <- tuned <- instructed <- base
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who accepted a model's licence, when, and which text lay with it."""
+
+    model: str
+    commit: str
+    licence: str | None
+    use: str
+    by: str
+    at: str  # UTC, ISO 8601
+    texts: tuple[tuple[str, str], ...] = ()  # (path in the repository, sha256 of the copy kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the policy makes of one model, and whether somebody accepted its licence."""
+
+    terms: Terms
+    verdict: Verdict
+    accepted: Acceptance | None = None
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict.decision != "block" or self.accepted is not None
+
+
+def policy(home: Path, use: str, file: Path | None) -> Policy:
+    """Return the operator's policy: the setting's use, and the file where there is one.
+
+    Raises UsageError where the file cannot be understood.
+    """
+    path = file or home / "licences.yaml"
+    if not path.exists():
+        if file:
+            raise UsageError(f"There is no licence policy at {path}.", hint="ostler config")
+        return licences.policy(use, {}, "setting" if use else "default")
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"The licence policy {path} cannot be read: {error}") from error
+    if not isinstance(said, dict):
+        raise UsageError(f"The licence policy {path} holds no names with values.")
+    return licences.policy(use, said, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """Knows the licences of models: those kept here, those of the catalogue, those of a hub."""
+
+    home: Path
+    manifests: Sequence[Manifest]
+    entries: Sequence[Entry]
+    policy: Policy
+    source: Source | None = None  # None: no hub is asked
+
+    def ruling(self, model: Manifest | Listing) -> Ruling:
+        """Say what the policy makes of a model at its commit."""
+        terms = self.terms(model)
+        return Ruling(
+            terms, licences.decide(terms, self.policy), self.accepted(model.name, model.commit)
+        )
+
+    def terms(self, model: Manifest | Listing) -> Terms:
+        """Return the licence of a model and of what it was made from."""
+        seen = {model.name}
+        found = self._bases(self._based_on(model.name, model.tags), seen, DEEPEST)
+        own = licences.classify(model.licence, data.licences())
+        return Terms(model.name, model.licence, own, tuple(found))
+
+    def _bases(
+        self, names: Iterable[str], seen: set[str], depth: int
+    ) -> Iterable[tuple[str, Licence]]:
+        for name in names:
+            if name in seen or not depth:
+                continue
+            seen.add(name)
+            stated, further = self._of(name)
+            yield name, licences.classify(stated, data.licences())
+            yield from self._bases(further, seen, depth - 1)
+
+    def _of(self, name: str) -> tuple[str | None, tuple[str, ...]]:
+        """Return the licence of a repository and its bases, from the nearest that knows."""
+        for manifest in self.manifests:
+            if name == manifest.name or name in manifest.aliases:
+                return manifest.licence, self._based_on(name, manifest.tags)
+        entry = self.entry(name)
+        if entry and entry.licence:
+            return entry.licence, entry.base
+        try:
+            found = self.source.listing(ModelRef(name)) if self.source else None
+        except (ModelNotFound, GatedRepo, HubUnreachable):
+            found = None
+        if found is None:
+            return None, ()
+        return found.licence, self._based_on(name, found.tags)
+
+    def _based_on(self, name: str, tags: Iterable[str]) -> tuple[str, ...]:
+        entry = self.entry(name)
+        return licences.bases(tags) or (entry.base if entry else ())
+
+    def entry(self, name: str) -> Entry | None:
+        """Return the catalogue's entry of a repository; None where it has none."""
+        return next((one for one in self.entries if name in (one.repo, *one.renamed_from)), None)
+
+    def accepted(self, model: str, commit: str) -> Acceptance | None:
+        """Return who accepted the licence of a model at a commit; None for nobody."""
+        path = record(self.home, model, commit)
+        if not path.exists():
+            return None
+        try:
+            said = json.loads(path.read_bytes())
+            texts = tuple((str(one), str(sha)) for one, sha in said.pop("texts"))
+            return Acceptance(**said, texts=texts)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CorruptFile(
+                f"{path} is damaged: {error}",
+                hint=f"Remove it and accept again: ostler licences accept {model}",
+            ) from error
+
+
+def registrar(store: Store, policy: Policy, source: Source | None = None) -> Registrar:
+    """Return what knows the licences of the models of a store."""
+    shelf = catalogue.shelf(store.home)
+    return Registrar(store.home, store.manifests(), shelf.entries, policy, source)
+
+
+def record(home: Path, model: str, commit: str) -> Path:
+    """Return where the acceptance of a model's licence is, or would be."""
+    return home / "licences" / "accepted" / f"{model.replace('/', '--')}@{commit}.json"
+
+
+def accept(store: Store, ruling: Ruling, commit: str, use: str, by: str, at: str) -> Acceptance:
+    """Write down who accepted a model's licence and when, and keep a copy of its text."""
+    manifest = store.get("hf", ruling.terms.model, commit)
+    texts = tuple(_texts(store, manifest)) if manifest else ()
+    made = Acceptance(ruling.terms.model, commit, ruling.terms.stated, use, by, at, texts)
+    path = record(store.home, made.model, commit)
+    durable.write(path, json.dumps(asdict(made), indent=1).encode())
+    return made
+
+
+def _texts(store: Store, manifest: Manifest) -> Iterable[tuple[str, str]]:
+    """Copy the texts that state a model's terms, so that they outlive its removal."""
+    for file in manifest.files:
+        if _legal(file.path):
+            kept = store.home / "licences" / "texts" / file.sha256
+            if not kept.exists():
+                durable.write(kept, store.blob_path(file.sha256).read_bytes())
+            yield file.path, file.sha256
+
+
+def enforce(ruling: Ruling) -> None:
+    """Raise LicenceBlocked where the policy forbids a model and nobody accepted its licence."""
+    if ruling.allowed:
+        return
+    terms = ruling.terms
+    raise LicenceBlocked(
+        f"The licence policy blocks {terms.model}: {ruling.verdict.because}.",
+        hint="If you hold the right to use it so, say so on record: --accept-licence with"
+        f" `ostler pull`, or `ostler licences accept {terms.model}` where it is kept.",
+        model=terms.model,
+        licence=terms.stated,
+        commercial=terms.commercial,
+        decided_by=terms.strictest[0],
+    )
+
+
+def gate(home: Path, use: str, file: Path | None) -> Callable[[Manifest], None]:
+    """Return what refuses to start a model that the policy blocks. It asks no hub."""
+
+    def permit(manifest: Manifest) -> None:
+        rules = policy(home, use, file)
+        if "block" in (*rules.rules.values(), *rules.tags.values()):
+            enforce(registrar(Store(home), rules).ruling(manifest))
+
+    return permit
+
+
+def _legal(path: str) -> bool:
+    """Say whether a file is a licence's text, a notice or a card."""
+    return LEGAL.match(path.rpartition("/")[2]) is not None
+
+
+def source_of(manifest: Manifest) -> str:
+    """Return the file that states a kept model's licence: its text, else its card, else none."""
+    paths = [file.path for file in manifest.files if _legal(file.path)]
+    texts = [path for path in paths if "readme" not in path.lower()]
+    return next(iter((*texts, *paths)), "")
+
+
+def report(known: Registrar) -> list[tuple[Manifest, Ruling, str]]:
+    """Return every kept model with its ruling, and where the catalogue says another licence."""
+    rows = []
+    for manifest in known.manifests:
+        entry = known.entry(manifest.name)
+        said = entry.licence if entry else None
+        other = ""
+        if said and manifest.licence and said != manifest.licence:
+            other = f"licence_mismatch: the catalogue says {said}"
+        rows.append((manifest, known.ruling(manifest), other))
+    return rows
+
+
+def as_dict(ruling: Ruling) -> dict[str, Any]:
+    """Return a ruling for JSON."""
+    terms = ruling.terms
+    return {
+        "licence": terms.stated,
+        "licence_name": terms.licence.name,
+        "kind": terms.licence.kind,
+        "commercial_use": terms.commercial,
+        "conditions": terms.licence.conditions,
+        "derivative_naming": terms.licence.naming,
+        "evidence": terms.licence.evidence,
+        "bases": [{"model": name, "licence": one.tag, "commercial_use": one.commercial}
+                  for name, one in terms.bases],
+        "decision": ruling.verdict.decision,
+        "because": ruling.verdict.because,
+        "accepted": asdict(ruling.accepted) if ruling.accepted else None,
+    }  # fmt: skip
