@@ -89,12 +89,12 @@ def test_names_aliases_and_which_wins() -> None:
 
 
 def test_keys() -> None:
-    assert Routes(Table("")).admits(None)
+    assert not Routes(Table("")).needs_key
     routes = Routes(Table("", keys=(Key(hashlib.sha256(b"secret").hexdigest(), "me"),)))
-    assert routes.admits(b"secret")
-    assert not routes.admits(b"Secret")
-    assert not routes.admits(b"")
-    assert not routes.admits(None)
+    assert routes.caller(b"secret") is not None
+    assert routes.caller(b"Secret") is None
+    assert routes.caller(b"") is None
+    assert routes.caller(None) is None
 
 
 def test_ready_means_that_some_engine_answers() -> None:

@@ -52,12 +52,17 @@ class Client(asyncio.Protocol):
         self._relay.clients.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._reader.deaf:
+        reader = self._reader
+        if reader.deaf:
             return
-        if self._is_taken() or len(data) > SLICE:
+        if self._is_taken():
+            self._held += data
+        elif reader.request is None and (known := self._relay.heads.recognise(data)):
+            self._take_again(data, *known)
+        elif len(data) > SLICE:
             self._held += data
         else:
-            self._read(data)
+            self._read_and_learn(data)
         self._step()
         if len(self._held) > HELD:
             self.transport.pause_reading()
@@ -93,6 +98,25 @@ class Client(asyncio.Protocol):
         self._step()
 
     # --- reading ------------------------------------------------------------------------
+
+    def _take_again(self, data: bytes, request: Request, begin: int) -> None:
+        """Serve a whole request whose head is as one before it."""
+        if len(data) - begin > self._relay.limits.max_body_bytes:
+            self._read(data)  # which says so
+            return
+        self.since = self._relay.loop.time()
+        self._stepping = True
+        self._serve(request.again(data[begin:]))
+        self._stepping = False
+
+    def _read_and_learn(self, data: bytes) -> None:
+        begins = self._reader.request is None
+        self._read(data)
+        whole = self._reader.whole
+        if begins and len(whole) == 1 and self._reader.request is None and whole[0].is_usual:
+            head = self._relay.heads.is_worth(data, whole[0].size)
+            if head is not None:
+                self._relay.heads.remember(head, whole[0])
 
     def _is_taken(self) -> bool:
         return self.exchange is not None or self._paused or bool(self._reader.whole or self._held)

@@ -28,7 +28,9 @@ def admit(routes: Routes, request: Request) -> Refusal | None:
     request.way = way(request.method, request.target)
     if request.way is None or request.method == b"CONNECT":
         return refusal(400, "bad_request", "The request's target is no path.", close=True)
-    if request.way.guarded and not routes.admits(request.key()):
+    if request.way.guarded and routes.needs_key:
+        request.caller = routes.caller(request.key())
+    if request.way.guarded and routes.needs_key and request.caller is None:
         return refusal(
             401,
             "auth_required",

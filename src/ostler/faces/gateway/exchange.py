@@ -10,7 +10,14 @@ from ostler.faces.gateway.body import renamed, tokens_in
 from ostler.faces.gateway.decision import broken, no_control
 from ostler.faces.gateway.messages import Done
 from ostler.faces.gateway.request import Refusal, Request, head_for
-from ostler.faces.gateway.response import LAST_CHUNK, DoneMark, chunk, error_answer, relayed_head
+from ostler.faces.gateway.response import (
+    LAST_CHUNK,
+    DoneMark,
+    Whole,
+    chunk,
+    error_answer,
+    relayed_head,
+)
 
 if TYPE_CHECKING:
     from ostler.faces.gateway.client_side import Client
@@ -90,12 +97,12 @@ class Exchange:
     def pause(self) -> None:
         """Read no more from the backend: the caller is slower than it."""
         if self._upstream is not None:
-            self._upstream.transport.pause_reading()
+            self._upstream.pause()
 
     def resume(self) -> None:
         """Read on: the caller has caught up."""
         if self._upstream is not None:
-            self._upstream.transport.resume_reading()
+            self._upstream.resume()
 
     # --- from the backend ---------------------------------------------------------------
 
@@ -120,6 +127,24 @@ class Exchange:
             self._upstream = None
             upstream.release(reusable=self.request.method != b"HEAD")
             self.finish(self._status, close=self._close)
+
+    @property
+    def takes_whole(self) -> bool:
+        """Say whether an answer can go to the caller as `relay_whole` writes it."""
+        return not self._close and not self._relay.draining and self.request.method == b"POST"
+
+    def relay_whole(self, known: Whole, body: bytes) -> None:
+        """Pass on an answer that came in one piece."""
+        upstream = self._upstream
+        assert upstream is not None
+        self._head_sent, self._status = True, known.status
+        self._count(body)
+        self.client.transport.write(
+            b"%b%d\r\nx-request-id: %b\r\n\r\n%b" % (known.head, len(body), self.request_id, body)
+        )
+        self._upstream = None
+        upstream.release(reusable=True)
+        self.finish(known.status, close=False)
 
     def _begin(self, upstream: Upstream) -> bytes:
         adds_done = self._pool is not None and self._pool.backend.adds_done
@@ -192,7 +217,8 @@ class Exchange:
         self.client.exchange_over(close=close)
 
     def _done(self, status: int, backend: str) -> Done:
-        prompt, completion = tokens_in(b"".join(self._tail)[-4096:])
+        tail = b"".join(self._tail) if self._tail[0] else self._tail[1]
+        prompt, completion = tokens_in(tail[-4096:])
         return Done(
             self.model,
             backend,

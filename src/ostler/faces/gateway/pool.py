@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from ostler.faces.gateway.known import Known
 from ostler.faces.gateway.messages import Backend, Broken, Busy, Idle, ToKeeper
+from ostler.faces.gateway.response import Whole
 from ostler.faces.gateway.upstream import Upstream
 
 CONNECT_SECONDS = 5.0  # engines are on this machine or its network; a connect takes under 1 ms
@@ -24,6 +26,7 @@ class Pool:
         "_tell",
         "backend",
         "closed",
+        "heads",
         "host",
         "idle",
         "in_flight",
@@ -32,6 +35,7 @@ class Pool:
     def __init__(self, backend: Backend, tell: Callable[[ToKeeper], None]) -> None:
         self.backend = backend
         self.host: bytes | None = b"%b:%d" % (backend.host.encode(), backend.port)
+        self.heads: Known[Whole] = Known()  # of its answers
         self.idle: list[Upstream] = []
         self.in_flight = 0
         self.closed = False

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ostler.faces.gateway.client_side import Client
 from ostler.faces.gateway.decision import Asked, decide, loading, too_many
 from ostler.faces.gateway.exchange import Exchange
+from ostler.faces.gateway.known import Known
 from ostler.faces.gateway.messages import (
     Limits,
     Model,
@@ -22,7 +23,7 @@ from ostler.faces.gateway.messages import (
 )
 from ostler.faces.gateway.parking import Parking
 from ostler.faces.gateway.pool import ControlPool, Pool
-from ostler.faces.gateway.request import Refusal
+from ostler.faces.gateway.request import Refusal, Request
 from ostler.faces.gateway.routing import By, Routes, is_ready
 
 SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
@@ -34,6 +35,7 @@ class Relay:
     def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[ToKeeper], None]) -> None:
         self.loop = loop
         self.clients: set[Client] = set()
+        self.heads: Known[Request] = Known()  # of callers, as the present table judges them
         self.draining = False
         self.deserted = asyncio.Event()  # set once it drains and no caller is left
         self.routes = Routes(Table(control_socket=""))
@@ -122,6 +124,7 @@ class Relay:
 
     def _take(self, table: Table) -> None:
         before, self.routes = self.routes, Routes(table)
+        self.heads.clear()
         self.limits = table.limits
         self._renew_pools(table)
         for id in self._parking.models():

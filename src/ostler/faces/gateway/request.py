@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple
 
-from ostler.faces.gateway.messages import Fault, Limits
+from ostler.faces.gateway.messages import Fault, Key, Limits
 from ostler.faces.gateway.routing import Way
 
 Header = tuple[bytes, bytes]
@@ -30,9 +30,12 @@ REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
 # What proves who the caller is concerns Ostler and no engine.
 PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie"}
 UPGRADE_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
+WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 USUAL = frozenset({b"close", b"keep-alive"})
 # A second one of these is how two readers are made to see two different requests.
 SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization"})
+# What says something of one request alone, or frames it in another way than by its length.
+OF_ONE = frozenset({b"x-request-id", b"transfer-encoding", b"expect", b"upgrade"})
 ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/+=")
 
 
@@ -55,12 +58,31 @@ class Request:
     wants_continue = False
     size = 0  # of the body so far, bytes
     way: Way | None = None
+    caller: Key | None = None  # None: no key is needed, or the way is open to all
     refusal: Refusal | None = None
 
     def __init__(self) -> None:
         self.headers: list[Header] = []
         self.fields: dict[bytes, bytes] = {}  # the same by name; of repeated ones the last
         self.body: list[bytes] = []
+        self.sent_on: dict[bytes | None, bytes] = {}  # heads as sent on, by the engine's address
+
+    @property
+    def is_usual(self) -> bool:
+        """Say whether one with the same head and another body would be served alike."""
+        return (
+            self.refusal is None
+            and self.keep_alive
+            and self.method == b"POST"
+            and self.fields.keys().isdisjoint(OF_ONE)
+        )
+
+    def again(self, body: bytes) -> Request:
+        """Return a request with the same head, less its length, and this body."""
+        one = Request.__new__(Request)
+        one.__dict__.update(self.__dict__)
+        one.body, one.size = [body], len(body)
+        return one
 
     def take_head(self, headers: list[Header]) -> None:
         """Set the headers, once all of them are read."""
@@ -168,6 +190,15 @@ def head_for(
     `host` is the engine's address: the caller's secrets are left out. None: the request is for
     the control API, which judges those secrets itself and is told the caller's own Host.
     """
+    begun = request.sent_on.get(host)
+    if begun is None:
+        begun = request.sent_on[host] = _begun(request, target, host)
+    if size or request.method in WITH_BODY:
+        return b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (begun, size, request_id)
+    return b"%bx-request-id: %b\r\n\r\n" % (begun, request_id)
+
+
+def _begun(request: Request, target: bytes, host: bytes | None) -> bytes:
     dropped = REWRITTEN if host is None else PRIVATE
     if b"connection" in request.fields:
         dropped |= named_by_connection(request.headers)
@@ -175,9 +206,6 @@ def head_for(
     lines += [b"%b: %b\r\n" % header for header in request.headers if header[0] not in dropped]
     if host is not None:
         lines.append(b"host: %b\r\n" % host)
-    if size or request.method in (b"POST", b"PUT", b"PATCH"):
-        lines.append(b"content-length: %d\r\n" % size)
-    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
     return b"".join(lines)
 
 

@@ -83,6 +83,23 @@ def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only:
     return b"".join(lines) + (b"" if head_only else body)
 
 
+class Whole(NamedTuple):
+    """The head of answers that are whole in one piece, as it goes to callers."""
+
+    status: int
+    head: bytes  # up to the digits of the length
+
+
+def whole_head(status: int, headers: list[Header]) -> Whole:
+    """Return how answers with this head begin, for callers of HTTP/1.1 that stay connected."""
+    dropped = REPLACED | {b"content-length"}
+    if any(name == b"connection" for name, _ in headers):
+        dropped |= named_by_connection(headers)
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status))]
+    lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
+    return Whole(status, b"".join(lines) + b"content-length: ")
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """The OpenAI API's shape of an error."""
 

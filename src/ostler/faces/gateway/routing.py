@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from ostler.faces.gateway.messages import Limits, Model, Table
+from ostler.faces.gateway.messages import Key, Limits, Model, Table
 
 
 class By(Enum):
@@ -81,21 +81,24 @@ class Routes:
         self.control_socket = table.control_socket
         self._names = {alias: id for id, model in table.models.items() for alias in model.aliases}
         self._names |= {id: id for id in table.models}  # a model's own name beats an alias
-        self._keys = {bytes.fromhex(key.sha256): key.name for key in table.keys}
+        self._keys = {bytes.fromhex(key.sha256): key for key in table.keys}
 
     def id_of(self, name: str) -> str | None:
         """Return the id of the model that callers mean by this name."""
         return self._names.get(name)
 
-    def admits(self, key: bytes | None) -> bool:
-        """Say whether this key opens the guarded paths.
+    @property
+    def needs_key(self) -> bool:
+        """Say whether guarded paths are open to known keys only."""
+        return bool(self._keys)
+
+    def caller(self, key: bytes | None) -> Key | None:
+        """Return whose key this is.
 
         The dictionary compares SHA-256 digests and not keys: how long that takes tells a
         caller about the digest of a guess, which is no step towards a key with that digest.
         """
-        if not self._keys:
-            return True
-        return key is not None and hashlib.sha256(key).digest() in self._keys
+        return None if key is None else self._keys.get(hashlib.sha256(key).digest())
 
 
 def is_ready(model: Model | None) -> bool:

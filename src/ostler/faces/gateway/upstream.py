@@ -12,10 +12,15 @@ from httptools import (
     HttpResponseParser,
 )
 
+from ostler.faces.gateway.response import BODILESS, Whole, whole_head
+
 if TYPE_CHECKING:
     from ostler.faces.gateway.exchange import Exchange
     from ostler.faces.gateway.pool import Pool
     from ostler.faces.gateway.request import Header
+
+
+OF_ONE = frozenset({b"transfer-encoding", b"x-request-id"})  # of one answer, or framed otherwise
 
 
 class Upstream(asyncio.Protocol):
@@ -32,6 +37,7 @@ class Upstream(asyncio.Protocol):
         "has_head",
         "headers",
         "heard",
+        "paused",
         "pieces",
         "status",
         "transport",
@@ -43,6 +49,7 @@ class Upstream(asyncio.Protocol):
         self._pool = pool
         self._parser = HttpResponseParser(self)
         self.exchange: Exchange | None = None
+        self.paused = False
         self.fresh = True  # no answer has come over it yet
         self._reset()
 
@@ -64,6 +71,16 @@ class Upstream(asyncio.Protocol):
         if len(body) >= 65536:
             self.transport.write(body)
 
+    def pause(self) -> None:
+        """Read no more for now."""
+        self.paused = True
+        self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        self.paused = False
+        self.transport.resume_reading()
+
     def drop(self) -> None:
         """Close at once; nobody is told."""
         self.exchange = None
@@ -74,7 +91,8 @@ class Upstream(asyncio.Protocol):
         self.exchange = None
         self.fresh = False
         if reusable and self._keep_alive and not self._surplus:
-            self.transport.resume_reading()
+            if self.paused:
+                self.resume()
             self._pool.give(self)
         else:
             self.transport.abort()
@@ -88,7 +106,10 @@ class Upstream(asyncio.Protocol):
         if self.exchange is None:  # it speaks without being asked
             self._forget()
             return
-        self.heard = True
+        begins, self.heard = not self.heard, True
+        if begins and (known := self._pool.heads.recognise(data)) and self.exchange.takes_whole:
+            self._whole(data, *known)
+            return
         try:
             self._parser.feed_data(data)
         except HttpParserCallbackError:
@@ -99,9 +120,25 @@ class Upstream(asyncio.Protocol):
                 return
             self._surplus = True
         if self.has_head:
-            payload = b"".join(self.pieces)
+            payload = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.pieces.clear()
+            if begins and self.ended and self._keep_alive and not self._surplus:
+                self._learn(data, len(payload))
             self.exchange.relay(payload, ended=self.ended)
+
+    def _whole(self, data: bytes, known: Whole, begin: int) -> None:
+        """Hand over a whole answer whose head is as one before it."""
+        self._keep_alive = self.ended = True
+        assert self.exchange is not None
+        self.exchange.relay_whole(known, data[begin:])
+
+    def _learn(self, data: bytes, size: int) -> None:
+        fields = dict(self.headers)
+        streams = fields.get(b"content-type", b"").startswith(b"text/event-stream")
+        if self.status not in BODILESS and OF_ONE.isdisjoint(fields) and not streams:
+            head = self._pool.heads.is_worth(data, size)
+            if head is not None:
+                self._pool.heads.remember(head, whole_head(self.status, self.headers))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.exchange is None:

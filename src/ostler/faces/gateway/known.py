@@ -1,0 +1,62 @@
+"""Heads that came before: a caller, and an engine, sends the same lines over and over; pure.
+
+A head is looked up by its bytes, less the digits of its one Content-Length. What is remembered was
+read and judged by the strict parser first, in a message that was whole in one piece and as long as
+it said; the same bytes with other digits mean the same with another length. So nothing is taken
+here that the parser would not have taken. Whatever differs in any byte goes the long way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Generic, TypeVar
+
+LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ?([0-9]{1,9})\r\n")
+LONGEST = 4096  # bytes of a head that is worth remembering
+MOST = 256  # heads remembered; then all are forgotten, which costs one parse each
+What = TypeVar("What")
+
+
+class Known(Generic[What]):
+    """What heads were found to mean."""
+
+    __slots__ = ("_heads",)
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, What] = {}
+
+    def recognise(self, data: bytes) -> tuple[What, int] | None:
+        """Return what this message's head means and where its body begins.
+
+        None where the head is new, or the message is not whole, or is followed by another.
+        """
+        end = data.find(b"\r\n\r\n", 0, LONGEST)
+        found = LENGTH.search(data, 0, end + 2) if end > 0 else None
+        if found is None:
+            return None
+        start, stop = found.span(1)
+        if len(data) - end - 4 != int(data[start:stop]):
+            return None
+        what = self._heads.get(data[:start] + data[stop : end + 4])
+        return None if what is None else (what, end + 4)
+
+    def is_worth(self, data: bytes, body: int) -> bytes | None:
+        """Return what to remember a parsed message's head by: `body` is what its body measured.
+
+        None where it cannot be: its length is spelt in an unusual way, or it came in pieces.
+        """
+        end = data.find(b"\r\n\r\n", 0, LONGEST)
+        found = LENGTH.search(data, 0, end + 2) if end > 0 else None
+        if found is None or not int(found[1]) == body == len(data) - end - 4:
+            return None
+        return data[: found.start(1)] + data[found.end(1) : end + 4]
+
+    def remember(self, head: bytes, what: What) -> None:
+        """Keep what a head means."""
+        if len(self._heads) >= MOST:
+            self._heads.clear()
+        self._heads[head] = what
+
+    def clear(self) -> None:
+        """Forget all: what is judged of a head may have changed."""
+        self._heads.clear()
