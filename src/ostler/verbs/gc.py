@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from ostler.core import plans, tidying
 from ostler.core.tidying import Item, Removed, Unfinished
+from ostler.errors import DamagedModel
 from ostler.nouns import Manifest
 from ostler.store import Store
+from ostler.verbs import rebuild
 
 DAY = 86_400.0  # seconds
 STALE_DAYS = 7.0  # an unfinished file that nobody went on with for a week is given up
@@ -30,11 +32,20 @@ class Garbage:
 def plan(
     store: Store, trash_days: float, *, stale_days: float = STALE_DAYS, old_commits: bool = False
 ) -> Garbage:
-    """Return what a clean-up would take away, each with its reason. Raises CorruptFile.
+    """Return what a clean-up would take away, each with its reason.
 
+    Raises CorruptFile on a damaged manifest, and DamagedModel where the view names a model whose
+    manifest is lost: its contents are not garbage.
     With `old_commits` also the commits that no branch or tag leads to any longer.
     """
     models = store.manifests()
+    lost = rebuild.lost(store)
+    if lost:
+        raise DamagedModel(
+            f"{lost[0]} has files here and no manifest, so nothing was taken away.",
+            hint="`ostler rebuild` makes it anew; `ostler rm` then removes it if you wish.",
+            models=lost,
+        )
     commits = tidying.superseded(models) if old_commits else ()
     items = tidying.garbage(
         [one for one in models if one not in commits],

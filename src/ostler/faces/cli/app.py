@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "outdated": ("outdated", "List kept models that moved on upstream."),
         "archive": ("archive", "Move a model to another disk."),
         "unarchive": ("unarchive", "Bring an archived model back."),
+        "rebuild": ("rebuild", "Make lost manifests anew from the store."),
         "bundle": ("bundle", "Write models into one file, or take them in from one."),
         "backup": ("backup", "Copy models and records to another place."),
         "restore": ("restore", "Bring models back, from the trash or from a backup."),

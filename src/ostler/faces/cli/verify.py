@@ -8,7 +8,7 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import DamagedModel
-from ostler.faces.cli import mend, options, progress, show
+from ostler.faces.cli import against, mend, options, progress, show
 from ostler.nouns import Damage, Manifest
 from ostler.settings import Settings
 
@@ -16,12 +16,14 @@ from ostler.settings import Settings
 @click.command("verify")
 @click.argument("model", required=False)
 @click.option("--repair", is_flag=True, help="Fetch what is damaged again: its blocks alone.")
+@click.option("--against", "copy", metavar="DIR", help="Hold the copy in DIR against the store.")
 @options.endpoint
 @options.as_json
 @click.pass_obj
 def command(
-    settings: Settings, model: str | None, repair: bool, endpoint: str | None, as_json: bool
-) -> None:
+    settings: Settings, model: str | None, repair: bool, copy: str | None, endpoint: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read every kept byte of MODEL again, or of all models. Exit code 1 if any is wrong.
 
     With --repair the damaged blocks of 8 MiB are fetched again, proven and written in their
@@ -31,10 +33,14 @@ def command(
     ostler verify
     ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --json
     ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --repair
+    ostler verify --against /mnt/backup
     """
 
     store = wiring.store(settings)
     manifests = store.matching(parse(model)) if model else store.manifests()
+    if copy:
+        against.verify_against(manifests, copy, as_json)
+        return
     results: list[tuple[Manifest, tuple[Damage, ...]]] = []
     for manifest in manifests:
         how = "none" if as_json else progress.kind(as_json=False, quiet=False)

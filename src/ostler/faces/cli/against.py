@@ -1,0 +1,32 @@
+"""`ostler verify --against DIR`: hold another copy against what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ostler.errors import DamagedModel
+from ostler.faces.cli import progress, show
+from ostler.nouns import Manifest
+
+
+def verify_against(models: Sequence[Manifest], place: str, as_json: bool) -> None:
+    """Print how the copy differs. Raises DamagedModel where it does."""
+    from ostler.verbs.compare import compare
+
+    how = "none" if as_json else progress.kind(as_json=False, quiet=False)
+    with progress.shown("bars" if how == "bars" else "none", f"Reading {place}") as report:
+        found = compare(models, Path(place).expanduser().absolute(), report)
+    if as_json:
+        show.as_json({"against": place, "same": not found, "differences": found})
+        if found:
+            raise SystemExit(DamagedModel.exit_code)
+        return
+    for one in found:
+        show.line(f"{one.model} {one.path}: {one.kind}; {one.because}")
+    if found:
+        raise DamagedModel(
+            f"{place} differs in {len(found)} files.",
+            hint="`ostler verify` tells whether the store itself is sound.",
+        )
+    show.line(f"{place} has the same {sum(len(one.files) for one in models)} files.")

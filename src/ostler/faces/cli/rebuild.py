@@ -1,0 +1,67 @@
+"""`ostler rebuild`: make lost manifests anew."""
+
+from __future__ import annotations
+
+import click
+
+from ostler import wiring
+from ostler.core.sizes import file_size
+from ostler.faces.cli import options, progress, show
+from ostler.settings import Settings
+
+
+@click.command("rebuild")
+@options.dry_run
+@options.as_json
+@click.pass_obj
+def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
+    """Make lost or damaged manifests anew from the store itself: views, contents and READMEs.
+
+    Every content is proven again. What cannot be known from the store is said: `ostler pull`
+    of the same model fetches nothing that is here and fills it in.
+
+    \b
+    ostler rebuild --dry-run
+    ostler rebuild
+    """
+    from ostler.verbs import rebuild
+
+    store = wiring.store(settings)
+    plan = rebuild.plan(store)
+    how = "none" if as_json or dry_run else progress.kind(as_json=False, quiet=False)
+    if dry_run:
+        back = plan.lost
+    else:
+        with progress.shown("bars" if how == "bars" else "none", "Reading contents") as report:
+            back = rebuild.carry_out(plan, store, report)
+    if as_json:
+        models = [
+            {"name": one.manifest.name, "commit": one.manifest.commit,
+             "files": len(one.manifest.files), "gone": one.gone, "unknown": one.unknown}
+            for one in back
+        ]  # fmt: skip
+        show.as_json(
+            {
+                "dry_run": dry_run,
+                "sound": len(plan.sound),
+                "rebuilt": models,
+                "set_aside": plan.damaged,
+                "unnamed": plan.unnamed,
+            }
+        )
+        return
+    for path in plan.damaged:
+        show.line(f"{path} is damaged{'' if dry_run else '; set aside as .damaged'}.")
+    for one in back:
+        verb = "can be rebuilt" if dry_run else "is back"
+        m = one.manifest
+        show.line(f"{m.name} at {m.commit[:12]} {verb}: {len(m.files)} files, {file_size(m.size)}.")
+        for gone in one.gone:
+            show.line(f"  {gone} is gone; ostler pull {m.name}")
+        show.line(f"  Unknown: {', '.join(one.unknown)}.")
+    for lone in plan.unnamed:
+        show.line(f"{lone.sha256}: {lone.what}, {file_size(lone.bytes)}; nothing names it.")
+    if plan.unnamed:
+        show.line("`ostler pull` of the model they are of names them again and fetches nothing.")
+    if not (plan.damaged or back or plan.unnamed):
+        show.line(f"All {len(plan.sound)} manifests are sound; their views were looked at.")
