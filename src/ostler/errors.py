@@ -276,6 +276,12 @@ class KeyExists(OstlerError):
     code, http_status, exit_code = "key_exists", 409, 40
 
 
+class OutsideSchedule(OstlerError):
+    """The model may not be used at this hour."""
+
+    code, http_status, exit_code = "outside_schedule", 503, 43
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]

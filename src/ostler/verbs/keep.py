@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from ostler.core import fleet as f
 from ostler.errors import OstlerError
@@ -18,22 +18,69 @@ from ostler.ports import Process
 from ostler.verbs.prepare import Prepared
 
 T = TypeVar("T")
+TICK = 0.5  # seconds; TTLs, back-offs and hours are kept to this precision
 
-# How an engine is sized, started, and how others learn of a change or a refusal.
-Sizing = Callable[[str], Awaitable[Prepared]]
-Starting = Callable[[Prepared], Awaitable[Process]]
-Obituary = Callable[[Process, int], str]  # exit code -> why it died, from its own log
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A unit that only lacks a place: what it needs, where it could go, how long it would load."""
+
+    engine: str
+    needs: int  # bytes, margin included
+    context: int
+    devices: tuple[str, ...]  # best first
+    reload_seconds: float
+    prepared: Prepared | None = None  # None: it was found running
+
+
+class Hands(Protocol):
+    """What the keeper can do on this machine."""
+
+    async def size(self, unit: str, less: bool) -> Fitting:
+        """Fetch the model if need be, and say what it needs. Raises OstlerError."""
+        ...
+
+    async def start(self, unit: str, fitting: Fitting, device: str) -> Process:
+        """Start its engine; return when it has answered. Raises OstlerError."""
+        ...
+
+    def obituary(self, process: Process, code: int) -> tuple[str, str]:
+        """Return why an engine died, from its own log, and the cause's stable word."""
+        ...
+
+    def ended(self, unit: str) -> None:
+        """An engine is gone; forget what was noted of it."""
+        ...
+
+
+class Ears(Protocol):
+    """Who is told of what the keeper decides."""
+
+    def changed(self, withdrawn: Sequence[str]) -> None:
+        """Units changed their state; those withdrawn must get no new requests."""
+        ...
+
+    def refused(self, refusal: f.Refuse) -> None:
+        """All callers of a model are refused."""
+        ...
+
+    def warned(self, warning: f.Warn) -> None:
+        """The operator should know."""
+        ...
 
 
 @dataclass(slots=True)
 class Life:
-    """What the keeper holds of one model that is coming up or running."""
+    """What the keeper holds of one unit that is coming up or running."""
 
-    stop: asyncio.Event
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    placed: asyncio.Event = field(default_factory=asyncio.Event)
+    device: str = ""
     task: asyncio.Task[None] | None = None
-    prepared: Prepared | None = None
+    fitting: Fitting | None = None
     process: Process | None = None
-    ready_seconds: float | None = None  # from the start of the engine to its first answer
+    began: float | None = None  # when its engine was started
+    ready_seconds: float | None = None  # from there to its first answer
 
 
 class Keeper:
@@ -42,93 +89,145 @@ class Keeper:
     def __init__(
         self,
         room: Mapping[str, int],
-        *,
-        size: Sizing,
-        start: Starting,
-        obituary: Obituary,
-        changed: Callable[[], None],
-        refused: Callable[[f.Refuse], None],
+        hands: Hands,
+        ears: Ears,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.fleet = f.Fleet(room=room)
+        self.fleet = f.fleet_of(room)
         self.lives: dict[str, Life] = {}
-        self._size, self._start, self._obituary = size, start, obituary
-        self._changed, self._refused, self._clock = changed, refused, clock
+        self._hands, self._ears, self._clock = hands, ears, clock
+
+    # --- what happens ---------------------------------------------------------------------
 
     def tell(self, event: f.Event) -> None:
         """Take one event and carry out what follows from it."""
-        before = self.fleet.unit(event.model).state
+        before = self.fleet.edition
         self.fleet, actions = f.step(self.fleet, event)
+        withdrawn = [action.unit for action in actions if isinstance(action, f.Withdraw)]
         for action in actions:
             self._carry_out(action)
-        if self.fleet.unit(event.model).state is not before:
-            self._changed()
+        if self.fleet.edition != before:
+            self._let_go()
+            self._ears.changed(withdrawn)
 
-    def ask(self, model: str) -> None:
+    def ask(self, model: str, preempts: bool = True) -> None:
         """Somebody needs this model."""
-        self.tell(f.Asked(model, self._clock()))
+        self.tell(f.Asked(model, self._clock(), preempts))
 
     def stop(self, model: str, force: bool = False) -> None:
         """The operator wants this model stopped."""
         self.tell(f.StopAsked(model, self._clock(), force))
 
-    def traffic(self, model: str, busy: bool) -> None:
-        """The gateway says that a model turned busy or idle."""
+    def traffic(self, unit: str, busy: bool) -> None:
+        """The gateway says that a unit turned busy or idle."""
         at = self._clock()
-        self.tell(f.Busy(model, at) if busy else f.Idle(model, at))
+        self.tell(f.Busy(unit, at) if busy else f.Idle(unit, at))
 
-    async def close(self) -> None:
-        """Stop every engine; nothing of them stays behind."""
+    def broken(self, unit: str) -> None:
+        """The gateway says that a unit broke a connection off."""
+        self.tell(f.Broken(unit, self._clock()))
+
+    def withdrawn(self, unit: str) -> None:
+        """No gateway sends the unit requests any more."""
+        self.tell(f.Withdrawn(unit, self._clock()))
+
+    def wish(self, wishes: f.Wishes, berths: Mapping[str, f.Berth]) -> None:
+        """The operator wishes something else, or the hour does."""
+        self.tell(f.Wished(self._clock(), wishes, berths))
+
+    def adopt(self, unit: str, process: Process, device: str, fitting: Fitting) -> None:
+        """Take over an engine that an earlier keeper started."""
+        life = self.lives[unit] = Life(device=device, fitting=fitting, process=process)
+        at, devices, reload = self._clock(), fitting.devices, fitting.reload_seconds
+        life.task = asyncio.create_task(self._live(unit, life), name=f"life of {unit}")
+        self.tell(f.Adopted(unit, at, device, fitting.needs, devices, reload))
+
+    async def tick(self) -> None:
+        """Let time pass, for ever."""
+        while True:
+            await asyncio.sleep(TICK)
+            self.tell(f.Tick(self._clock()))
+
+    async def close(self, leave: bool = False) -> None:
+        """Stop every engine; nothing of them stays behind. With `leave` they stay, for adoption."""
         tasks = [life.task for life in self.lives.values() if life.task]
         for life in self.lives.values():
-            life.stop.set()
+            if leave and life.task and life.process:
+                life.task.cancel()
+            else:
+                life.stop.set()
         if tasks:
             await asyncio.wait(tasks)
 
+    # --- what is done ---------------------------------------------------------------------
+
     def _carry_out(self, action: f.Action) -> None:
         match action:
-            case f.Size(model):
-                life = self.lives[model] = Life(asyncio.Event())
-                life.task = asyncio.create_task(self._live(model, life), name=f"life of {model}")
-            case f.Start():
-                pass  # the life goes on by itself once its model is sized and has room
-            case f.Stop(model):
-                self.lives[model].stop.set()
+            case f.Size(unit, less):
+                life = self.lives[unit] = Life()
+                life.task = asyncio.create_task(
+                    self._live(unit, life, less), name=f"life of {unit}"
+                )
+            case f.Start(unit, device):
+                self.lives[unit].device = device
+                self.lives[unit].placed.set()
+            case f.Stop(unit):
+                self.lives[unit].stop.set()
             case f.Refuse():
-                self._refused(action)
+                self._ears.refused(action)
+            case f.Warn():
+                self._ears.warned(action)
+            case f.Withdraw():
+                pass  # told with the change of state, which takes it out of the routes
 
-    async def _live(self, model: str, life: Life) -> None:
+    def _let_go(self) -> None:
+        """A unit that was refused has nothing more to wait for."""
+        for unit, life in self.lives.items():
+            if self.fleet.unit(unit).state not in f.ALIVE:
+                life.stop.set()
+
+    async def _live(self, unit: str, life: Life, less: bool = False) -> None:
         """One engine's life, from the question what it needs to its end."""
+        died: tuple[str, str] | None = None
         try:
-            why = await self._rise_and_run(model, life)
+            died = await self._rise_and_run(unit, life, less)
         except OstlerError as error:
-            why = error.what
+            died = error.what, str(error.facts.get("cause", ""))
         finally:
-            self.lives.pop(model, None)
+            if self.lives.get(unit) is life:
+                del self.lives[unit]
         at = self._clock()
-        self.tell(f.Ended(model, at) if why is None else f.Failed(model, at, why))
+        self._hands.ended(unit)
+        self.tell(f.Failed(unit, at, *died) if died else f.Ended(unit, at))
 
-    async def _rise_and_run(self, model: str, life: Life) -> str | None:
+    async def _rise_and_run(self, unit: str, life: Life, less: bool) -> tuple[str, str] | None:
         """Return why the engine failed, or None where it ended because we asked."""
-        prepared = await _unless(life.stop, self._size(model))
-        if prepared is None:
+        if life.process is None and not await self._rise(unit, life, less):
             return None
-        life.prepared = prepared
-        needs = prepared.estimate.required
-        self.tell(f.Sized(model, self._clock(), prepared.placement.device.id, needs))
-        if self.fleet.unit(model).state is not f.State.STARTING:
-            return None
-        began = self._clock()
-        life.process = await _unless(life.stop, self._start(prepared))
-        if life.process is None:
-            return None
-        life.ready_seconds = self._clock() - began
-        self.tell(f.Ready(model, self._clock()))
+        assert life.process is not None
         code = await _unless(life.stop, life.process.wait())
         if code is None:
             await life.process.stop()
             return None
-        return self._obituary(life.process, code)
+        return self._hands.obituary(life.process, code)
+
+    async def _rise(self, unit: str, life: Life, less: bool) -> bool:
+        """Size the unit, wait for its place, start its engine; False where it was stopped."""
+        life.fitting = fitting = await _unless(life.stop, self._hands.size(unit, less))
+        if fitting is None:
+            return False
+        devices, reload = fitting.devices, fitting.reload_seconds
+        self.tell(f.Sized(unit, self._clock(), fitting.needs, devices, reload))
+        if await _unless(life.stop, life.placed.wait()) is None:
+            return False
+        life.began = self._clock()
+        starting = self._hands.start(unit, fitting, life.device)
+        life.process = await _unless(life.stop, starting)
+        if life.process is None:
+            return False
+        life.ready_seconds = self._clock() - life.began
+        self.tell(f.Ready(unit, self._clock()))
+        return True
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T | None:

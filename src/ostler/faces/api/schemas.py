@@ -31,9 +31,11 @@ class Models(BaseModel):
 class Loaded(BaseModel):
     """One model of the fleet."""
 
-    id: str
+    id: str  # a replica beyond the first is written name~2
     state: str
     busy: bool = False
+    pinned: bool = False
+    pool: str | None = None
     engine: str | None = None
     device: str | None = None
     memory_bytes: int | None = None  # what it is counted with, margin included
@@ -42,6 +44,7 @@ class Loaded(BaseModel):
     port: int | None = None
     seconds: float | None = None  # in this state
     start_seconds: float | None = None  # from its engine's start to its first answer
+    eta_seconds: float | None = None  # until it is ready, while it comes
     requests: int = 0
     why: str | None = None
     log: str | None = None
@@ -54,6 +57,26 @@ class DeviceState(BaseModel):
     name: str
     room_bytes: int  # what models may take
     held_bytes: int  # what loaded models are counted with
+    load_bytes_per_second: float | None = None  # measured here; None: no load yet
+
+
+class PoolState(BaseModel):
+    """A pool's part of one device."""
+
+    pool: str  # empty: what is in no pool
+    device: str
+    room_bytes: int
+    held_bytes: int
+    models: list[str]
+
+
+class Wished(BaseModel):
+    """The operator's wishes in force, and those that cannot be met."""
+
+    path: str
+    preload: list[str]
+    wishes: dict[str, object]
+    unmet: list[str]
 
 
 class ServerState(BaseModel):
@@ -65,3 +88,6 @@ class ServerState(BaseModel):
     home: str
     seconds: float
     devices: list[DeviceState]
+    pools: list[PoolState] = []
+    waiting: list[str] = []  # models that wait for room, first come first
+    warnings: list[str] = []

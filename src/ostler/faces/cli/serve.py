@@ -59,10 +59,10 @@ def command(
     known = read_keys(keys, os.environ)
     listening = bind(host or settings.host, settings.port if port is None else port, bool(known))
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
-    from ostler.faces.server.hands import Hands
+    from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
 
-    one = Server(Hands(settings, workload), listening, known, secrets.token_urlsafe(32))
+    one = Server(ServerHands(settings, workload), listening, known, secrets.token_urlsafe(32))
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
 

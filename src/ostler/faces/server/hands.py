@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from dataclasses import replace
 
 from ostler import wiring
-from ostler.core import fleet as f
 from ostler.core.diagnosis import named as with_name
 from ostler.core.diagnosis import unknown
-from ostler.core.placing import room
+from ostler.core.fleet import REPLICA
+from ostler.core.fleet.loading import Speed
+from ostler.core.placing import place, room
 from ostler.faces.server.catalogue import Catalogue
+from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.launchers.ports import free_port, port_range
-from ostler.nouns import Workload
+from ostler.nouns import LaunchSpec, Workload
 from ostler.ports import Process
 from ostler.settings import Settings
 from ostler.verbs.hold import HOST
-from ostler.verbs.keep import Keeper
+from ostler.verbs.keep import Fitting
 from ostler.verbs.prepare import Prepared, prepare
 from ostler.verbs.start import start, tail
 
+VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
 
-class Hands:
+
+class ServerHands:
     """The keeper's hands on this machine."""
 
     def __init__(self, settings: Settings, workload: Workload) -> None:
         self.settings = settings
         self.machine = wiring.machine(settings)
         self.room = {one.id: room(one) for one in self.machine.hardware.devices}
+        self.speeds = dict.fromkeys(self.room, Speed())
+        self.wishes = WishesFile()
         self._workload = workload
         self._store = wiring.store(settings)
         self._launcher = wiring.launcher()
@@ -36,39 +42,89 @@ class Hands:
         self._engines = {engine.name: engine for engine in self.machine.engines}
         self.catalogue = Catalogue(self._store)
 
-    def keeper(self, changed: Callable[[], None], refused: Callable[[f.Refuse], None]) -> Keeper:
-        """Return the keeper that uses these hands."""
-        return Keeper(
-            self.room,
-            size=self._size,
-            start=self._start,
-            obituary=self._obituary,
-            changed=changed,
-            refused=refused,
+    async def size(self, unit: str, less: bool) -> Fitting:
+        """Say what the model needs and where it could go. Raises OstlerError."""
+        model = unit.partition(REPLICA)[0]
+        wish = self.wish(model)
+        named = self.catalogue.get(model)
+        load = self._load(wish)
+        ready = await asyncio.to_thread(
+            prepare, named, self._store, self.machine, load, wish.engine
+        )
+        if less:
+            half = replace(load, context=max(ready.estimate.context // 2, 1))
+            ready = await asyncio.to_thread(
+                prepare, named, self._store, self.machine, half, wish.engine
+            )
+        return self._fitting(ready)
+
+    def wish(self, model: str) -> ModelWish:
+        """Return what is wished for a model, under whichever of its names."""
+        named = self.catalogue.get(model)
+        names = (named.id, *named.aliases)
+        return next((self.wishes.models[n] for n in names if n in self.wishes.models), ModelWish())
+
+    def _load(self, wish: ModelWish) -> Workload:
+        ours = self._workload
+        return replace(
+            ours,
+            context=wish.context or ours.context,
+            sequences=wish.sequences or ours.sequences,
+            kv_dtype=wish.kv_dtype or ours.kv_dtype,
         )
 
-    async def _size(self, model: str) -> Prepared:
-        named = self.catalogue.get(model)
-        return await asyncio.to_thread(prepare, named, self._store, self.machine, self._workload)
+    def _fitting(self, ready: Prepared) -> Fitting:
+        kinds = ready.choice.kinds
+        placed = place(ready.estimate, self.machine.hardware)
+        devices = tuple(p.device.id for p in placed if not kinds or p.device.kind in kinds)
+        size = ready.served.facts.weight_bytes
+        return Fitting(
+            ready.choice.engine,
+            ready.estimate.required,
+            ready.estimate.context,
+            devices,
+            self.speeds[devices[0]].expected(size),
+            ready,
+        )
 
-    async def _start(self, prepared: Prepared) -> Process:
+    async def start(self, unit: str, fitting: Fitting, device: str) -> Process:
+        """Start the unit's engine on a device. Raises OstlerError."""
+        ready = fitting.prepared
+        assert ready is not None
         port = free_port(HOST, self._ports, self._taken)
         self._taken.add(port)
+        began = asyncio.get_running_loop().time()
         try:
-            return await start(
-                prepared.launch(HOST, port),
+            process = await start(
+                self._spec(unit, ready, device, port),
                 self._launcher,
-                str(wiring.log_path(self.settings, prepared.served.id)),
-                engine=prepared.engine,
+                str(wiring.log_path(self.settings, unit)),
+                engine=ready.engine,
             )
         finally:
             self._taken.discard(port)
+        took = asyncio.get_running_loop().time() - began
+        size = ready.served.facts.weight_bytes
+        self.speeds[device] = self.speeds[device].learn(size, took)
+        return process
 
-    def _obituary(self, process: Process, code: int) -> str:
+    def _spec(self, unit: str, ready: Prepared, device: str, port: int) -> LaunchSpec:
+        """The process to be, on this one device, with the time that its bytes need here."""
+        spec = ready.launch(HOST, port)
+        kind, _, index = device.partition(":")
+        size = ready.served.facts.weight_bytes
+        wished = self.wish(unit.partition(REPLICA)[0]).deadline
+        deadline = wished or self.speeds[device].deadline(size, spec.deadline)
+        env = {**spec.env, VISIBLE[kind]: index} if kind in VISIBLE else spec.env
+        return replace(spec, env=env, deadline=deadline)
+
+    def obituary(self, process: Process, code: int) -> tuple[str, str]:
         """Say why a running engine died, from its own log."""
         spec = process.spec
         log = tail(process.log_path, 0)
         found = self._engines[spec.engine].diagnose(log, code) or unknown(log, code)
-        return f"{spec.engine} died while it served {spec.model.id}. " + (
-            with_name(found, spec.model.id).what
-        )
+        what = with_name(found, spec.model.id).what
+        return f"{spec.engine} died while it served {spec.model.id}. {what}", found.cause
+
+    def ended(self, unit: str) -> None:
+        """Nothing is noted of an engine outside of its life."""

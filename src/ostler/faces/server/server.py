@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -20,12 +21,15 @@ from ostler import __version__
 from ostler.core import fleet as f
 from ostler.errors import OstlerError, from_code
 from ostler.faces.api.app import control_app
-from ostler.faces.api.schemas import DeviceState, Loaded, Model, ServerState
+from ostler.faces.api.schemas import Loaded, Model, ServerState, Wished
 from ostler.faces.gateway import messages as m
+from ostler.faces.server import describing
 from ostler.faces.server.address import Found, announce
-from ostler.faces.server.hands import Hands
+from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.link import GatewayLink
+from ostler.faces.server.operator import Operator
+from ostler.verbs.keep import Keeper
 
 LOOK_EVERY = 1.0  # seconds between looks at the store for models that others pulled
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 108
@@ -54,16 +58,19 @@ class Server:
     """Serves until it is told to stop."""
 
     def __init__(
-        self, hands: Hands, listening: socket.socket, keys: Sequence[m.Key], key: str
+        self, hands: ServerHands, listening: socket.socket, keys: Sequence[m.Key], key: str
     ) -> None:
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
-        self._keeper = hands.keeper(self._changed, self._refused)
+        self._keeper = Keeper(hands.room, hands, self)
+        self._operator = Operator(hands, self._keeper)
         self._link = GatewayLink(listening, self._heard)
         self._keys = tuple(keys)
         host, port = listening.getsockname()[:2]
         self.found = Found(host, port, os.getpid(), key)
         self._stopping = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
+        self._leaving: list[tuple[int, str]] = []  # (table without it, unit)
+        self._serial = 0  # of the last table
         self._requests: Counter[str] = Counter()
         self._began = time.monotonic()
         self._control_socket = ""
@@ -82,6 +89,7 @@ class Server:
                 asyncio.create_task(control.serve(), name="control API"),
                 asyncio.create_task(self._link.run(), name="gateway"),
                 asyncio.create_task(self._look(), name="catalogue"),
+                asyncio.create_task(self._keeper.tick(), name="clock"),
             ]
             stop = asyncio.create_task(self._stopping.wait())
             up = asyncio.create_task(self._up(control, on_ready))
@@ -91,7 +99,8 @@ class Server:
 
     async def _up(self, control: _Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()
-        self._changed()
+        self._operator.look()
+        self.changed(())
         await self._link.ready.wait()
         await control.up.wait()
         announce(self._home / "run" / "serve.json", self.found)
@@ -103,7 +112,8 @@ class Server:
         await asyncio.wait({tasks[1]})
         await self._keeper.close()
         control.should_exit = True
-        tasks[2].cancel()
+        for task in tasks[2:]:
+            task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
@@ -115,45 +125,54 @@ class Server:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            if await self._catalogue.refresh():
-                self._changed()
+            changed = await self._catalogue.refresh()
+            if self._operator.look() or changed:
+                self.changed(())
 
     # --- what the keeper and the gateway say -----------------------------------------------
 
-    def _changed(self) -> None:
-        """A model changed its state, or the catalogue its models: tell the gateway."""
+    def changed(self, withdrawn: Sequence[str]) -> None:
+        """Units changed their state, or the catalogue its models: tell the gateway."""
         for model in list(self._waiting):
-            if self._keeper.fleet.unit(model).state is f.State.READY:
+            if f.routable(self._keeper.fleet, model):
                 self._settle(model, None)
+        self._serial += 1
+        self._leaving += [(self._serial, unit) for unit in withdrawn]
         self._link.publish(
             m.Table(
                 control_socket=self._control_socket,
                 models={named.id: self._routed(named.id) for named in self._catalogue.names},
                 keys=(*self._keys, hashed("owner", self.found.key)) if self._keys else (),
+                serial=self._serial,
             )
         )
 
     def _routed(self, model: str) -> m.Model:
         named = self._catalogue.get(model)
-        unit, life = self._keeper.fleet.unit(model), self._keeper.lives.get(model)
-        backends: tuple[m.Backend, ...] = ()
-        if unit.state is f.State.READY and life and life.process:
-            spec = life.process.spec
-            one = m.Backend(model, spec.host, spec.port, spec.model_name, spec.adds_done)
-            backends = (one,)
-        return m.Model(
-            state=_GATEWAY_STATE.get(unit.state, "stopped"),
-            task=self._catalogue.task(named).value,
-            backends=backends,
-            aliases=named.aliases,
-        )
+        task, aliases = self._catalogue.task(named).value, self._aliases(model)
+        return describing.routed(self._keeper, model, task, aliases, time.monotonic())
 
-    def _refused(self, refusal: f.Refuse) -> None:
+    def _aliases(self, model: str) -> tuple[str, ...]:
+        return (*self._catalogue.get(model).aliases, *self._hands.wish(model).aliases)
+
+    def _took(self, serial: int) -> None:
+        """The gateway routes by a table: nothing is on its way to what that one lacks."""
+        gone = [unit for without, unit in self._leaving if without <= serial]
+        self._leaving = [(without, unit) for without, unit in self._leaving if without > serial]
+        for unit in gone:
+            self._keeper.withdrawn(unit)
+
+    def refused(self, refusal: f.Refuse) -> None:
+        """All callers of a model are refused: those of the API here, the others by the gateway."""
         error = from_code(refusal.code, refusal.what, refusal.hint)
         self._settle(refusal.model, error)
         fault = m.Fault(refusal.what, refusal.code, refusal.code, refusal.hint)
         status = error.http_status if refusal.retry_after is None else 503
         self._link.refuse(m.Refuse(refusal.model, status, fault, refusal.retry_after))
+
+    def warned(self, warning: f.Warn) -> None:
+        """The operator should know; `state` shows it as long as it is so."""
+        print(f"Warning: {warning.what}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _heard(self, message: m.ToKeeper) -> None:
         match message:
@@ -163,10 +182,14 @@ class Server:
                 self._keeper.traffic(backend, busy=True)
             case m.Idle(backend):
                 self._keeper.traffic(backend, busy=False)
-            case m.Done(model=model):
-                self._requests[model] += 1
-            case m.Ready() | m.Broken():
-                pass  # the engine's own end tells more than a broken connection
+            case m.Took(serial):
+                self._took(serial)
+            case m.Broken(backend=backend):
+                self._keeper.broken(backend)
+            case m.Done(backend=backend):
+                self._requests[backend] += 1
+            case m.Ready():
+                pass
 
     def _settle(self, model: str, error: OstlerError | None) -> None:
         for future in self._waiting.pop(model, []):
@@ -176,72 +199,43 @@ class Server:
     # --- what the control API asks ---------------------------------------------------------
 
     def canonical(self, name: str) -> str:
+        """Return the id of the model that a name means. Raises UnknownModel."""
+        for model, wish in self._hands.wishes.models.items():
+            if name in wish.aliases:
+                return self._catalogue.get(model).id
         return self._catalogue.get(name).id
 
     def models(self) -> Sequence[Model]:
-        return [self._described(named.id) for named in self._catalogue.names]
-
-    def _described(self, model: str) -> Model:
-        named = self._catalogue.get(model)
-        facts = self._catalogue.facts(named)
-        return Model(
-            id=named.id,
-            created=self._catalogue.created(named),
-            owned_by=named.manifest.name.split("/")[0],
-            state=self._keeper.fleet.unit(model).state.value,
-            task=self._catalogue.task(named).value,
-            aliases=list(named.aliases),
-            size=facts.weight_bytes if facts else None,
-            context_length=facts.context_length if facts else None,
-        )
+        found = [
+            describing.described(n, self._catalogue, self._keeper) for n in self._catalogue.names
+        ]
+        return [one.model_copy(update={"aliases": list(self._aliases(one.id))}) for one in found]
 
     def running(self) -> Sequence[Loaded]:
         units = self._keeper.fleet.units.values()
         return [self._loaded(u.id) for u in units if u.state is not f.State.STOPPED]
 
-    def _loaded(self, model: str) -> Loaded:
-        unit, life = self._keeper.fleet.unit(model), self._keeper.lives.get(model)
-        prepared = life.prepared if life else None
-        process = life.process if life else None
-        return Loaded(
-            id=model,
-            state=unit.state.value,
-            busy=unit.busy,
-            engine=prepared.choice.engine if prepared else None,
-            device=unit.device or None,
-            memory_bytes=unit.needs or None,
-            context=prepared.estimate.context if prepared else None,
-            pid=process.pid if process else None,
-            port=process.spec.port if process else None,
-            seconds=round(time.monotonic() - unit.since, 1),
-            start_seconds=life.ready_seconds if life else None,
-            requests=self._requests[model],
-            why=unit.why or None,
-            log=process.log_path if process else None,
-        )
+    def _loaded(self, unit: str) -> Loaded:
+        return describing.loaded(self._keeper, unit, self._requests, time.monotonic())
 
     def state(self) -> ServerState:
-        held = self._keeper.fleet.held
+        fleet, now = self._keeper.fleet, time.monotonic()
+        flaws = (*self._operator.flaws, *describing.unmet(fleet))
         return ServerState(
             version=__version__,
             pid=os.getpid(),
             address=self.found.address,
             home=str(self._home),
-            seconds=round(time.monotonic() - self._began, 1),
-            devices=[
-                DeviceState(
-                    id=device.id,
-                    name=device.name,
-                    room_bytes=self._hands.room[device.id],
-                    held_bytes=held(device.id),
-                )
-                for device in self._hands.machine.hardware.devices
-            ],
+            seconds=round(now - self._began, 1),
+            devices=describing.devices(self._hands, fleet),
+            pools=describing.pools(fleet),
+            waiting=[fleet.unit(id).model for id in fleet.waiting],
+            warnings=describing.warnings(fleet, flaws, now),
         )
 
     async def load(self, name: str) -> Loaded:
         model = self.canonical(name)
-        if self._keeper.fleet.unit(model).state is not f.State.READY:
+        if not f.routable(self._keeper.fleet, model):
             future = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(model, []).append(future)
             self._keeper.ask(model)
@@ -250,19 +244,43 @@ class Server:
 
     async def unload(self, name: str, force: bool) -> Loaded:
         model = self.canonical(name)
-        life = self._keeper.lives.get(model)
+        tasks = [
+            life.task
+            for id, life in self._keeper.lives.items()
+            if life.task and self._keeper.fleet.unit(id).model == model
+        ]
+        busy = any(unit.busy for unit in self._keeper.fleet.all_units(model))
         self._keeper.stop(model, force)
-        if life and life.task and not self._keeper.fleet.unit(model).busy:
-            await asyncio.wait({life.task})
+        if tasks and (force or not busy):
+            await asyncio.wait(tasks)
         return self._loaded(model)
 
+    # --- the operator's wishes -------------------------------------------------------------
 
-_GATEWAY_STATE = {
-    f.State.READY: "ready",
-    f.State.SIZING: "loading",
-    f.State.STARTING: "loading",
-    f.State.FAILED: "failed",
-}
+    def wished(self) -> Wished:
+        wishes = self._hands.wishes
+        return Wished(
+            path=str(self._operator.path),
+            preload=list(self._keeper.fleet.wishes.preload),
+            wishes=wishes.model_dump(mode="json", exclude_defaults=True),
+            unmet=[*self._operator.flaws, *describing.unmet(self._keeper.fleet)],
+        )
+
+    def preload(self, models: Sequence[str]) -> Wished:
+        self._operator.preload([self.canonical(name) for name in models])
+        return self.wished()
+
+    def pin(self, name: str, pinned: bool) -> Wished:
+        self._operator.pin(self.canonical(name), pinned)
+        return self.wished()
+
+    def wish(self, name: str, wish: dict[str, object]) -> Wished:
+        self._operator.wish(self.canonical(name), wish)
+        return self.wished()
+
+    def pool(self, name: str, pool: dict[str, object] | None) -> Wished:
+        self._operator.pool(name, pool)
+        return self.wished()
 
 
 @contextlib.contextmanager

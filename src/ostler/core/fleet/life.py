@@ -1,0 +1,214 @@
+"""One unit's life: what each event makes of it.
+
+    stopped -> sizing -> waiting -> starting -> ready -> draining -> stopping -> stopped
+                  \\          \\          \\         \\
+                   `----------`----------`---------`-> failed, with a back-off
+"""
+
+from __future__ import annotations
+
+from ostler.core.fleet import thrashing
+from ostler.core.fleet.actions import Refuse, Size, Stop, Withdraw
+from ostler.core.fleet.events import (
+    Adopted,
+    Asked,
+    Broken,
+    Busy,
+    Ended,
+    Failed,
+    Idle,
+    Ready,
+    Sized,
+    StopAsked,
+    Withdrawn,
+)
+from ostler.core.fleet.seating import answer
+from ostler.core.fleet.state import ALIVE, COMING, HOLDING, LEAVING, Berth, State, Unit
+from ostler.core.fleet.turn import Turn
+from ostler.core.sizes import duration
+
+FIRST_BACKOFF = 1.0  # seconds after a first failure; doubles with each further one
+LONGEST_BACKOFF = 300.0
+PROVEN = 60.0  # an engine that was ready this long had started well: failures count anew
+OUT_OF_MEMORY = "out_of_memory"  # the cause in a Diagnosis
+BREAKS = 3  # broken connections in a row that open a replica's circuit
+AVOIDED = 5.0  # seconds before a replica whose circuit is open is tried again
+
+
+def asked(turn: Turn, event: Asked) -> None:
+    """Somebody needs the model: raise it, or say why not."""
+    rules, unit = turn.fleet.rules(event.model), turn.fleet.unit(event.model)
+    if rules.closed:
+        turn.do(Refuse(event.model, "outside_schedule", rules.closed))
+        return
+    if unit.state is State.FAILED and turn.at < unit.retry_at:
+        wait = unit.retry_at - turn.at
+        what = f"{unit.why} It may be tried again in {duration(wait)}."
+        answer(turn, Refuse(unit.model, "engine_failed", what, logs(unit), wait))
+        return
+    thrashing.notice(turn, unit)
+    raise_unit(turn, turn.fleet.unit(event.model), event.preempts)
+
+
+def raise_unit(turn: Turn, unit: Unit, preempts: bool = True) -> None:
+    """Begin a unit's life, or remember to begin it again."""
+    if unit.state in LEAVING:
+        turn.put(unit, wanted=True, preempts=preempts)
+    elif unit.state in COMING:
+        turn.put(unit, preempts=unit.preempts or preempts)
+    elif unit.state is not State.READY:
+        turn.enter(
+            unit, State.SIZING, wanted=False, preempts=preempts, dismissed=False, evicted_at=None
+        )
+        turn.do(Size(unit.id, unit.less))
+
+
+def sized(turn: Turn, event: Sized) -> None:
+    """It takes its place in the line for room."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.SIZING:
+        turn.enter(
+            unit, State.WAITING, needs=event.needs, devices=event.devices,
+            reload_seconds=event.reload_seconds,
+        )  # fmt: skip
+        turn.seating = True
+
+
+def ready(turn: Turn, event: Ready) -> None:
+    """It takes requests; its replicas are raised where there is free room for them."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is not State.STARTING:
+        return
+    turn.enter(unit, State.READY, why="", wanted=False, breaks=0, avoided_until=0.0)
+    turn.count_use(unit.model)
+    turn.seating = True
+    for id in turn.fleet.replicas(unit.model):
+        other = turn.fleet.unit(id)
+        if other.state is State.STOPPED and not other.dismissed:
+            raise_unit(turn, other, preempts=turn.fleet.rules(unit.model).pinned)
+
+
+def adopted(turn: Turn, event: Adopted) -> None:
+    """It runs already; it keeps its place if the device still has the room for it."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state in ALIVE:
+        return
+    on_device = [b for b in turn.fleet.berths.values() if b.device == event.device]
+    fits = turn.fleet.held(event.device) + event.needs <= turn.fleet.room.get(event.device, 0)
+    berth = max(on_device, key=lambda one: one.room, default=Berth("", event.device, 0))
+    state = State.READY if fits and not turn.fleet.rules(unit.model).closed else State.STOPPING
+    if state is State.STOPPING:
+        turn.do(Stop(unit.id))
+        turn.enter(unit, state, why="It had no room any more when the server came back.")
+        return
+    turn.count_use(unit.model)
+    turn.enter(
+        unit, state, needs=event.needs, devices=event.devices, berth=berth.id,
+        device=event.device, reload_seconds=event.reload_seconds,
+    )  # fmt: skip
+
+
+def failed(turn: Turn, event: Failed) -> None:
+    """It is tried again after a back-off; at once with less context, where that is allowed."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.STOPPING:
+        ended(turn, Ended(event.unit, event.at))
+        return
+    if unit.state not in ALIVE:
+        return
+    turn.seating = True
+    allowed = turn.fleet.rules(unit.model).less_context
+    if event.cause == OUT_OF_MEMORY and allowed and not unit.less:
+        turn.enter(unit, State.SIZING, less=True, why=event.why, wanted=False)
+        turn.do(Size(unit.id, less=True))
+        return
+    served = unit.state in (State.READY, State.DRAINING)
+    failures = 1 if served and turn.at - unit.since >= PROVEN else unit.failures + 1
+    wait = min(FIRST_BACKOFF * 2 ** (failures - 1), LONGEST_BACKOFF)
+    turn.enter(
+        unit, State.FAILED, wanted=False, failures=failures, retry_at=turn.at + wait, why=event.why
+    )
+    answer(turn, Refuse(unit.model, "engine_failed", event.why, logs(unit), wait))
+
+
+def busy(turn: Turn, event: Busy) -> None:
+    """It has requests."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state in HOLDING:
+        turn.put(unit, busy=True, served=True)
+        turn.count_use(unit.model)
+
+
+def idle(turn: Turn, event: Idle) -> None:
+    """It has none; if it was only to finish those it had, it is stopped."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state in HOLDING and unit.busy:
+        unit = turn.put(unit, busy=False, breaks=0)
+        turn.count_use(unit.model)
+        _stop_if_left(turn, unit)
+        turn.seating = True
+
+
+def withdrawn(turn: Turn, event: Withdrawn) -> None:
+    """No request is on its way to it any more."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.DRAINING:
+        _stop_if_left(turn, turn.put(unit, withdrawn=True))
+
+
+def _stop_if_left(turn: Turn, unit: Unit) -> None:
+    if unit.state is State.DRAINING and unit.withdrawn and not unit.busy:
+        turn.enter(unit, State.STOPPING)
+        turn.do(Stop(unit.id))
+
+
+def broken(turn: Turn, event: Broken) -> None:
+    """A replica that breaks connections again and again is left alone for a while."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.READY:
+        breaks = unit.breaks + 1
+        if breaks >= BREAKS:
+            turn.reroute(unit, breaks=0, avoided_until=turn.at + AVOIDED)
+        else:
+            turn.put(unit, breaks=breaks)
+
+
+def stop_asked(turn: Turn, event: StopAsked) -> None:
+    """The operator's word: every unit of the model goes."""
+    for unit in turn.fleet.all_units(event.model):
+        dismiss(turn, unit, "It was stopped by the operator.", event.force)
+
+
+def dismiss(turn: Turn, unit: Unit, why: str, force: bool = False) -> None:
+    """Let a unit go for good: until somebody asks for it, no pin raises it."""
+    if unit.state is State.FAILED:
+        turn.enter(unit, State.STOPPED, failures=0, why=why, dismissed=True)
+    elif unit.state in COMING:
+        _stop_now(turn, unit, why)
+    elif unit.state in (State.READY, State.DRAINING) and force:
+        turn.enter(unit, State.STOPPING, why=why, dismissed=True)
+        turn.do(Stop(unit.id))
+    elif unit.state is State.READY:
+        turn.enter(unit, State.DRAINING, why=why, dismissed=True, evicted_at=None)
+        turn.do(Withdraw(unit.id))
+
+
+def _stop_now(turn: Turn, unit: Unit, why: str) -> None:
+    turn.enter(unit, State.STOPPING, why=why, dismissed=True)
+    turn.do(Stop(unit.id))
+    hint = f"ostler load {unit.model}"
+    answer(turn, Refuse(unit.model, "stopped", f"{unit.model}: {why}", hint))
+
+
+def ended(turn: Turn, event: Ended) -> None:
+    """It is gone; if somebody asked for it meanwhile, it comes back."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.STOPPING:
+        gone = turn.enter(unit, State.STOPPED, failures=0, less=False)
+        if unit.wanted:
+            raise_unit(turn, gone, unit.preempts)
+
+
+def logs(unit: Unit) -> str:
+    """The command that shows an engine's own words."""
+    return f"ostler logs {unit.model}"

@@ -1,0 +1,139 @@
+"""The fleet as the control API and the gateway show it: functions of what the keeper holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ostler.core import fleet as f
+from ostler.core.fleet.thrashing import what as thrashing
+from ostler.core.naming import Named
+from ostler.faces.api.schemas import DeviceState, Loaded, Model, PoolState
+from ostler.faces.gateway import messages as m
+from ostler.faces.server.catalogue import Catalogue
+from ostler.faces.server.hands import ServerHands
+from ostler.verbs.keep import Keeper
+
+LOADING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
+GATEWAY_STATE = {f.State.READY: "ready", f.State.FAILED: "failed"} | dict.fromkeys(
+    LOADING, "loading"
+)
+
+
+def routed(keeper: Keeper, model: str, task: str, aliases: Sequence[str], now: float) -> m.Model:
+    """Return a model as the gateway routes to it."""
+    state = f.state_of(keeper.fleet, model)
+    backends = [_backend(keeper, unit) for unit in f.routable(keeper.fleet, model)]
+    return m.Model(
+        state=GATEWAY_STATE.get(state, "stopped"),
+        task=task,
+        backends=tuple(one for one in backends if one),
+        aliases=tuple(aliases),
+        eta_seconds=eta(keeper, keeper.fleet.unit(model), now) if state in LOADING else None,
+    )
+
+
+def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
+    life = keeper.lives.get(unit.id)
+    if not life or not life.process:
+        return None
+    spec = life.process.spec
+    return m.Backend(unit.id, spec.host, spec.port, spec.model_name, spec.adds_done)
+
+
+def eta(keeper: Keeper, unit: f.Unit, now: float) -> float | None:
+    """Return the seconds until a coming unit should be ready; None before its size is known."""
+    life = keeper.lives.get(unit.id)
+    if not life or not life.fitting or unit.state not in LOADING:
+        return None
+    gone = now - life.began if life.began is not None else 0.0
+    return round(max(life.fitting.reload_seconds - gone, 1.0), 1)
+
+
+def described(named: Named, catalogue: Catalogue, keeper: Keeper) -> Model:
+    """Return an entry of `/v1/models`."""
+    facts = catalogue.facts(named)
+    return Model(
+        id=named.id,
+        created=catalogue.created(named),
+        owned_by=named.manifest.name.split("/")[0],
+        state=f.state_of(keeper.fleet, named.id).value,
+        task=catalogue.task(named).value,
+        aliases=list(named.aliases),
+        size=facts.weight_bytes if facts else None,
+        context_length=facts.context_length if facts else None,
+    )
+
+
+def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> Loaded:
+    """Return one unit with what is known of its engine."""
+    unit, life = keeper.fleet.unit(id), keeper.lives.get(id)
+    fitting = life.fitting if life else None
+    process = life.process if life else None
+    berth = keeper.fleet.berths.get(unit.berth)
+    return Loaded(
+        id=id,
+        state=unit.state.value,
+        busy=unit.busy,
+        pinned=keeper.fleet.rules(unit.model).pinned,
+        pool=berth.pool or None if berth else None,
+        engine=fitting.engine if fitting else None,
+        device=unit.device or None,
+        memory_bytes=unit.needs or None,
+        context=fitting.context if fitting else None,
+        pid=process.pid if process else None,
+        port=process.spec.port if process else None,
+        seconds=round(now - unit.since, 1),
+        start_seconds=life.ready_seconds if life else None,
+        eta_seconds=eta(keeper, unit, now),
+        requests=requests.get(id, 0),
+        why=unit.why or None,
+        log=process.log_path if process else None,
+    )
+
+
+def devices(hands: ServerHands, fleet: f.Fleet) -> list[DeviceState]:
+    """Return every device with its room."""
+    return [
+        DeviceState(
+            id=device.id,
+            name=device.name,
+            room_bytes=hands.room[device.id],
+            held_bytes=fleet.held(device.id),
+            load_bytes_per_second=_measured(hands, device.id),
+        )
+        for device in hands.machine.hardware.devices
+    ]
+
+
+def _measured(hands: ServerHands, device: str) -> float | None:
+    speed = hands.speeds[device]
+    return round(speed.bytes_per_second) if speed.loads else None
+
+
+def pools(fleet: f.Fleet) -> list[PoolState]:
+    """Return every pool's part of every device, with the models in it."""
+    found = []
+    for berth in fleet.berths.values():
+        units = [unit for unit in fleet.on(berth.device) if unit.berth == berth.id]
+        found.append(
+            PoolState(
+                pool=berth.pool,
+                device=berth.device,
+                room_bytes=berth.room,
+                held_bytes=sum(unit.needs for unit in units),
+                models=[unit.id for unit in units],
+            )
+        )
+    return found
+
+
+def warnings(fleet: f.Fleet, flaws: Sequence[str], now: float) -> list[str]:
+    """Return what the operator should know now."""
+    return [*flaws, *([thrashing()] if f.thrashes(fleet, now) else [])]
+
+
+def unmet(fleet: f.Fleet) -> list[str]:
+    """Return why wishes cannot be met: preloaded models that are not up, and why not."""
+    units = [fleet.unit(id) for model in fleet.wishes.preload for id in fleet.replicas(model)]
+    down = (f.State.STOPPED, f.State.FAILED)
+    return [f"{unit.id}: {unit.why}" for unit in units if unit.state in down and unit.why]

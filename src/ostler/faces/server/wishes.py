@@ -1,0 +1,240 @@
+"""The operator's wishes: `<home>/ostler.yaml`, checked at the door, its comments kept by our edits.
+
+preload: [org/chat#q4_k_m]        # pinned, loaded in this order
+models:
+  org/chat#q4_k_m: {aliases: [chat], context: 8192, replicas: 2}
+  org/large: {hours: ["22:00-06:00"], pool: big, ttl: 10m}
+pools:
+  catchall: {devices: [nvidia:1], memory: 20GiB}
+policy: {eviction: cost, loads_per_device: 1}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from ostler.core import fleet as f
+from ostler.core.fleet import windows
+from ostler.core.fleet.pools import Share
+from ostler.errors import UsageError
+
+FILE = "ostler.yaml"
+BYTES = {"": 1, "b": 1, "mb": 10**6, "gb": 10**9, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def read_bytes(value: Any) -> Any:
+    """Read `20GiB`."""
+    known = isinstance(value, str)
+    return _scaled(value, BYTES, "a size is written like 20GiB") if known else value
+
+
+def read_seconds(value: Any) -> Any:
+    """Read `10m`."""
+    known = isinstance(value, str)
+    return _scaled(value, SECONDS, "a time is written like 90s, 10m or 2h") if known else value
+
+
+def read_part(value: Any) -> Any:
+    """Read `30%`."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+def _scaled(text: str, units: Mapping[str, float], how: str) -> float:
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    if not found or found[2] not in units:
+        raise ValueError(f"{how}, not {text!r}")
+    return float(found[1]) * units[found[2]]
+
+
+def read_hours(value: Any) -> Any:
+    """Read one window or several."""
+    return [windows.window(str(one)) for one in ([value] if isinstance(value, str) else value)]
+
+
+Bytes = Annotated[int, BeforeValidator(lambda value: _whole(read_bytes(value)))]
+Seconds = Annotated[float, BeforeValidator(read_seconds), Field(ge=0)]
+Part = Annotated[float, BeforeValidator(read_part), Field(gt=0, le=1)]
+Hours = Annotated[list[windows.Window], BeforeValidator(read_hours)]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) else value
+
+
+class Wish(BaseModel):
+    """A part of the file; a name that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelWish(Wish):
+    """What is wished for one model."""
+
+    aliases: list[str] = []
+    pinned: bool = False
+    replicas: int = Field(default=1, ge=1, le=64)
+    pool: str = ""
+    ttl: Seconds | None = None
+    context: int | None = Field(default=None, ge=1)
+    sequences: int | None = Field(default=None, ge=1)
+    kv_dtype: str | None = None
+    engine: str | None = None
+    less_context: bool = False
+    hours: Hours = []
+    deadline: Seconds | None = None  # of its start; None: from its bytes and the speed measured
+    source: str | None = None  # where it is fetched from when it is first asked for
+    max_concurrent: int | None = Field(default=None, ge=1)
+
+
+class PoolWish(Wish):
+    """A part of the devices."""
+
+    devices: list[str] = []  # empty: all
+    memory: Bytes | None = Field(default=None, gt=0)  # of each of them
+    share: Part | None = None
+
+
+class PolicyWish(Wish):
+    """What holds for all models."""
+
+    eviction: Literal["cost", "lru"] = "cost"
+    residency: Seconds = 15.0
+    loads_per_device: int = Field(default=1, ge=1)
+    patience: Seconds = 300.0
+    spill: bool = False
+    ttl: Seconds | None = None
+    keep_last: bool = False
+    restarts: int = Field(default=3, ge=0)
+
+
+class RoleWish(Wish):
+    """What a caller's role may."""
+
+    preempts: bool = True  # others may be stopped for its models
+
+
+class WishesFile(Wish):
+    """The whole file."""
+
+    preload: list[str] = []
+    models: dict[str, ModelWish] = {}
+    pools: dict[str, PoolWish] = {}
+    policy: PolicyWish = PolicyWish()
+    roles: dict[str, RoleWish] = {}
+    download: bool = False  # models with a source are fetched when they are first asked for
+    adopt: bool = False  # engines outlive a server that dies, and the next one takes them over
+
+    def of(self, model: str) -> ModelWish:
+        """Return what is wished for a model."""
+        return self.models.get(model) or ModelWish()
+
+    def preempts(self, role: str) -> bool:
+        """Say whether callers of this role may push other models out."""
+        return self.roles.get(role, RoleWish()).preempts
+
+    def shares(self, devices: tuple[str, ...]) -> dict[str, Share]:
+        """Return what each pool takes of this machine's devices."""
+        return {
+            name: Share(tuple(pool.devices) or devices, pool.memory, pool.share)
+            for name, pool in self.pools.items()
+        }
+
+    def for_fleet(self, minute: int, canonical: Callable[[str], str]) -> f.Wishes:
+        """Return the wishes as the fleet needs them, at this minute of the day."""
+        preload = tuple(dict.fromkeys(map(canonical, (*self.preload, *self._pinned()))))
+        names = {canonical(name): name for name in self.models} | {
+            model: model for model in preload if model not in map(canonical, self.models)
+        }
+        rules = {
+            model: self._rules(model, self.of(name), model in preload, minute)
+            for model, name in names.items()
+        }
+        return f.Wishes(rules, preload, self._policy())
+
+    def _pinned(self) -> tuple[str, ...]:
+        return tuple(name for name, one in self.models.items() if one.pinned)
+
+    def _rules(self, model: str, wish: ModelWish, pinned: bool, minute: int) -> f.Rules:
+        closed = windows.closed(model, wish.hours, minute)
+        return f.Rules(pinned, wish.pool, wish.replicas, wish.ttl, wish.less_context, closed)
+
+    def _policy(self) -> f.Policy:
+        said = self.policy
+        return f.Policy(
+            said.eviction, said.residency, said.loads_per_device, said.patience, said.ttl,
+            said.spill, said.keep_last, said.restarts,
+        )  # fmt: skip
+
+
+def load(path: Path) -> WishesFile:
+    """Read the file; one that is not there wishes nothing. Raises UsageError."""
+    return checked(_parsed(path), path)
+
+
+def checked(value: Any, path: Path) -> WishesFile:
+    """Return the wishes that a value writes down. Raises UsageError with the place."""
+    try:
+        return WishesFile.model_validate(value or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{path}: {place}: {said}.", hint="docs/howto/serve.md") from None
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> WishesFile:
+    """Change the file in one step; comments stay. Raises UsageError, and writes nothing then."""
+    import io
+
+    from ostler.store import durable
+    from ostler.store.locks import hold
+
+    with hold(path.with_name(f".{FILE}.lock")):
+        text = _parsed(path)
+        change(text)
+        wishes = checked(_plain(text), path)
+        out = io.StringIO()
+        _yaml().dump(text, out)
+        durable.write(path, out.getvalue().encode())
+    return wishes
+
+
+def _parsed(path: Path) -> Any:
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = _yaml().load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = None
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
+    if found is None:
+        from ruamel.yaml.comments import CommentedMap
+
+        return CommentedMap()
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} must be a mapping of names to values.")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+def _yaml() -> Any:
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 100
+    return yaml

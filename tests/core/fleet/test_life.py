@@ -1,0 +1,412 @@
+"""What the fleet does in single situations, and the words it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from tests.core.fleet.world import GIB
+
+from ostler.core import fleet as f
+from ostler.core.fleet import life, pools, seating, thrashing
+
+ROOM = {"cpu": 8 * GIB}
+BOTH = {"gpu:0": 8 * GIB, "gpu:1": 8 * GIB}
+
+
+class Story:
+    """A fleet that is told one event after the other; `say` returns what follows from it."""
+
+    def __init__(
+        self,
+        room: Mapping[str, int] = ROOM,
+        *,
+        shares: Mapping[str, pools.Share] | None = None,
+        policy: f.Policy | None = None,
+        **rules: f.Rules,
+    ) -> None:
+        berths, _ = pools.berths(room, shares or {})
+        preload = tuple(model for model, one in rules.items() if one.pinned)
+        wishes = f.Wishes(rules, preload, policy or f.Policy(residency=0.0))
+        self.berths, self.wishes = berths, wishes
+        self.fleet, self.at = f.Fleet(room, berths, wishes), 0.0
+
+    def say(self, *events: f.Event) -> tuple[f.Action, ...]:
+        done: tuple[f.Action, ...] = ()
+        for event in events:
+            self.at = max(self.at, event.at)
+            self.fleet, done = f.step(self.fleet, event)
+        return done
+
+    def sized(self, unit: str, gib: float, reload: float = 3.0) -> tuple[f.Action, ...]:
+        needs = int(gib * GIB)
+        return self.say(f.Sized(unit, self.at, needs, tuple(self.fleet.room), reload))
+
+    def up(self, unit: str, gib: float, *, used: bool = True) -> None:
+        """Ask for a model and let everything go well."""
+        if self.state(unit) is f.State.STOPPED:
+            self.say(f.Asked(unit, self.at))
+        self.sized(unit, gib)
+        self.say(f.Ready(unit, self.at))
+        if used:
+            self.say(f.Busy(unit, self.at), f.Idle(unit, self.at))
+
+    def gone(self, unit: str) -> tuple[f.Action, ...]:
+        """Let a draining unit go its way to the end; return what followed."""
+        self.say(f.Withdrawn(unit, self.at))
+        return self.say(f.Ended(unit, self.at))
+
+    def tick(self, seconds: float) -> tuple[f.Action, ...]:
+        return self.say(f.Tick(self.at + seconds))
+
+    def state(self, unit: str) -> f.State:
+        return self.fleet.unit(unit).state
+
+
+def test_ten_callers_start_one_engine() -> None:
+    story = Story()
+    done = [action for at in range(10) for action in story.say(f.Asked("a", at))]
+    assert done == [f.Size("a")]
+
+
+# --- eviction ---------------------------------------------------------------------------------
+
+
+def test_an_idle_model_makes_room_and_only_then_the_new_one_starts() -> None:
+    story = Story()
+    story.up("a", 5)
+    story.say(f.Asked("b", 10))
+    assert story.sized("b", 5) == (f.Withdraw("a"),)
+    assert story.say(f.Withdrawn("a", 11)) == (f.Stop("a"),)
+    assert story.say(f.Ended("a", 12)) == (f.Start("b", "cpu"),)
+    assert story.fleet.unit("a").why == "It made room for b."
+
+
+def test_no_more_goes_than_must() -> None:
+    story = Story()
+    for model in ("a", "b", "c"):
+        story.up(model, 2)
+    story.say(f.Asked("d", 10))
+    assert len(story.sized("d", 4)) == 1
+
+
+def test_a_model_that_is_often_used_stays_where_lru_would_let_it_go() -> None:
+    for eviction, goes in (("cost", "b"), ("lru", "a")):
+        story = Story(policy=f.Policy(eviction=eviction, residency=0.0))
+        story.up("a", 4)
+        for at in range(1, 40):
+            story.say(f.Busy("a", at), f.Idle("a", at))
+        story.at = 60.0
+        story.up("b", 4)
+        story.say(f.Asked("c", 61))
+        assert story.sized("c", 4) == (f.Withdraw(goes),)
+
+
+def test_a_model_that_is_slow_to_load_stays_among_equals() -> None:
+    story = Story()
+    for model, reload in (("a", 100.0), ("b", 2.0)):
+        story.say(f.Asked(model, 0))
+        story.sized(model, 4, reload)
+        story.say(f.Ready(model, 0), f.Busy(model, 0), f.Idle(model, 0))
+    story.say(f.Asked("c", 300))
+    assert story.sized("c", 4) == (f.Withdraw("b"),)
+
+
+def test_a_busy_model_goes_only_where_no_idle_one_would_do_and_finishes_first() -> None:
+    story = Story()
+    story.up("a", 4)
+    story.up("b", 4)
+    story.say(f.Busy("a", 1), f.Asked("c", 2))
+    assert story.sized("c", 4) == (f.Withdraw("b"),)
+    story.gone("b")
+    story.say(f.Ready("c", 3), f.Busy("c", 3), f.Asked("d", 10))
+    (withdraw,) = story.sized("d", 4)
+    assert isinstance(withdraw, f.Withdraw)
+    assert story.say(f.Withdrawn(withdraw.unit, 11)) == ()
+    assert story.say(f.Idle(withdraw.unit, 12)) == (f.Stop(withdraw.unit),)
+
+
+def test_what_is_pinned_stays_and_the_refusal_names_it() -> None:
+    story = Story(a=f.Rules(pinned=True))
+    story.say(f.Tick(0))
+    story.up("a", 6)
+    story.say(f.Asked("b", 1))
+    (refusal,) = story.sized("b", 4)
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.code == "no_capacity"
+    assert "needs 4.0 GiB on cpu, 2.0 GiB of 8.0 GiB is free" in refusal.what
+    assert "pinned (a)" in refusal.what
+    assert refusal.hint == "Make room first: ostler unload a"
+
+
+def test_what_fits_nowhere_is_refused_with_the_most_there_is() -> None:
+    story = Story()
+    story.say(f.Asked("a", 0))
+    (refusal,) = story.sized("a", 9)
+    assert isinstance(refusal, f.Refuse)
+    assert "needs 9.0 GiB, and the most that any device that it may use has is 8.0 GiB" in (
+        refusal.what
+    )
+
+
+def test_a_model_stays_as_long_as_its_load_took() -> None:
+    story = Story(policy=f.Policy(residency=15.0))
+    story.up("a", 5)  # its reload takes 3 s
+    story.say(f.Asked("b", 1))
+    assert story.sized("b", 5) == ()
+    assert story.state("b") is f.State.WAITING
+    assert story.tick(1) == ()
+    assert story.tick(1) == (f.Withdraw("a"),)
+
+
+def test_who_may_not_preempt_is_refused_where_there_is_no_free_room() -> None:
+    story = Story()
+    story.up("a", 5)
+    story.say(f.Asked("b", 1, preempts=False))
+    (refusal,) = story.sized("b", 5)
+    assert isinstance(refusal, f.Refuse)
+    assert "it may stop no other" in refusal.what
+
+
+def test_who_waits_first_gets_the_room_first() -> None:
+    story = Story()
+    story.up("a", 4)
+    story.up("b", 4)
+    story.say(f.Busy("a", 1), f.Busy("b", 1), f.Asked("big", 10))
+    assert set(story.sized("big", 8)) == {f.Withdraw("a"), f.Withdraw("b")}
+    story.say(f.Asked("small", 11))
+    assert story.sized("small", 4) == ()
+    story.say(f.Idle("a", 12))
+    assert story.gone("a") == (), "small would fit, but big stands before it"
+    story.say(f.Idle("b", 13))
+    assert story.gone("b") == (f.Start("big", "cpu"),)
+
+
+def test_nobody_waits_longer_than_the_policy_s_patience() -> None:
+    story = Story(policy=f.Policy(residency=0.0, patience=60.0))
+    story.up("a", 5)
+    story.say(f.Busy("a", 1), f.Asked("b", 2))
+    story.sized("b", 5)
+    assert story.tick(30) == ()
+    (refusal,) = story.tick(31)
+    assert isinstance(refusal, f.Refuse)
+    assert "no room within 1 min" in refusal.what
+
+
+def test_one_load_at_a_time_on_a_device() -> None:
+    story = Story()
+    story.say(f.Asked("a", 0), f.Asked("b", 0))
+    assert story.sized("a", 2) == (f.Start("a", "cpu"),)
+    assert story.sized("b", 2) == ()
+    assert story.say(f.Ready("a", 5)) == (f.Start("b", "cpu"),)
+
+
+def test_models_that_push_each_other_out_are_noticed() -> None:
+    story = Story()
+    warnings = []
+    for at in range(0, 100, 5):
+        story.at = float(at)
+        model = "abc"[at // 5 % 3]
+        story.say(f.Asked(model, at))
+        story.sized(model, 5)
+        for unit in list(story.fleet.units.values()):
+            if unit.state is f.State.DRAINING:
+                story.gone(unit.id)
+        story.say(f.Ready(model, at), f.Busy(model, at), f.Idle(model, at))
+        _, actions = f.step(story.fleet, f.Asked("abc"[(at // 5 + 1) % 3], at + 5))
+        warnings += [action for action in actions if isinstance(action, f.Warn)]
+    assert warnings[0].code == "thrashing"
+    assert f.thrashes(story.fleet, story.at)
+    assert not f.thrashes(story.fleet, story.at + thrashing.WINDOW + 1)
+
+
+# --- pools ------------------------------------------------------------------------------------
+
+
+def test_what_is_not_preloaded_goes_to_the_catch_all_pool() -> None:
+    for spill in (False, True):
+        story = Story(
+            BOTH,
+            shares={pools.CATCHALL: pools.Share(("gpu:1",))},
+            policy=f.Policy(residency=0.0, spill=spill),
+        )
+        story.say(f.Asked("a", 0))
+        assert story.sized("a", 5) == (f.Start("a", "gpu:1"),)
+        story.say(f.Ready("a", 1), f.Busy("a", 1), f.Asked("b", 2))
+        expected = f.Start("b", "gpu:0") if spill else f.Withdraw("a")
+        assert story.sized("b", 5) == (expected,)
+
+
+def test_a_share_of_a_device_is_a_limit() -> None:
+    story = Story(shares={pools.CATCHALL: pools.Share(("cpu",), part=0.5)})
+    story.up("a", 3)
+    story.say(f.Asked("b", 5))
+    assert story.sized("b", 3) == (f.Withdraw("a"),)
+
+
+def test_pools_that_ask_for_too_much_are_told() -> None:
+    found, flaws = pools.berths(
+        ROOM,
+        {"x": pools.Share(("cpu",), bytes=6 * GIB), "y": pools.Share(("cpu", "gpu:7"), part=1)},
+    )
+    assert sum(berth.room for berth in found.values()) == 8 * GIB
+    assert flaws == (
+        "The pool y gets less of cpu than it asks for.",
+        "The pool y names gpu:7, and this machine has cpu.",
+    )
+
+
+# --- wishes -----------------------------------------------------------------------------------
+
+
+def test_preloaded_models_come_in_their_order_and_one_too_big_says_so() -> None:
+    story = Story(a=f.Rules(pinned=True), c=f.Rules(pinned=True), b=f.Rules(pinned=True))
+    assert story.say(f.Wished(0, story.wishes, story.berths)) == (f.Size("a"),)
+    assert story.sized("a", 5) == (f.Start("a", "cpu"), f.Size("c"))
+    refusal, size = story.sized("c", 5)
+    assert isinstance(refusal, f.Refuse)
+    assert "pinned (a)" in refusal.what
+    assert size == f.Size("b")
+    assert story.tick(5) == (), "c is not tried again and again"
+    assert "needs 5.0 GiB" in story.fleet.unit("c").why
+
+
+def test_replicas_go_to_different_devices() -> None:
+    story = Story(BOTH, a=f.Rules(replicas=2))
+    story.up("a", 3)
+    assert story.state("a~2") is f.State.SIZING
+    assert story.sized("a~2", 3) == (f.Start("a~2", "gpu:1"),)
+    story.say(f.Ready("a~2", 1))
+    assert [unit.id for unit in f.routable(story.fleet, "a")] == ["a", "a~2"]
+    fewer = f.Wishes({}, (), f.Policy())
+    assert story.say(f.Wished(2, fewer, story.berths)) == (f.Withdraw("a~2"),)
+
+
+def test_a_model_outside_its_hours_is_refused_and_stopped() -> None:
+    story = Story()
+    story.up("a", 3)
+    closed = f.Wishes({"a": f.Rules(closed="It is used from 02:00 to 06:00.")})
+    assert story.say(f.Wished(1, closed, story.berths)) == (f.Withdraw("a"),)
+    (refusal,) = story.say(f.Asked("a", 2))
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.code == "outside_schedule"
+
+
+def test_idle_models_end_but_pinned_and_last_ones_stay() -> None:
+    policy = f.Policy(ttl=10.0, keep_last=True)
+    story = Story(policy=policy, a=f.Rules(pinned=True))
+    for model in ("a", "b", "c"):
+        story.up(model, 2)
+        story.at += 1
+    story.say(f.Busy("c", 20))
+    assert story.tick(5) == (f.Withdraw("b"),)
+    story.say(f.Idle("c", 26))
+    assert story.tick(60) == ()
+
+
+# --- failures ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("failures", "wait"), [(1, 1.0), (2, 2.0), (4, 8.0), (12, 300.0)])
+def test_the_back_off_doubles_to_a_limit(failures: int, wait: float) -> None:
+    story = Story()
+    for _ in range(failures):
+        story.say(f.Asked("a", story.at), f.Failed("a", story.at, "It died."))
+        story.at = story.fleet.unit("a").retry_at
+    unit = story.fleet.unit("a")
+    assert unit.retry_at - unit.since == wait
+    (refusal,) = story.say(f.Asked("a", unit.since))
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.retry_after == wait
+
+
+def test_a_pinned_model_comes_back_by_itself_three_times() -> None:
+    story = Story(a=f.Rules(pinned=True))
+    story.say(f.Wished(0, story.wishes, story.berths))
+    for failures in range(1, 4):
+        story.say(f.Failed("a", story.at, "It died."))
+        actions = story.tick(10)
+        assert actions == (() if failures == 3 else (f.Size("a"),))
+    assert story.state("a") is f.State.FAILED
+    assert story.say(f.Asked("a", story.at)) == (f.Size("a"),)
+
+
+def test_out_of_memory_is_tried_once_with_less_where_allowed() -> None:
+    for allowed in (False, True):
+        story = Story(a=f.Rules(less_context=allowed))
+        story.say(f.Asked("a", 0))
+        story.sized("a", 4)
+        dies = f.Failed("a", 1, "CUDA out of memory.", "out_of_memory")
+        if allowed:
+            assert story.say(dies) == (f.Size("a", less=True),)
+            story.sized("a", 2)
+        (refusal,) = story.say(dies)
+        assert isinstance(refusal, f.Refuse)
+
+
+def test_a_replica_that_breaks_connections_is_left_alone_for_a_while() -> None:
+    story = Story(BOTH, a=f.Rules(replicas=2))
+    story.up("a", 3)
+    story.sized("a~2", 3)
+    story.say(f.Ready("a~2", 1))
+    for _ in range(life.BREAKS):
+        story.say(f.Broken("a", 2))
+    assert [unit.id for unit in f.routable(story.fleet, "a")] == ["a~2"]
+    story.tick(life.AVOIDED + 1)
+    assert len(f.routable(story.fleet, "a")) == 2
+
+
+def test_a_single_unit_takes_requests_though_its_circuit_is_open() -> None:
+    story = Story()
+    story.up("a", 3)
+    for _ in range(life.BREAKS):
+        story.say(f.Broken("a", 2))
+    assert [unit.id for unit in f.routable(story.fleet, "a")] == ["a"]
+
+
+# --- the operator -----------------------------------------------------------------------------
+
+
+def test_a_busy_model_drains_before_it_stops_unless_forced() -> None:
+    story = Story()
+    story.up("a", 3)
+    story.say(f.Busy("a", 1))
+    assert story.say(f.StopAsked("a", 2)) == (f.Withdraw("a"),)
+    assert story.say(f.Withdrawn("a", 2)) == ()
+    assert story.say(f.StopAsked("a", 3, force=True)) == (f.Stop("a"),)
+
+
+def test_asked_for_while_it_stops_it_comes_back() -> None:
+    story = Story()
+    story.up("a", 3)
+    story.say(f.StopAsked("a", 2), f.Asked("a", 3), f.Withdrawn("a", 3))
+    assert story.say(f.Ended("a", 4)) == (f.Size("a"),)
+
+
+def test_stopped_while_it_loads_its_callers_are_told() -> None:
+    story = Story()
+    story.say(f.Asked("a", 0))
+    stop, refusal = story.say(f.StopAsked("a", 1))
+    assert stop == f.Stop("a")
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.code == "stopped"
+
+
+# --- adoption ---------------------------------------------------------------------------------
+
+
+def test_an_engine_that_runs_already_is_taken_over_if_it_still_has_room() -> None:
+    story = Story()
+    story.say(f.Adopted("a", 0, "cpu", 5 * GIB, ("cpu",)))
+    assert story.state("a") is f.State.READY
+    assert story.fleet.held("cpu") == 5 * GIB
+    assert story.say(f.Adopted("b", 0, "cpu", 5 * GIB, ("cpu",))) == (f.Stop("b"),)
+
+
+def test_unserved_units_are_left_to_the_requests_they_were_started_for() -> None:
+    story = Story()
+    story.up("a", 5, used=False)
+    story.say(f.Asked("b", 0))
+    assert story.sized("b", 5) == ()
+    assert story.tick(0.9 * seating.UNSERVED) == ()
+    assert story.tick(0.2 * seating.UNSERVED) == (f.Withdraw("a"),)
