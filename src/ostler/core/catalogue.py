@@ -153,18 +153,23 @@ def checked(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fault(name: str, value: Any) -> str | None:
-    if name == "hf_path":
-        parse_ref(str(value))
-    elif name == "quantization" and str(value).lower() not in QUANTIZATIONS:
+    """Say what is wrong with one value; None for nothing."""
+    if FIELDS[name] in LISTS:
+        if not isinstance(value, list | tuple):
+            return f"{name} must be a list"
+        strange = {str(one) for one in value} - set(TASKS)
+        return f"tasks must be among {', '.join(TASKS)}" if name == "tasks" and strange else None
+    if name == "params_billions":
+        return None if _positive(value) else "params_billions must be a positive number"
+    if name == "context_length":
+        fine = type(value) is int and value >= SMALLEST_CONTEXT
+        return None if fine else f"context_length must be an integer >= {SMALLEST_CONTEXT}"
+    if not isinstance(value, str):
+        return f"{name} must be a text"
+    if name == "quantization" and value.lower() not in QUANTIZATIONS:
         return f"invalid quantization '{value}'. Must be one of: {', '.join(QUANTIZATIONS)}"
-    elif name == "params_billions" and not _positive(value):
-        return "params_billions must be a positive number"
-    elif name == "context_length" and not (type(value) is int and value >= SMALLEST_CONTEXT):
-        return f"context_length must be an integer >= {SMALLEST_CONTEXT}"
-    elif name == "tasks" and not set(value) <= set(TASKS):
-        return f"tasks must be among {', '.join(TASKS)}"
-    elif FIELDS[name] in LISTS and not isinstance(value, list | tuple):
-        return f"{name} must be a list"
+    if name == "hf_path":
+        parse_ref(value)
     return None
 
 

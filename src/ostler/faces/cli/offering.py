@@ -20,7 +20,9 @@ from ostler.faces.cli import money, show
 from ostler.faces.cli.facts import look_up
 from ostler.nouns import Estimate, ModelFacts
 from ostler.settings import Settings
+from ostler.store.store import servable
 from ostler.verbs import catalogue, pricing
+from ostler.verbs.inspect import kept_facts
 
 GB = 10**9
 
@@ -89,10 +91,10 @@ def known(settings: Settings, name: str, endpoint: str | None, offline: bool) ->
 def of_entry(settings: Settings, entry: Entry) -> Known:
     """Return what is known of an entry: from its files where it is kept here."""
     kept = catalogue.kept(entry, wiring.store(settings).manifests())
-    if kept is None:
+    if kept is None or not servable(kept):
         return Known(entry, catalogue.facts(entry))
-    found = look_up(settings, f"{kept.name}@{kept.commit}", None, True)
-    return Known(entry, found.facts, "kept", kept.licence)
+    facts = kept_facts(wiring.store(settings), kept, servable(kept)[0])
+    return Known(entry, facts, "kept", kept.licence)
 
 
 def candidates(settings: Settings) -> list[Candidate]:
