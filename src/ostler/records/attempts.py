@@ -34,6 +34,12 @@ class Attempts:
         with self._database.read() as connection:
             return tuple(_attempt(row) for row in connection.execute(wanted))
 
+    def counts(self) -> dict[str, int]:
+        """Return how many tries ended in which way."""
+        wanted = sa.select(attempts.c.outcome, sa.func.count()).group_by(attempts.c.outcome)
+        with self._database.read() as connection:
+            return {outcome: int(count) for outcome, count in connection.execute(wanted)}
+
 
 def _attempt(row: sa.Row[tuple[object, ...]]) -> Attempt:
     values = dict(row._mapping)

@@ -25,15 +25,17 @@ BEHIND = 1000  # events that a listener may be late before it is let go
 class Ledger:
     """The server's end of the records."""
 
-    def __init__(self, records: Records, complain: Callable[[str], None]) -> None:
-        self.records = records
+    def __init__(
+        self, records: Records, changed: Callable[[], None], complain: Callable[[str], None]
+    ) -> None:
+        self.records, self._changed = records, changed
         self.keys: tuple[m.Key, ...] = ()  # those in force, without the server's own
         self.required = False  # whether there ever was a key: then every caller needs one
         self._complain, self._complained = complain, False
         self._events: list[Event] = []
         self._measured: list[Measurement] = []
         self._uses: dict[tuple[str, str, str], Use] = {}
-        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._writing = asyncio.Lock()
         self._day = today()  # of the tokens in `keys`
 
@@ -62,14 +64,13 @@ class Ledger:
 
     # --- what is written ----------------------------------------------------------------------
 
-    async def run(self, changed: Callable[[], None]) -> None:
-        """Write a batch and look at the keys every second; `changed` is called if they did."""
+    async def run(self) -> None:
+        """Write a batch and look at the keys every second."""
         while True:
             await asyncio.sleep(EVERY)
             with self._complaining():
                 await self.keep()
-                if await self.look_at_keys():
-                    changed()
+                await self.reload()
 
     async def keep(self) -> None:
         """Write what has come in; return when it is on the disk. Raises RecordsUnavailable.
@@ -94,8 +95,8 @@ class Ledger:
         for event in kept:
             self._tell(event)
 
-    async def look_at_keys(self) -> bool:
-        """Read the keys; return whether they are others than before. Raises RecordsUnavailable."""
+    async def reload(self) -> None:
+        """Read the keys; tell if they are others than before. Raises RecordsUnavailable."""
         every, tokens = await asyncio.to_thread(self._read_keys)
         before, day = (self.keys, self.required), today()
         # What a key used is told when it, or the day, is new: the gateway counts on from there.
@@ -103,7 +104,8 @@ class Ledger:
         self._day = day
         self.keys = tuple(known.get(key.sha256, key) for key in in_force(every, tokens))
         self.required = self.required or bool(every)
-        return (self.keys, self.required) != before
+        if (self.keys, self.required) != before:
+            self._changed()
 
     def _read_keys(self) -> tuple[tuple[AccessKey, ...], dict[str, int]]:
         return self.records.keys.all(), self.records.usage.tokens(today())
@@ -123,18 +125,17 @@ class Ledger:
 
     async def listen(self, after: int | None) -> AsyncIterator[Event]:
         """Yield events as they are written; first those after a number, if one is given."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(BEHIND)
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._listeners.add(queue)
         try:
             last = after or 0
             if after is not None:
-                for event in await asyncio.to_thread(self._after, after):
-                    last = event.id
-                    yield event
-            while queue in self._listeners:
-                event = await queue.get()
-                if event.id > last:
-                    yield event
+                for missed in await asyncio.to_thread(self._after, after):
+                    last = missed.id
+                    yield missed
+            while (heard := await queue.get()) is not None:
+                if heard.id > last:
+                    yield heard
         finally:
             self._listeners.discard(queue)
 
@@ -143,10 +144,19 @@ class Ledger:
 
     def _tell(self, event: Event) -> None:
         for queue in list(self._listeners):
-            try:
+            if queue.qsize() < BEHIND:
                 queue.put_nowait(event)
-            except asyncio.QueueFull:
-                self._listeners.discard(queue)  # it reads on from its last number when it returns
+            else:  # it can read on from its last number when it comes back
+                self._let_go(queue)
+
+    def _let_go(self, queue: asyncio.Queue[Event | None]) -> None:
+        self._listeners.discard(queue)
+        queue.put_nowait(None)
+
+    def hush(self) -> None:
+        """End every listener's stream, so that nobody waits for the server to end."""
+        for queue in list(self._listeners):
+            self._let_go(queue)
 
     async def close(self) -> None:
         """Write the last batch and let go of the records."""

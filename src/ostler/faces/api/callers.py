@@ -1,0 +1,85 @@
+"""Who asks the control API, and whether they may. The gateway passes a caller's key on to here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from ostler.core.keys import require_operator
+from ostler.errors import AuthRequired, OstlerError
+from ostler.faces.gateway.messages import Key
+
+# What changes the server or tells of others is an operator's. What is not named here and not
+# guarded by the gateway either (health, the API's own description) is anybody's.
+OPERATORS = ("/api", "/v1/downloaded_models", "/v1alpha")
+ANY_KEY = ("/v1", "/metrics")
+NOBODY = Key("", "", "operator")  # where no key is needed, everybody on this machine operates
+
+
+class Door(Protocol):
+    """What must be known to judge a caller."""
+
+    def keys(self) -> Mapping[str, Key]:
+        """The keys in force by their SHA-256; empty where none is needed."""
+        ...
+
+
+Follow = Callable[[Request], Awaitable[Response]]
+
+
+def judging(door: Door) -> Callable[[Request, Follow], Awaitable[Response]]:
+    """Return the middleware that finds out who asks, and refuses who may not."""
+
+    async def judge(request: Request, follow: Follow) -> Response:
+        try:
+            request.state.caller = judged(door.keys(), request.url.path, request.headers)
+        except OstlerError as error:
+            body = {"error": {**error.as_dict(), "type": error.code}}
+            return JSONResponse(body, status_code=error.http_status)
+        return await follow(request)
+
+    return judge
+
+
+def judged(keys: Mapping[str, Key], path: str, headers: Mapping[str, str]) -> Key:
+    """Return the caller's key. Raises AuthRequired, Forbidden."""
+    if not keys:
+        return NOBODY
+    key = keys.get(_shown(headers))
+    if key is None:
+        if not _below(path, (*OPERATORS, *ANY_KEY)):
+            return NOBODY
+        raise AuthRequired(
+            "This address needs a key, and the request brought none that it knows.",
+            hint="Send `Authorization: Bearer KEY`; `ostler keys create NAME` makes one.",
+        )
+    if _below(path, OPERATORS):
+        require_operator(key.role, key.name)
+    return key
+
+
+def caller(request: Request) -> Key:
+    """Return who asks, as the middleware found."""
+    key: Key = request.state.caller
+    return key
+
+
+def actor(request: Request) -> str:
+    """Return who asks, as the history names them: `key:anna`, or `api` where no key is needed."""
+    name = caller(request).name
+    return f"key:{name}" if name else "api"
+
+
+def _below(path: str, roots: tuple[str, ...]) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
+def _shown(headers: Mapping[str, str]) -> str:
+    """The SHA-256 of the key that the request brings."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    shown = key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    return hashlib.sha256(shown.encode()).hexdigest()
