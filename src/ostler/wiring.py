@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostler.core.naming import Named, find, served_names
-from ostler.errors import UnknownModel
+from ostler.errors import UnknownModel, UsageError
+from ostler.nouns import Manifest, ModelRef
 from ostler.settings import Settings
 from ostler.store import Store
 
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
 
+PLACED = ("folder", "git")  # sources whose models have a place instead of a name there
+
 
 def store(settings: Settings) -> Store:
     """Return the store of this home."""
     return Store(settings.home)
 
 
-def source(settings: Settings, endpoint: str | None = None) -> Source:
-    """Return the hub to fetch from, with the user's token if there is one.
+def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None = None) -> Source:
+    """Return where to fetch from: the hub, or the source that the reference names.
 
-    Several endpoints, by commas, are mirrors; the token is for the first, and no mirror sees it.
+    The user's token goes along if there is one. Several endpoints, by commas, are mirrors; the
+    token is for the first, and no mirror sees it. Raises UsageError for a reference without the
+    place that its source needs.
     """
+    if ref and ref.source != "hf":
+        return _other_source(ref, endpoint)
     from ostler.sources.huggingface import HuggingFace, stored_token
 
     first, *mirrors = (one.strip() for one in (endpoint or settings.endpoint).split(","))
@@ -38,6 +45,42 @@ def source(settings: Settings, endpoint: str | None = None) -> Source:
     from ostler.sources.mirrors import Mirrors
 
     return Mirrors([hub, *(HuggingFace(one) for one in mirrors)])
+
+
+def source_of(settings: Settings, manifest: Manifest, endpoint: str | None = None) -> Source:
+    """Return where a kept model came from."""
+    came = manifest.origin or None
+    ref = ModelRef(manifest.name, source=manifest.source, place=came)
+    return source(settings, endpoint or (None if ref.source in PLACED else came), ref)
+
+
+def origin(settings: Settings, ref: ModelRef, endpoint: str | None = None) -> str:
+    """Return the address that a kept model will say it came from."""
+    if ref.source == "ms":
+        from ostler.sources.modelscope import home
+
+        return endpoint or home()
+    return ref.place or (endpoint or settings.endpoint).partition(",")[0]
+
+
+def _other_source(ref: ModelRef, endpoint: str | None) -> Source:
+    if ref.source == "ms":
+        from ostler.sources import modelscope
+
+        return modelscope.ModelScope(endpoint or modelscope.home(), modelscope.stored_token())
+    if ref.place is None:
+        example = {"folder": "folder:/srv/models/name", "git": "git:https://host/owner/name"}
+        raise UsageError(
+            f"{ref} is the name of a kept model, not a place to fetch from.",
+            hint=f"Write the place, for example {example[ref.source]}.",
+        )
+    if ref.source == "folder":
+        from ostler.sources.folder import Folder
+
+        return Folder(ref.place)
+    from ostler.sources.git import GitRemote
+
+    return GitRemote(ref.place)
 
 
 def records(settings: Settings) -> Records:

@@ -1,7 +1,10 @@
 """Text to `ModelRef`: `hf:org/name@revision#variant`, or a page's address on the Hub.
 
-What comes out of here is safe to use as a path below a folder of ours: no `..`, no leading
-slash, no backslash, no control character, ASCII only.
+Other sources: `ms:org/name` (ModelScope), `folder:/a/place`, `git:https://host/org/name`.
+
+The name that comes out of here is safe to use as a path below a folder of ours: no `..`, no
+leading slash, no backslash, no control character, ASCII only. A place is what the user typed, and
+is only ever read from.
 """
 
 from __future__ import annotations
@@ -20,28 +23,79 @@ _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(?:/[A-Za-z0-9_][A-Za-z0-9.
 _VARIANT = re.compile(r"[a-z0-9_][a-z0-9._+-]*")
 _PAGE = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
 
+SOURCES = ("hf", "ms", "folder", "git")
+# What follows a source when it is a place and no name. git's own `ext::` runs programs: not here.
+_PLACES = {
+    "folder": re.compile(r"folder:(?=[/~]|\.{1,2}(?:/|$))"),
+    "git": re.compile(r"git:(?=(?:https?|ssh|file)://)"),
+}
+_ADDRESS = re.compile(r"[a-z]+://[^/]*")
+_SECRET = re.compile(r"[a-z]+://[^/@]*:[^/@]*@|https?://[^/]*@")
+
 _EXAMPLE = "hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m"
 
 
 def parse(text: str) -> ModelRef:
     """Return the reference that the text means; the variant is lower-cased.
 
-    Accepts `org/name`, `hf:org/name`, either with `@revision` and `#variant` in this order, and
-    the address of a repository's page on huggingface.co or hf.co. Raises BadRef.
+    Accepts `org/name`, `hf:org/name`, either with `@revision` and `#variant` in this order, the
+    address of a repository's page on huggingface.co or hf.co, and places of other sources.
+    Raises BadRef.
     """
     page = _PAGE.match(text)
     if page:
         return _from_page(text, text[page.end() :])
+    for source, beginning in _PLACES.items():
+        if begins := beginning.match(text):
+            return _from_place(text, source, text[begins.end() :])
     rest, hash_mark, variant = text.partition("#")
     rest, at_mark, revision = rest.partition("@")
     source, colon, name = rest.rpartition(":")
-    if colon and source != "hf":
-        raise _bad(text, f"there is no source called {source!r}", "The only source is hf.")
+    if colon and source not in SOURCES:
+        hint = f"The sources are {', '.join(SOURCES)}."
+        raise _bad(text, f"there is no source called {source!r}", hint)
     return ModelRef(
         name=_name(text, name),
         revision=_revision(text, revision) if at_mark else None,
         variant=_variant(text, variant) if hash_mark else None,
+        source=source or "hf",
     )
+
+
+def _from_place(text: str, source: str, rest: str) -> ModelRef:
+    """Read `<place>[@revision][#variant]`; the last two parts of the place become the name."""
+    place, hash_mark, variant = rest.rpartition("#") if "#" in rest else (rest, "", "")
+    before, slash, last = place.rpartition("/")
+    last, at_mark, revision = last.partition("@")
+    place = f"{before}{slash}{last}"
+    if "\0" in place or not place.isprintable():
+        raise _bad(text, "it holds control characters")
+    if source == "git" and _SECRET.match(place):
+        raise _bad(text, "a password does not belong in an address", "git keeps credentials.")
+    if source == "folder" and at_mark:
+        raise _bad(text, "a folder has no revisions")
+    return ModelRef(
+        name=_name(text, _name_of_place(text, place)),
+        revision=_revision(text, revision) if at_mark else None,
+        variant=_variant(text, variant) if hash_mark else None,
+        source=source,
+        place=place,
+    )
+
+
+def _name_of_place(text: str, place: str) -> str:
+    path = _ADDRESS.sub("", place).rstrip("/").removesuffix(".git")
+    parts = [part for part in path.split("/") if part not in ("", ".", "..", "~")]
+    if not parts:
+        raise _bad(text, "the model gets its name from the place, and this one has none")
+    plain = [_plain(part) for part in parts[-2:]]
+    return "/".join(plain if len(plain) == 2 else ["local", *plain])
+
+
+def _plain(part: str) -> str:
+    """Return a part of a path as a part of a name: other letters become dashes."""
+    dashed = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9._-]", "-", part))
+    return re.sub(r"\.{2,}", ".", dashed).strip(".-") or "unnamed"
 
 
 def _from_page(text: str, tail: str) -> ModelRef:

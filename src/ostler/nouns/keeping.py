@@ -24,17 +24,18 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """What a user types: `hf:org/name@revision#variant`."""
+    """What a user types: `hf:org/name@revision#variant`, or `folder:/a/place#variant`."""
 
     name: str
     revision: str | None = None
     variant: str | None = None
     source: str = "hf"
+    place: str | None = None  # a path or an address, of the sources that have no names
 
     def __str__(self) -> str:
         at = f"@{self.revision}" if self.revision else ""
         of = f"#{self.variant}" if self.variant else ""
-        return f"{self.source}:{self.name}{at}{of}"
+        return f"{self.source}:{self.place or self.name}{at}{of}"
 
 
 @dataclass(frozen=True, slots=True)

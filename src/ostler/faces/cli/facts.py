@@ -45,7 +45,7 @@ def look_up(settings: Settings, text: str, endpoint: str | None, offline: bool) 
 
 def _on_the_hub(settings: Settings, text: str, endpoint: str | None) -> Known:
     ref = parse(text)
-    source = wiring.source(settings, endpoint)
+    source = wiring.source(settings, endpoint, ref)
     listing = source.listing(ref)
     choices = quants.variants(file.path for file in listing.files)
     variant, _ = quants.choose(choices, ref.variant)

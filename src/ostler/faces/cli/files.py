@@ -53,7 +53,7 @@ def command(
 
 
 def _listed(settings: Settings, ref: ModelRef, endpoint: str | None) -> tuple[str, list[Entry]]:
-    listing = wiring.source(settings, endpoint).listing(ref)
+    listing = wiring.source(settings, endpoint, ref).listing(ref)
     return listing.commit, [(f.path, f.size) for f in sorted(listing.files, key=lambda f: f.path)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ostler import wiring
 from ostler.core.policy import policy
 from ostler.nouns import ModelRef, PullPlan
 from ostler.settings import Settings
@@ -12,7 +13,9 @@ from ostler.settings import Settings
 def source(settings: Settings, ref: ModelRef, endpoint: str | None) -> None:
     """Raise SourceNotAllowed unless the model may come from every endpoint that would be asked."""
     rules = policy(settings.pickle, settings.allow)
-    for one in (endpoint or settings.endpoint).split(","):
+    own = ref.source != "hf"
+    asked = wiring.origin(settings, ref, endpoint) if own else endpoint or settings.endpoint
+    for one in asked.split(","):
         rules.require_source(ref.name, one.strip())
 
 

@@ -90,7 +90,7 @@ def command(
     )  # fmt: skip
     wanted = pull.Options(quant, fallback, include, exclude, everything, platform)
     permitted.source(settings, ref, endpoint)
-    source = wiring.source(settings, endpoint)
+    source = wiring.source(settings, endpoint, ref)
     how = progress.kind(as_json, quiet)
     store = wiring.store(settings)
     if repair and not dry_run:
@@ -99,7 +99,8 @@ def command(
     plan = terms.held(settings, plan, source, accept_licence, dry_run)
     _show_plan(plan, store, limits(settings), how, dry_run)
     if not dry_run:
-        manifest = _carry_out(settings, plan, source, how, endpoint, _words())
+        origin = wiring.origin(settings, ref, endpoint)
+        manifest = _carry_out(settings, plan, source, how, origin, _words())
         if accept_licence:
             terms.keep_texts(settings, manifest)
 
@@ -112,7 +113,7 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     plan = permitted.plan(settings, pull.plan(ref, source, store, pull.Options()))
     plan = terms.held(settings, plan, source, accepted=False, dry_run=False)
     _show_plan(plan, store, limits(settings), how, dry_run=False)
-    return _carry_out(settings, plan, source, how, None, (str(ref),))
+    return _carry_out(settings, plan, source, how, wiring.origin(settings, ref), (str(ref),))
 
 
 def limits(settings: Settings) -> Limits:
@@ -140,11 +141,7 @@ def _words() -> tuple[str, ...]:
 
 
 def _with_revision(ref: ModelRef, revision: str | None) -> ModelRef:
-    return ref if revision is None else parse(f"{ref.name}@{revision}" + _variant(ref))
-
-
-def _variant(ref: ModelRef) -> str:
-    return f"#{ref.variant}" if ref.variant else ""
+    return ref if revision is None else parse(str(replace(ref, revision=revision)))
 
 
 def _kept_only(settings: Settings, ref: ModelRef, as_json: bool) -> None:
@@ -157,7 +154,7 @@ def _kept_only(settings: Settings, ref: ModelRef, as_json: bool) -> None:
 
 
 def _carry_out(
-    settings: Settings, plan: PullPlan, source: Source, how: str, endpoint: str | None,
+    settings: Settings, plan: PullPlan, source: Source, how: str, origin: str,
     words: tuple[str, ...],
 ) -> Manifest:  # fmt: skip
     began = time.monotonic()
@@ -176,7 +173,7 @@ def _carry_out(
             workers=settings.workers,
             report=report,
             check=check_header,
-            origin=(endpoint or settings.endpoint).partition(",")[0],
+            origin=origin,
             limits=limits(settings),
             words=words,
         )

@@ -92,7 +92,7 @@ def _kept_or_fetched(
     from ostler.faces.cli.pull import fetch
 
     ref = parse(model)
-    fetch(settings, ref, wiring.source(settings, endpoint), quiet=quiet)
+    fetch(settings, ref, wiring.source(settings, endpoint, ref), quiet=quiet)
     return wiring.named(settings, model)
 
 

@@ -49,7 +49,7 @@ def command(
         if not as_json:
             _show(manifest, damages)
         if repair and not _clean(damages):
-            source = wiring.source(settings, endpoint or manifest.origin or None)
+            source = wiring.source_of(settings, manifest, endpoint)
             damages = mend.mended(store, manifest, damages, source, "json" if as_json else how)
         results.append((manifest, damages))
     if as_json:
