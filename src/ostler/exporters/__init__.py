@@ -1,0 +1,1 @@
+"""A described process written down for something else to start; one file per format. Pure."""
