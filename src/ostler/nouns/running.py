@@ -41,6 +41,7 @@ class LayerKind:
     value_dim: int = 0
     window: int | None = None  # tokens that a sliding or chunked layer looks back
     latent_dim: int = 0  # numbers per token that all heads share: the latent and its position part
+    latent_rank: int = 0  # of these, the latent alone
     index_dim: int = 0  # numbers per token of a sparse-attention index
     conv_numbers: int = 0  # per sequence, whatever its length
     state_numbers: int = 0

@@ -9,9 +9,10 @@ from typing import Any
 from ostler.core.facts import config as config_file
 from ostler.core.facts import gguf
 from ostler.core.facts.counting import dominant_dtype, labels, parameters
+from ostler.core.weights import of_tensors, packed, scheme
 from ostler.nouns import Format, ModelFacts, TensorTable
 
-__all__ = ["facts"]
+__all__ = ["described", "facts"]
 
 # What an estimate and a choice of engine want to know, in the words of a sentence.
 WANTED = {
@@ -57,7 +58,30 @@ def facts(
             chat_template=found.chat_template or chat_template,
             unknown=found.unknown + unknown,
         )
+    found = replace(found, parts=of_tensors(tables, found.layers))
     return replace(found, unknown=found.unknown + _missing(found))
+
+
+def described(
+    config: Mapping[str, Any], quantization: str | None = None, *, gguf: bool = False
+) -> ModelFacts:
+    """Return what a config.json alone says of a model, its weights under a quantization or its own.
+
+    Nothing is known of its weights where the architecture's shapes are not known here, or the
+    quantization is not.
+    """
+    found = config_file.facts(Format.SAFETENSORS, config, None, None, None)
+    own = found.quantization or str(config.get("torch_dtype") or config.get("dtype") or "bf16")
+    wanted = scheme(quantization or own, gguf)
+    parts = packed(found, wanted) if wanted else ()
+    return replace(
+        found,
+        parameters=sum(matrix.parameters for matrix in found.matrices) or None,
+        weight_bytes=sum(part.bytes for part in parts),
+        quantization=quantization or found.quantization,
+        dtype="F16" if own in ("float16", "fp16") else "BF16",
+        parts=parts,
+    )
 
 
 def _missing(found: ModelFacts) -> tuple[str, ...]:

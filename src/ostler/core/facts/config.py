@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ostler.core.facts import layers as layers_of
 from ostler.core.facts.attention import ENCODERS, attention
+from ostler.core.facts.experts import number as number_of_experts
+from ostler.core.facts.matrices import matrices, tied
+from ostler.core.facts.sane import sane
 from ostler.nouns import Format, ModelFacts, Task
 
 # A model that also sees or hears keeps its language model's settings in one of these.
@@ -37,9 +41,12 @@ def facts(
     outer = config or {}
     text = language_part(outer)
     tokenizer = tokenizer_config or {}
-    heads, hidden = _number(text, HEADS), _number(text, HIDDEN)
+    sizes, counted = _sizes(text), sane(text)
     task, unknown = _task(outer, modules, labels)
     kind = attention(text)
+    layers = layers_of.layer_kinds(
+        counted, sizes["layers"], sizes["heads"], sizes["kv_heads"], sizes["head_dim"]
+    )
     return ModelFacts(
         format=format,
         architecture=_architecture(outer),
@@ -49,17 +56,49 @@ def facts(
         dtype=None,
         quantization=_quantization(outer),
         context_length=_context(text),
-        layers=_number(text, LAYERS),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=_kv_heads(text, heads, kind),
-        head_dim=_head_dim(text, hidden, heads, kind),
-        vocabulary=_number(text, ("vocab_size", "padded_vocab_size")),
+        layers=sizes["layers"],
+        hidden=sizes["hidden"],
+        heads=sizes["heads"],
+        kv_heads=sizes["kv_heads"],
+        head_dim=_head_dim(text, sizes["hidden"], sizes["heads"], kind),
+        vocabulary=sizes["vocabulary"],
         feed_forward=_feed_forward(text),
         attention=kind,
         chat_template=bool(tokenizer.get("chat_template")),
         remote_code=bool(outer.get("auto_map") or tokenizer.get("auto_map")),
-        unknown=(() if config else ("There is no config.json.",)) + unknown,
+        unknown=(() if config else ("There is no config.json.",)) + unknown + _unfamiliar(text),
+        family=str(text["model_type"]) if text.get("model_type") else None,
+        layer_kinds=layers,
+        matrices=matrices(sane(outer), counted, sizes) if layers else (),
+        tied=tied(sane(outer), counted),
+        experts=number_of_experts(counted),
+        experts_per_token=_number(text, EXPERTS),
+    )
+
+
+def _sizes(text: Mapping[str, Any]) -> dict[str, int | None]:
+    """Return the sizes that every decoder has, whatever its attention is."""
+    heads, hidden, kind = _number(text, HEADS), _number(text, HIDDEN), attention(text)
+    width = _number(text, ("head_dim", "attention_head_dim", "kv_channels"))
+    if width is None and kind != "latent" and heads and hidden and hidden % heads == 0:
+        width = hidden // heads
+    return {
+        "layers": _number(text, LAYERS),
+        "hidden": hidden,
+        "heads": heads,
+        "kv_heads": _kv_heads(text, heads, kind),
+        "head_dim": width,
+        "vocabulary": _number(text, ("vocab_size", "padded_vocab_size")),
+    }
+
+
+def _unfamiliar(text: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say that a model is of no kind whose layers are known here."""
+    if not text or not text.get("model_type") or layers_of.known(text):
+        return ()
+    return (
+        f"architecture_unknown: {text['model_type']!r} is not known here; its layers are read like"
+        " Llama's, so its KV cache is an upper bound.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ostler.core.dtypes import FLOATS, GGML_BY_NAME, GGUF_FILE_TYPES
 from ostler.core.facts.counting import dominant_dtype, elements
+from ostler.core.facts.gguf_layers import layer_kinds, matrices
 from ostler.nouns import Format, ModelFacts, Task, TensorTable
 
 # Architectures that llama.cpp gives no KV cache: they read a whole text at once.
@@ -38,7 +39,10 @@ def facts(tables: Sequence[TensorTable], weight_bytes: int) -> ModelFacts:
     heads, hidden = _same(own.get("attention.head_count")), _same(own.get("embedding_length"))
     key_length = _same(own.get("attention.key_length"))
     blocks, extra = _same(own.get("block_count")), _same(own.get("nextn_predict_layers")) or 0
-    dtype = dominant_dtype(tables)
+    dtype, attention = dominant_dtype(tables), _attention(own, architecture)
+    layers = blocks - extra if blocks else None  # draft layers have no KV cache here
+    width = key_length or (hidden // heads if hidden and heads else None)
+    names = {tensor.name for table in tables for tensor in table.tensors}
     return ModelFacts(
         format=Format.GGUF,
         architecture=architecture,
@@ -48,16 +52,26 @@ def facts(tables: Sequence[TensorTable], weight_bytes: int) -> ModelFacts:
         dtype=dtype,
         quantization=_quantization(metadata.get("general.file_type"), dtype),
         context_length=_same(own.get("context_length")),
-        layers=blocks - extra if blocks else None,  # draft layers have no KV cache here
+        layers=layers,
         hidden=hidden,
         heads=heads,
         kv_heads=_same(own.get("attention.head_count_kv", heads)),
-        head_dim=key_length or (hidden // heads if hidden and heads else None),
+        head_dim=width,
         vocabulary=_vocabulary(metadata, own),
         feed_forward=_feed_forward(own),
-        attention=_attention(own, architecture),
+        attention=attention,
         chat_template="tokenizer.chat_template" in metadata,
         unknown=_unknown(metadata, tables),
+        family=architecture,
+        layer_kinds=(
+            layer_kinds(own, architecture, layers, width, attention == "none")
+            if architecture and layers
+            else ()
+        ),
+        matrices=matrices(tables),
+        tied="output.weight" not in names,
+        experts=_same(own.get("expert_count")),
+        experts_per_token=_same(own.get("expert_used_count")),
     )
 
 

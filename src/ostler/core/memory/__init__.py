@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from ostler.core.memory import llamacpp, soong, transformers
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ostler.core.memory import llamacpp, servers, soong, transformers, vllm
+from ostler.core.memory.corrections import corrected
 from ostler.errors import EngineUnsupported, UsageError
-from ostler.nouns import Estimate, ModelFacts, Term, Workload
+from ostler.nouns import Estimate, Measurement, ModelFacts, Term, Workload
 
-__all__ = ["DEFAULT_CONTEXT", "MARGIN_PERCENT", "METHODS", "PROFILES", "estimate"]
+__all__ = ["DEFAULT_CONTEXT", "MARGIN_PERCENT", "METHODS", "PROFILES", "estimate", "profile_of"]
 
-PROFILES = {"llamacpp": llamacpp.terms, "transformers": transformers.terms}
+PROFILES = {
+    "ik_llama.cpp": llamacpp.terms_of_ik,
+    "llamacpp": llamacpp.terms,
+    "mlx": servers.mlx,
+    "sglang": servers.sglang,
+    "tensorrt-llm": servers.tensorrt,
+    "transformers": transformers.terms,
+    "vllm": vllm.terms,
+    "vllm-v0": vllm.terms_of_v0,
+}
+# Older versions of an engine that take memory in another way: below which, and by what profile.
+OLDER = {"vllm": ((0, 8), "vllm-v0")}
 METHODS = ("architecture", "soong")
 
 # The one rule for what is added to a total before it is held against free memory.
@@ -24,14 +39,22 @@ def estimate(
     engine: str,
     method: str = "architecture",
     margin_percent: int = MARGIN_PERCENT,
+    *,
+    version: str | None = None,
+    model: str | None = None,
+    measured: Sequence[Measurement] = (),
 ) -> Estimate:
-    """Return what `engine` needs to serve the model under this workload.
+    """Return what `engine` needs to serve the model under this workload, on each of its GPUs.
 
     "architecture" adds up what the files say; "soong" is the simple formula of core.memory.soong.
-    What cannot be known is left out of the sum and said in the notes.
-    Raises EngineUnsupported for an engine without a profile, UsageError for an unknown method.
+    What cannot be known is left out of the sum and said in the notes. `version` is the engine's;
+    `measured` is what this `model` (org/name) or its family took before: it takes the place of
+    what is computed, and the notes say so.
+    Raises EngineUnsupported for an engine without a profile, ImpossibleSplit for GPUs that cannot
+    share the heads, UsageError for an unknown method.
     """
     context, notes = _context(facts, workload)
+    profile = profile_of(engine, version)
     if method == "soong":
         terms, more = soong.terms(facts, context)
     elif method != "architecture":
@@ -39,15 +62,15 @@ def estimate(
             f"There is no method {method!r} of estimating memory.",
             hint=f"Choose one of: {', '.join(METHODS)}.",
         )
-    elif engine in PROFILES:
-        terms, more = PROFILES[engine](facts, context, workload)
+    elif profile in PROFILES:
+        terms, more = PROFILES[profile](facts, context, workload)
     else:
         raise EngineUnsupported(
             f"How much memory {engine} takes is not known here.",
             hint="Use --method soong, which does not look at the engine.",
             engine=engine,
         )
-    return Estimate(
+    found = Estimate(
         engine=engine,
         context=context,
         sequences=workload.sequences,
@@ -55,6 +78,19 @@ def estimate(
         margin=_margin(terms, margin_percent),
         notes=(*notes, *more),
     )
+    if not measured or method == "soong":
+        return found
+    found = corrected(found, facts, measured, model, workload.kv_dtype)
+    return replace(found, margin=_margin(found.terms, margin_percent))
+
+
+def profile_of(engine: str, version: str | None) -> str:
+    """Return the name of the profile for an engine of this version, the newest where unknown."""
+    if version is None or engine not in OLDER:
+        return engine
+    (major, minor), older = OLDER[engine]
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdecimal()]
+    return older if len(numbers) == 2 and (numbers[0], numbers[1]) < (major, minor) else engine
 
 
 def _context(facts: ModelFacts, workload: Workload) -> tuple[int, tuple[str, ...]]:

@@ -2,39 +2,78 @@
 
 from __future__ import annotations
 
-from ostler.core.dtypes import GGML_BY_NAME
-from ostler.core.memory.parts import counted, kv_cache, layer_width, unknown_width, weights
-from ostler.errors import UsageError
+from dataclasses import replace
+
+from ostler.core.memory.cache import Keeping, cache_terms, counted
+from ostler.core.memory.kv_types import IK_LLAMA_CPP, LLAMA_CPP, kv_types
+from ostler.core.memory.parts import check_split, layer_width, unknown_width, weights
 from ostler.nouns import ModelFacts, Task, Term, Workload
 
 BATCH = 512  # tokens computed at once: n_ubatch, llama.cpp's default
 CELLS = 256  # a sequence's context is rounded up to a multiple of this
 RUNTIME = 40 * 2**20  # a server process before it loads: 39 MB resident, measured
 WHOLE_TEXTS = (Task.EMBED, Task.RERANK)
-KV_DTYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+KV_DTYPES = LLAMA_CPP
+Terms = tuple[tuple[Term, ...], tuple[str, ...]]
 
 
-def terms(
-    facts: ModelFacts, context: int, workload: Workload
-) -> tuple[tuple[Term, ...], tuple[str, ...]]:
-    """Return the terms of a llama.cpp server and the notes on them. Raises UsageError."""
-    if workload.kv_dtype.lower() not in KV_DTYPES:
-        raise UsageError(
-            f"llama.cpp keeps no KV cache of the type {workload.kv_dtype!r}.",
-            hint=f"Choose one of: {', '.join(KV_DTYPES)}.",
-        )
+def terms(facts: ModelFacts, context: int, workload: Workload) -> Terms:
+    """Return the terms of a llama.cpp server and the notes on them. Raises UsageError.
+
+    Flags: "swa-full" keeps every token of layers with a window, "ubatch-size" computes so many
+    at once, "n-gpu-layers" counts the part of so many layers only, "no-mla" is for files that
+    were made before llama.cpp kept the latent of latent attention.
+    """
+    keys, values = kv_types(workload.kv_dtype, LLAMA_CPP, "llama.cpp", facts.dtype)
+    keeping = Keeping(
+        keys, values, CELLS,
+        latent=workload.flag("no-mla") is None,
+        windowed=workload.flag("swa-full") is None,
+        beside_window=_batch(workload),
+        window_cells=_number(workload, "window-cells"),
+    )  # fmt: skip
+    return _server(facts, context, workload, keeping)
+
+
+def terms_of_ik(facts: ModelFacts, context: int, workload: Workload) -> Terms:
+    """Return the terms of ik_llama.cpp: no window is dropped, the latent is kept with "mla"."""
+    keys, values = kv_types(workload.kv_dtype, IK_LLAMA_CPP, "ik_llama.cpp", facts.dtype)
+    keeping = Keeping(keys, values, CELLS, latent=workload.flag("mla") is not None, windowed=False)
+    return _server(facts, context, workload, keeping)
+
+
+def _server(facts: ModelFacts, context: int, workload: Workload, keeping: Keeping) -> Terms:
+    check_split(facts, workload, "llama.cpp", can=False)
     cells = -(-context // CELLS) * CELLS
-    element = GGML_BY_NAME[workload.kv_dtype.upper()]
-    cache, notes = kv_cache(facts, cells, workload.sequences, element)
-    work, more = _compute(facts, cells, workload.sequences)
+    cache, notes = cache_terms(facts, context, workload.sequences, keeping)
+    work, more = _compute(facts, cells, workload)
     output = _output(facts, workload.sequences)
     runtime = Term("runtime", RUNTIME, "a server process before it loads, measured")
-    return (weights(facts), *cache, *work, *output, runtime), notes + more
+    whole = (weights(facts), *cache)
+    layers = _number(workload, "n-gpu-layers")
+    if layers is not None and facts.layers:
+        whole = tuple(_offloaded(term, layers, facts.layers) for term in whole)
+    return (*whole, *work, *output, runtime), notes + more
 
 
-def _compute(
-    facts: ModelFacts, cells: int, sequences: int
-) -> tuple[tuple[Term, ...], tuple[str, ...]]:
+def _offloaded(term: Term, on_gpu: int, layers: int) -> Term:
+    """Return the part of a term that lies on the GPU: the output counts as a layer more."""
+    of, share = (layers + 1, min(on_gpu, layers + 1)) if term.name == "weights" else (
+        layers, min(on_gpu, layers))  # fmt: skip
+    because = f"{term.because}; {share} of {of} layers are on the GPU"
+    return replace(term, bytes=-(-term.bytes * share // of), because=because)
+
+
+def _number(workload: Workload, flag: str) -> int | None:
+    value = workload.flag(flag)
+    return int(value) if value and value.isdecimal() else None
+
+
+def _batch(workload: Workload) -> int:
+    return _number(workload, "ubatch-size") or BATCH
+
+
+def _compute(facts: ModelFacts, cells: int, workload: Workload) -> Terms:
     """Return the compute buffer with flash attention, which llama.cpp takes where it can.
 
     To embed or rank, Ostler gives it whole texts: an encoder must see all of one at once.
@@ -43,8 +82,9 @@ def _compute(
     if widest is None:
         return (), (unknown_width("compute buffer"),)
     width, words = widest
-    batch = max(BATCH, cells) if facts.task in WHOLE_TEXTS else BATCH
-    at_once = min(batch, cells * sequences)
+    batch = _batch(workload)
+    batch = max(batch, cells) if facts.task in WHOLE_TEXTS else batch
+    at_once = min(batch, cells * workload.sequences)
     size = at_once * width * 4 + at_once * cells * 2
     because = (
         f"{at_once:,} tokens at once x ({words}) x 4 bytes,"

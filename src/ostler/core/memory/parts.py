@@ -1,49 +1,68 @@
-"""The terms that engines share: weights, KV cache, the working memory of one layer."""
+"""The terms that engines share: the weights of one GPU, the working memory of one layer."""
 
 from __future__ import annotations
 
-from ostler.core.dtypes import Blocks
-from ostler.nouns import ModelFacts, Term
+from ostler.core.weights import rank_bytes
+from ostler.errors import ImpossibleSplit
+from ostler.nouns import ModelFacts, Term, Workload
 
 
-def weights(facts: ModelFacts) -> Term:
-    """Return the size of the weight files: all of it is loaded."""
-    return Term("weights", facts.weight_bytes, "the size of the weight files")
+def weights(facts: ModelFacts, ranks: int = 1, unused: tuple[str, ...] = ("draft",)) -> Term:
+    """Return what one of `ranks` GPUs holds of the weights: what is loaded, tied tensors once.
 
-
-def kv_cache(
-    facts: ModelFacts, tokens: int, sequences: int, element: Blocks
-) -> tuple[tuple[Term, ...], tuple[str, ...]]:
-    """Return the KV cache of `sequences` times `tokens` tokens, or a note why it is left out.
-
-    Exact where all layers keep keys and values of one shape. Sliding windows make it an upper
-    bound, and say so. What latent and mixed attention keep is not modelled.
+    Where the tensors are not known one by one, the size of the files, of which each GPU then
+    holds its share of all.
     """
-    if facts.attention == "none":
-        reason = "an encoder reads a whole text at once and keeps no cache"
-        return (Term("KV cache", 0, reason),), ()
-    layers, kv_heads, head_dim = facts.layers, facts.kv_heads, facts.head_dim
-    if facts.attention not in ("full", "sliding"):
-        kind = f"{facts.attention} attention" if facts.attention else "unknown attention"
-        return (), (f"kv_cache_unknown: {kind}; its KV cache is NOT in this total.",)
-    if layers is None or kv_heads is None or head_dim is None:
-        return (), ("kv_cache_unknown: its shape is not stated; it is NOT in this total.",)
-    numbers = 2 * layers * kv_heads * head_dim * tokens * sequences
-    size = f"{element.size}/{element.elements}" if element.elements > 1 else str(element.size)
-    because = (
-        f"2 (keys, values) x {layers} layers x {kv_heads} KV heads x {head_dim} per head"
-        f" x {size} bytes ({element.name.lower()}) x {tokens:,} tokens x {counted(sequences)}"
-    )
-    notes: tuple[str, ...] = ()
-    if facts.attention == "sliding":
-        because = f"at most {because}"
-        notes = ("kv_cache_upper_bound: layers with a sliding window need less than stated.",)
-    return (Term("KV cache", -(-numbers * element.size // element.elements), because),), notes
+    loaded = tuple(part for part in facts.parts if part.role not in unused)
+    if not loaded:
+        size = -(-facts.weight_bytes // ranks)
+        shared = f" / {ranks} GPUs" if ranks > 1 else ""
+        return Term("weights", size, f"the size of the weight files{shared}")
+    if facts.tied and {"embedding", "output"} <= {part.role for part in loaded}:
+        loaded = tuple(part for part in loaded if part.role != "output")
+    size = sum(rank_bytes(part, ranks, facts.kv_heads) for part in loaded)
+    left = facts.weight_bytes - sum(part.bytes for part in loaded)
+    because = "the tensors that are loaded"
+    if left > 0 and len(loaded) < len(facts.parts):
+        because += f"; {left:,} bytes of the files are not"
+    if ranks > 1:
+        whole = sum(part.bytes for part in loaded if part.split == "none")
+        because += f", split over {ranks} GPUs"
+        because += f"; {whole:,} bytes are whole on each" if whole else ""
+    return Term("weights", size, because)
 
 
-def counted(sequences: int) -> str:
-    """Return "1 sequence" or "6 sequences"."""
-    return f"{sequences} sequence" + ("" if sequences == 1 else "s")
+def check_split(facts: ModelFacts, workload: Workload, engine: str, can: bool) -> int:
+    """Return the number of GPUs that share each layer.
+
+    Raises ImpossibleSplit where the engine cannot split layers, or the heads do not divide.
+    """
+    ranks = workload.tensor_parallel
+    if ranks == 1:
+        return 1
+    if not can:
+        raise ImpossibleSplit(
+            f"{engine} does not split layers over GPUs: tensor parallelism of {ranks} cannot be.",
+            hint="Leave --tp out, or take --engine vllm.",
+            tensor_parallel=ranks,
+        )
+    heads = facts.heads
+    if heads is not None and heads % ranks:
+        able = [str(number) for number in range(1, min(heads, 64) + 1) if heads % number == 0]
+        raise ImpossibleSplit(
+            f"{heads} attention heads cannot be split over {ranks} GPUs.",
+            hint=f"Take --tp of {', '.join(able)}.",
+            tensor_parallel=ranks,
+            heads=heads,
+        )
+    if facts.kv_heads and max(facts.kv_heads, ranks) % min(facts.kv_heads, ranks):
+        raise ImpossibleSplit(
+            f"{facts.kv_heads} KV heads can be neither split nor copied evenly over {ranks} GPUs.",
+            hint="Take a --tp that divides them, or that they divide.",
+            tensor_parallel=ranks,
+            kv_heads=facts.kv_heads,
+        )
+    return ranks
 
 
 def layer_width(facts: ModelFacts) -> int | None:
@@ -52,8 +71,7 @@ def layer_width(facts: ModelFacts) -> int | None:
     5 x hidden + 3 x feed-forward: the residual stream with its norms, and gate, up and product.
     Found by measuring: the compute buffers that llama.cpp of xllamacpp 2026.10.11549 prints for
     llama and qwen3 models are this within 0.03 MiB where feed-forward >= 3 x hidden, less in
-    narrower models, up to twice as much in mixtures of experts. The totals that Qwen publishes for
-    Qwen2.5 up to 32B under transformers, at 2,049 to 32,768 tokens, are met within 6 %.
+    narrower models, up to twice as much in mixtures of experts.
     None where a width is not known.
     """
     if facts.hidden is None or facts.feed_forward is None:

@@ -1,0 +1,1 @@
+"""Makes the constants of the memory model from rows of measured memory."""
