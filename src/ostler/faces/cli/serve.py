@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from ostler import wiring
 from ostler.errors import Busy
 from ostler.faces.cli import options, server, show
 from ostler.faces.server.address import Found, bind
@@ -57,12 +58,15 @@ def command(
             hint="`ostler ps` shows it, `ostler stop --all` ends it.",
         )
     known = read_keys(keys, os.environ)
-    listening = bind(host or settings.host, settings.port if port is None else port, bool(known))
+    records = wiring.records(settings)
+    guarded = bool(known or records.keys.all())
+    listening = bind(host or settings.host, settings.port if port is None else port, guarded)
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
 
-    one = Server(ServerHands(settings, workload), listening, known, secrets.token_urlsafe(32))
+    hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
+    one = Server(hands, listening, known, key, records)
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
 

@@ -31,7 +31,7 @@ def bind(host: str, port: int, has_keys: bool) -> socket.socket:
     if not (has_keys or is_loopback(host)):
         raise UsageError(
             f"{host} can be reached by other machines, and no key is set.",
-            hint="Name a file with keys: ostler serve --host ... --keys FILE  (lines of: name key)",
+            hint="Make one: ostler keys create NAME. Or name a file of them: --keys FILE",
         )
     return listen(host, port)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from ostler import wiring
@@ -14,13 +15,14 @@ from ostler.core.placing import place, room
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.launchers.ports import free_port, port_range
-from ostler.nouns import LaunchSpec, Workload
+from ostler.nouns import LaunchSpec, Measurement, Workload
 from ostler.ports import Process
 from ostler.settings import Settings
 from ostler.verbs.hold import HOST
 from ostler.verbs.keep import Fitting
+from ostler.verbs.learning import measure
 from ostler.verbs.prepare import Prepared, prepare
-from ostler.verbs.start import start, tail
+from ostler.verbs.start import size_of, start, tail
 
 VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
 
@@ -41,6 +43,9 @@ class ServerHands:
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
         self.catalogue = Catalogue(self._store)
+        self.learned: Callable[[tuple[Measurement, ...]], None] = lambda measured: None
+        self._reading = wiring.reading()
+        self._learning: set[asyncio.Task[None]] = set()
 
     async def size(self, unit: str, less: bool) -> Fitting:
         """Say what the model needs and where it could go. Raises OstlerError."""
@@ -93,12 +98,14 @@ class ServerHands:
         assert ready is not None
         port = free_port(HOST, self._ports, self._taken)
         self._taken.add(port)
+        log = str(wiring.log_path(self.settings, unit))
+        mark = size_of(log)
         began = asyncio.get_running_loop().time()
         try:
             process = await start(
                 self._spec(unit, ready, device, port),
                 self._launcher,
-                str(wiring.log_path(self.settings, unit)),
+                log,
                 engine=ready.engine,
             )
         finally:
@@ -106,7 +113,22 @@ class ServerHands:
         took = asyncio.get_running_loop().time() - began
         size = ready.served.facts.weight_bytes
         self.speeds[device] = self.speeds[device].learn(size, took)
+        self._learn_later(unit, ready, process.pid, log, mark)
         return process
+
+    def _learn_later(self, unit: str, ready: Prepared, pid: int, log: str, mark: int) -> None:
+        """Read what the model takes, beside its first requests: they do not wait for that."""
+        model = unit.partition(REPLICA)[0]
+        named, load = self.catalogue.get(model), self._load(self.wish(model))
+
+        async def learn() -> None:
+            self.learned(
+                await asyncio.to_thread(measure, named, ready, load, pid, log, mark, self._reading)
+            )
+
+        task = asyncio.create_task(learn(), name=f"measuring {unit}")
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
 
     def _spec(self, unit: str, ready: Prepared, device: str, port: int) -> LaunchSpec:
         """The process to be, on this one device, with the time that its bytes need here."""

@@ -21,14 +21,17 @@ from ostler import __version__
 from ostler.core import fleet as f
 from ostler.errors import OstlerError, from_code
 from ostler.faces.api.app import control_app
-from ostler.faces.api.schemas import Loaded, Model, ServerState, Wished
+from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, ServerState, Wished
 from ostler.faces.gateway import messages as m
-from ostler.faces.server import describing
+from ostler.faces.listening import is_loopback
+from ostler.faces.server import describing, edits
 from ostler.faces.server.address import Found, announce
+from ostler.faces.server.books import Books
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.link import GatewayLink
 from ostler.faces.server.operator import Operator
+from ostler.records.records import Records
 from ostler.verbs.keep import Keeper
 
 LOOK_EVERY = 1.0  # seconds between looks at the store for models that others pulled
@@ -58,15 +61,23 @@ class Server:
     """Serves until it is told to stop."""
 
     def __init__(
-        self, hands: ServerHands, listening: socket.socket, keys: Sequence[m.Key], key: str
+        self,
+        hands: ServerHands,
+        listening: socket.socket,
+        keys: Sequence[m.Key],
+        key: str,
+        records: Records,
     ) -> None:
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
         self._keeper = Keeper(hands.room, hands, self)
         self._operator = Operator(hands, self._keeper)
         self._link = GatewayLink(listening, self._heard)
-        self._keys = tuple(keys)
         host, port = listening.getsockname()[:2]
         self.found = Found(host, port, os.getpid(), key)
+        self.books = Books(
+            records, keys, hashed("owner", key), not is_loopback(host), self._republish, _warn
+        )
+        hands.learned = self.books.ledger.measured
         self._stopping = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._leaving: list[tuple[int, str]] = []  # (table without it, unit)
@@ -90,6 +101,7 @@ class Server:
                 asyncio.create_task(self._link.run(), name="gateway"),
                 asyncio.create_task(self._look(), name="catalogue"),
                 asyncio.create_task(self._keeper.tick(), name="clock"),
+                asyncio.create_task(self.books.ledger.run(), name="records"),
             ]
             stop = asyncio.create_task(self._stopping.wait())
             up = asyncio.create_task(self._up(control, on_ready))
@@ -99,6 +111,7 @@ class Server:
 
     async def _up(self, control: _Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()
+        await self.books.ledger.reload()
         self._operator.look()
         self.changed(())
         await self._link.ready.wait()
@@ -108,13 +121,16 @@ class Server:
 
     async def _down(self, control: _Control, tasks: Sequence[asyncio.Task[None]]) -> None:
         (self._home / "run" / "serve.json").unlink(missing_ok=True)
+        self.books.ledger.hush()
         self._link.close()
         await asyncio.wait({tasks[1]})
         await self._keeper.close()
         control.should_exit = True
         for task in tasks[2:]:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await self.books.ledger.close()
+        for result in results:
             if isinstance(result, Exception):
                 raise result
 
@@ -133,6 +149,7 @@ class Server:
 
     def changed(self, withdrawn: Sequence[str]) -> None:
         """Units changed their state, or the catalogue its models: tell the gateway."""
+        self.books.changed(self._keeper.fleet)
         for model in list(self._waiting):
             if f.routable(self._keeper.fleet, model):
                 self._settle(model, None)
@@ -142,10 +159,13 @@ class Server:
             m.Table(
                 control_socket=self._control_socket,
                 models={named.id: self._routed(named.id) for named in self._catalogue.names},
-                keys=(*self._keys, hashed("owner", self.found.key)) if self._keys else (),
+                keys=tuple(self.books.keys().values()),
                 serial=self._serial,
             )
         )
+
+    def _republish(self) -> None:
+        self.changed(())
 
     def _routed(self, model: str) -> m.Model:
         named = self._catalogue.get(model)
@@ -172,7 +192,7 @@ class Server:
 
     def warned(self, warning: f.Warn) -> None:
         """The operator should know; `state` shows it as long as it is so."""
-        print(f"Warning: {warning.what}", file=sys.stderr, flush=True)  # noqa: T201
+        _warn(warning.what)
 
     def _heard(self, message: m.ToKeeper) -> None:
         match message:
@@ -188,6 +208,7 @@ class Server:
                 self._keeper.broken(backend)
             case m.Done(backend=backend):
                 self._requests[backend] += 1
+                self.books.served(message)
             case m.Ready():
                 pass
 
@@ -267,20 +288,39 @@ class Server:
         )
 
     def preload(self, models: Sequence[str]) -> Wished:
-        self._operator.preload([self.canonical(name) for name in models])
-        return self.wished()
+        return self._change(edits.preload([self.canonical(name) for name in models]))
 
     def pin(self, name: str, pinned: bool) -> Wished:
-        self._operator.pin(self.canonical(name), pinned)
-        return self.wished()
+        model = self.canonical(name)
+        edit = edits.pin(model) if pinned else edits.unpin(model, self._operator.canonical)
+        return self._change(edit)
 
     def wish(self, name: str, wish: dict[str, object]) -> Wished:
-        self._operator.wish(self.canonical(name), wish)
-        return self.wished()
+        return self._change(edits.wish(self.canonical(name), wish))
 
     def pool(self, name: str, pool: dict[str, object] | None) -> Wished:
-        self._operator.pool(name, pool)
+        return self._change(edits.pool(name, pool))
+
+    def _change(self, edit: edits.Edit) -> Wished:
+        self._operator.change(edit)
+        self.changed(())
         return self.wished()
+
+    async def estimate(self, name: str) -> LoadEstimate:
+        model = self.canonical(name)
+        fitting = await self._hands.size(model, less=False)
+        return LoadEstimate(
+            id=model,
+            engine=fitting.engine,
+            memory_bytes=fitting.needs,
+            context=fitting.context,
+            devices=list(fitting.devices),
+            seconds=round(fitting.reload_seconds, 1),
+        )
+
+
+def _warn(what: str) -> None:
+    print(f"Warning: {what}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextlib.contextmanager

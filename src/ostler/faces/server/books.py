@@ -1,0 +1,79 @@
+"""The server's books: who may call, what was served, what happened. One page for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ostler.core import fleet as f
+from ostler.core.telling import Seen, told
+from ostler.faces.gateway import messages as m
+from ostler.faces.server.ledger import Ledger
+from ostler.faces.server.metrics import DeviceNow, Metrics, Now
+from ostler.records.records import Records
+
+COMING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
+
+
+class Books:
+    """Records, metrics and keys of one server."""
+
+    def __init__(
+        self,
+        records: Records,
+        fixed: Sequence[m.Key],
+        owner: m.Key,
+        closed: bool,
+        changed: Callable[[], None],
+        complain: Callable[[str], None],
+    ) -> None:
+        """`fixed` are the keys from file and environment, `owner` this home's own commands'.
+
+        `closed` means that other machines can call, so everybody needs a key.
+        """
+        self.ledger = Ledger(records, changed, complain)
+        self.metrics = Metrics(self._now)
+        self._fixed, self._owner, self._closed = tuple(fixed), owner, closed
+        self._fleet = f.fleet_of({})
+        self._seen: dict[str, Seen] = {}  # the fleet as the history knows it
+        self._asked: dict[str, str] = {}  # model -> who asked for its next change
+
+    def keys(self) -> Mapping[str, m.Key]:
+        """Return the keys in force by their SHA-256; empty where nobody needs one.
+
+        Once there was a key everybody needs one: the end of the last opens no door.
+        """
+        keys = (*self._fixed, *self.ledger.keys)
+        if not (keys or self.ledger.required or self._closed):
+            return {}
+        return {key.sha256: key for key in (*keys, self._owner)}
+
+    def asked(self, model: str, actor: str) -> None:
+        """Note who asks for what happens to a model next."""
+        self._asked[model] = actor
+
+    def served(self, done: m.Done) -> None:
+        """Count a request that has ended."""
+        self.ledger.served(done)
+        self.metrics.served(done)
+
+    def changed(self, fleet: f.Fleet) -> None:
+        """Write down what has happened to the fleet."""
+        seen = {id: _seen(unit) for id, unit in fleet.units.items()}
+        events = told(self._seen, seen, self._asked)
+        for event in events:
+            self._asked.pop(event.subject, None)
+        self._fleet, self._seen = fleet, seen
+        self.ledger.happened(events)
+
+    def _now(self) -> Now:
+        fleet, units = self._fleet, self._fleet.units.values()
+        return Now(
+            models={unit.id: unit.state.value for unit in units},
+            devices={id: DeviceNow(room, fleet.held(id)) for id, room in fleet.room.items()},
+            waiting=len({unit.model for unit in units if unit.state in COMING}),
+            downloads=self.ledger.records.attempts.counts(),
+        )
+
+
+def _seen(unit: f.Unit) -> Seen:
+    return Seen(unit.state.value, unit.why, unit.evicted_at is not None, unit.device, unit.needs)
