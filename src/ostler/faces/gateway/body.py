@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import msgspec
 
 
@@ -9,11 +12,16 @@ class _Named(msgspec.Struct):
     model: str | None = None
 
 
+class _Streamed(msgspec.Struct):
+    stream: bool = False
+
+
 class _Spelt(msgspec.Struct):
     model: msgspec.Raw = msgspec.Raw()
 
 
 _named = msgspec.json.Decoder(_Named)
+_streamed = msgspec.json.Decoder(_Streamed)
 _spelt = msgspec.json.Decoder(_Spelt)
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # What can follow a string in JSON. A name that begins with one of these, in its quotes, looks
@@ -34,6 +42,33 @@ def model_of(body: bytes) -> str | None:
     if name is not None and name.lstrip(" ").startswith(BETWEEN_STRINGS):
         raise ValueError("a model's name does not begin with punctuation")
     return name
+
+
+def wants_stream(body: bytes) -> bool:
+    """Say whether the answer is asked for as a stream of events."""
+    try:
+        return _streamed.decode(body).stream
+    except NOT_JSON:
+        return False
+
+
+def one_scale(answer: bytes) -> bytes:
+    """Return a rerank answer whose logits are given as their sigmoid, from 0 to 1.
+
+    llama.cpp gives a reranker's raw output, all other engines its sigmoid; clients compare scores
+    with thresholds. Whatever is no such answer is returned as it is.
+    """
+    try:
+        said: Any = msgspec.json.decode(answer)
+        for result in said["results"]:
+            result["relevance_score"] = _sigmoid(result["relevance_score"])
+    except (*NOT_JSON, KeyError, TypeError):
+        return answer
+    return msgspec.json.encode(said)
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0  # e^700 is near the largest float
 
 
 def renamed(body: bytes, name: str) -> bytes:

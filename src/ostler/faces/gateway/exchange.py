@@ -6,16 +6,20 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ostler.faces.gateway.body import renamed, tokens_in
+from ostler.faces.gateway.body import one_scale, renamed, tokens_in
 from ostler.faces.gateway.decision import broken, no_control
 from ostler.faces.gateway.messages import Done
 from ostler.faces.gateway.request import Refusal, Request, head_for
 from ostler.faces.gateway.response import (
+    EVENTS,
     LAST_CHUNK,
     DoneMark,
     Whole,
+    as_event,
     chunk,
+    envelope,
     error_answer,
+    progress,
     relayed_head,
 )
 
@@ -39,7 +43,11 @@ class Exchange:
     model = ""  # the id; empty for the control API
     spelt: str | None = None  # the model's name as the body has it
     timer: asyncio.TimerHandle | None = None  # while it waits for its model
+    counted = False  # against its key's and its model's limits
     _pool: Pool | None = None
+    _tried: tuple[Pool, ...] = ()  # replicas to which no connection could be made
+    _announced = False  # the answer has begun, with comments on a model's load
+    _collected: list[bytes] | None = None  # of an answer that is changed when it is whole
     _upstream: Upstream | None = None
     _dialling: asyncio.Task[None] | None = None
     _head_sent = False
@@ -80,10 +88,21 @@ class Exchange:
             upstream = await pool.connect()
         except (OSError, TimeoutError) as error:
             self._dialling = None
-            self.broken(f"no connection could be made ({error or 'timed out'})", stale=False)
+            self._unreached(pool, f"no connection could be made ({error or 'timed out'})")
         else:
             self._dialling = None
             self._use(pool, upstream)
+
+    def _unreached(self, pool: Pool, why: str) -> None:
+        """Nothing was sent: another replica may be asked, each once."""
+        self._tried = (*self._tried, pool)
+        another = self._relay.replica(self.model, self._tried)
+        if another is None:
+            self.broken(why, stale=False)
+            return
+        pool.broken(why)
+        pool.end()
+        self.send(another)
 
     def _use(self, pool: Pool, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -112,6 +131,11 @@ class Exchange:
         assert upstream is not None
         if self.request.method == b"HEAD":
             payload, ended = b"", True
+        if not self._status:
+            self._look(upstream)
+        if self._collected is not None:
+            self._collect(upstream, payload, ended=ended)
+            return
         out = [] if self._head_sent else [self._begin(upstream)]
         if self._mark is not None:
             self._mark.see(payload)
@@ -128,10 +152,53 @@ class Exchange:
             upstream.release(reusable=self.request.method != b"HEAD")
             self.finish(self._status, close=self._close)
 
+    def _look(self, upstream: Upstream) -> None:
+        """See from an answer's head whether it must be whole before it goes on."""
+        self._status = upstream.status
+        assert self._pool is not None
+        if self._announced:
+            if upstream.status != 200:
+                self._collected = []
+            elif self._pool.backend.adds_done:
+                self._mark = DoneMark()
+        elif self._rescores and upstream.status == 200:
+            self._collected = []
+
+    @property
+    def _rescores(self) -> bool:
+        way, pool = self.request.way, self._pool
+        logits = pool is not None and pool.backend.logits
+        return logits and way is not None and way.target.partition(b"?")[0].endswith(b"/rerank")
+
+    def _collect(self, upstream: Upstream, payload: bytes, *, ended: bool) -> None:
+        """Keep what came; when it is whole, change it and pass it on."""
+        assert self._collected is not None
+        self._collected.append(payload)
+        if not ended:
+            return
+        whole, self._collected = b"".join(self._collected), None
+        if self._announced:
+            whole = as_event(whole)
+        else:
+            whole = one_scale(whole)
+            named = ((name, value) for name, value in upstream.headers if name != b"content-length")
+            upstream.headers = [*named, (b"content-length", b"%d" % len(whole))]
+        self.relay(whole, ended=True)
+
+    def announce(self, eta: float | None) -> None:
+        """Tell a streaming caller that its model is being loaded."""
+        say = chunk(progress(self.model, eta))
+        if not self._announced:
+            self._announced = self._head_sent = self._chunked = True
+            say = EVENTS % self.request_id + say
+        self.client.transport.write(say)
+
     @property
     def takes_whole(self) -> bool:
         """Say whether an answer can go to the caller as `relay_whole` writes it."""
-        return not self._close and not self._relay.draining and self.request.method == b"POST"
+        return not (self._close or self._relay.draining or self._announced or self._rescores) and (
+            self.request.method == b"POST"
+        )
 
     def relay_whole(self, known: Whole, body: bytes) -> None:
         """Pass on an answer that came in one piece."""
@@ -181,7 +248,7 @@ class Exchange:
             self._dial(pool)
             return
         pool.broken(why)
-        if self._head_sent:  # too late for an error: an answer cut short must look cut short
+        if self._status:  # too late for an error: an answer cut short must look cut short
             self.client.cut(hard=self._open_ended)
             self.finish(502, close=True)
         else:
@@ -192,6 +259,10 @@ class Exchange:
     def refuse(self, refusal: Refusal) -> None:
         """Answer with an error."""
         close = self._close or refusal.close or self._relay.draining
+        if self._announced:
+            self.client.transport.write(chunk(as_event(envelope(refusal))) + LAST_CHUNK)
+            self.finish(refusal.status, close=close)
+            return
         head_only = self.request.method == b"HEAD"
         self.client.transport.write(
             error_answer(refusal, self.request_id, close=close, head_only=head_only)
@@ -212,16 +283,16 @@ class Exchange:
         """Count the request out and let the caller's connection go on."""
         if self._pool is not None:
             self._pool.end()
-            if self.model:
-                self._relay.tell(self._done(status, self._pool.backend.id))
+        self._relay.ended(self, self._done(status))
         self.client.exchange_over(close=close)
 
-    def _done(self, status: int, backend: str) -> Done:
+    def _done(self, status: int) -> Done:
         tail = b"".join(self._tail) if self._tail[0] else self._tail[1]
-        prompt, completion = tokens_in(tail[-4096:])
+        prompt, completion = tokens_in(tail[-4096:]) if tail else (None, None)
+        caller = self.request.caller
         return Done(
             self.model,
-            backend,
+            self._pool.backend.id if self._pool is not None else "",
             status,
             monotonic() - self._started,
             self._ttft,
@@ -229,4 +300,6 @@ class Exchange:
             self._bytes_out,
             prompt,
             completion,
+            caller.name if caller is not None else "",
+            self.request_id.decode(),
         )

@@ -12,6 +12,7 @@ from ostler.faces.gateway.messages import (
     ToGateway,
     ToKeeper,
     encode,
+    encode_all,
     read_by_gateway,
 )
 
@@ -28,7 +29,7 @@ class KeeperLink(asyncio.Protocol):
         self._hear = hear
         self._lost = lost
         self._lines = Lines()
-        self._ended: list[bytes] = []
+        self._ended: list[Done] = []
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,15 +48,15 @@ class KeeperLink(asyncio.Protocol):
         if isinstance(message, Done):
             if not self._ended:
                 asyncio.get_running_loop().call_later(BATCH_SECONDS, self._tell_ended)
-            self._ended.append(encode(message))
+            self._ended.append(message)
         elif self._transport is not None:
             self._transport.write(encode(message))
 
     def _tell_ended(self) -> None:
-        lines, self._ended = self._ended, []
+        ended, self._ended = self._ended, []
         transport = self._transport
-        if transport is not None and transport.get_write_buffer_size() < MOST_UNSENT:
-            transport.write(b"".join(lines))
+        if ended and transport is not None and transport.get_write_buffer_size() < MOST_UNSENT:
+            transport.write(encode_all(ended))
 
     def close(self) -> None:
         """Tell what is untold and hang up."""

@@ -6,6 +6,8 @@ sizes are bytes. Both sides import this file, so a word cannot mean two things.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
@@ -180,6 +182,11 @@ _to_keeper: msgspec.json.Decoder[ToKeeper] = msgspec.json.Decoder(ToKeeper)
 def encode(message: ToGateway | ToKeeper) -> bytes:
     """Return the message as one line, its newline included."""
     return _encoder.encode(message) + b"\n"
+
+
+def encode_all(messages: Sequence[ToKeeper]) -> bytes:
+    """Return the messages as lines."""
+    return _encoder.encode_lines(messages)
 
 
 def read_by_gateway(line: bytes) -> ToGateway:

@@ -14,6 +14,9 @@ CONNECT_SECONDS = 5.0  # engines are on this machine or its network; a connect t
 # An engine is called idle a moment late, so that requests that follow each other do not cost two
 # messages each. Late is safe: nothing busy is stopped, something idle is stopped 50 ms later.
 CALM_SECONDS = 0.05
+# After a connect that failed, other replicas are asked first for so long; the keeper, which is told
+# at once, decides what becomes of the engine.
+REST_SECONDS = 1.0
 MAX_IDLE = 256  # kept open per backend; more at once are opened and closed again
 
 
@@ -30,6 +33,7 @@ class Pool:
         "host",
         "idle",
         "in_flight",
+        "rests_until",
     )
 
     def __init__(self, backend: Backend, tell: Callable[[ToKeeper], None]) -> None:
@@ -39,6 +43,7 @@ class Pool:
         self.idle: list[Upstream] = []
         self.in_flight = 0
         self.closed = False
+        self.rests_until = 0.0  # by the loop's clock
         self._called_busy = False  # what the keeper was told last
         self._calming = False  # a look whether it is idle is due
         self._tell = tell
@@ -69,6 +74,7 @@ class Pool:
 
     def broken(self, why: str) -> None:
         """Tell the keeper that the backend does not answer as it should."""
+        self.rests_until = asyncio.get_running_loop().time() + REST_SECONDS
         self._tell(Broken(self.backend.id, why))
 
     def take(self) -> Upstream | None:

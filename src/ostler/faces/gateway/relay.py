@@ -6,12 +6,20 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable
+from time import time
 
+from msgspec.structs import astuple
+
+from ostler.faces.gateway.access_log import AccessLog, Entry
+from ostler.faces.gateway.allowance import Allowances
+from ostler.faces.gateway.body import wants_stream
 from ostler.faces.gateway.client_side import Client
+from ostler.faces.gateway.counts import Counts
 from ostler.faces.gateway.decision import Asked, decide, loading, too_many
 from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.known import Known
 from ostler.faces.gateway.messages import (
+    Done,
     Limits,
     Model,
     Refuse,
@@ -26,14 +34,23 @@ from ostler.faces.gateway.pool import ControlPool, Pool
 from ostler.faces.gateway.request import Refusal, Request
 from ostler.faces.gateway.routing import By, Routes, is_ready
 
+LOG_SECONDS = 0.2  # ended requests are written to the access log together
+PROGRESS_SECONDS = 1.0  # between two comments to a caller whose model is being loaded
 SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
 
 
 class Relay:
     """Gives each request to a backend, to the control API, or to its model's waiting line."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[ToKeeper], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        tell: Callable[[ToKeeper], None],
+        counts: Counts | None = None,
+    ) -> None:
         self.loop = loop
+        self.log = AccessLog()
+        self._allowances = Allowances(counts or Counts())
         self.clients: set[Client] = set()
         self.heads: Known[Request] = Known()  # of callers, as the present table judges them
         self.draining = False
@@ -68,6 +85,14 @@ class Relay:
     def _serve(self, exchange: Exchange, asked: Asked) -> None:
         exchange.model, exchange.spelt = asked
         model = self.routes.models[asked.id]
+        if not exchange.counted:  # one that has waited was let in when it came
+            caller, now = exchange.request.caller, time()
+            refused = self._allowances.why_not(caller, asked.id, model, now)
+            if refused is not None:
+                exchange.refuse(refused)
+                return
+            self._allowances.begin(caller, asked.id, now)
+            exchange.counted = True
         if is_ready(model):
             exchange.send(self._least_busy(model))
         else:
@@ -76,7 +101,28 @@ class Relay:
     def _least_busy(self, model: Model) -> Pool:
         if len(model.backends) == 1:
             return self._pools[model.backends[0].id]
-        return min((self._pools[b.id] for b in model.backends), key=lambda pool: pool.in_flight)
+        return self._best([self._pools[backend.id] for backend in model.backends])
+
+    def _best(self, pools: list[Pool]) -> Pool:
+        now = self.loop.time()
+        return min(pools, key=lambda pool: (pool.rests_until > now, pool.in_flight))
+
+    def replica(self, id: str, tried: tuple[Pool, ...]) -> Pool | None:
+        """Return another backend of this model, None where all have been tried."""
+        model = self.routes.models.get(id)
+        found = [self._pools[b.id] for b in model.backends] if model is not None else []
+        left = [pool for pool in found if pool not in tried]
+        return self._best(left) if left else None
+
+    def ended(self, exchange: Exchange, done: Done) -> None:
+        """Count a request out, wherever it is counted."""
+        if exchange.counted:
+            tokens = (done.prompt_tokens or 0) + (done.completion_tokens or 0)
+            self._allowances.end(exchange.request.caller, exchange.model, tokens, time())
+        if done.model and done.backend:
+            self.tell(done)
+        if self.log.is_on and self.log.note(_entry(exchange.request, done)):
+            self.loop.call_later(LOG_SECONDS, self.log.write)
 
     # --- waiting ------------------------------------------------------------------------
 
@@ -92,6 +138,15 @@ class Relay:
         else:
             self._parking.park(id, exchange)
             exchange.timer = self.loop.call_later(wait, self._give_up, exchange)
+            if exchange.request.wants_progress() and wants_stream(exchange.body):
+                self._announce(exchange)
+
+    def _announce(self, exchange: Exchange) -> None:
+        if exchange.timer is None:
+            return
+        model = self.routes.models.get(exchange.model)
+        exchange.announce(model.eta_seconds if model else None)
+        self.loop.call_later(PROGRESS_SECONDS, self._announce, exchange)
 
     def _give_up(self, exchange: Exchange) -> None:
         self.unpark(exchange)
@@ -125,6 +180,9 @@ class Relay:
     def _take(self, table: Table) -> None:
         before, self.routes = self.routes, Routes(table)
         self.heads.clear()
+        self._allowances.take(table.slots, table.keys, time())
+        if table.limits.access_log != self.limits.access_log:
+            self.log.open(table.limits.access_log)
         self.limits = table.limits
         self._renew_pools(table)
         for id in self._parking.models():
@@ -196,6 +254,11 @@ class Relay:
             if client.is_waited_for and now - client.since > quiet:
                 client.transport.abort()
         self.loop.call_later(quiet / SWEEPS_PER_QUIET, self.sweep)
+
+
+def _entry(request: Request, done: Done) -> Entry:
+    path = request.target.partition(b"?")[0].decode("ascii", "replace")
+    return Entry(time(), request.method.decode("ascii", "replace"), path, *astuple(done))
 
 
 def _stopped_loading(before: Model | None, now: Model) -> bool:

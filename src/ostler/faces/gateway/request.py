@@ -108,6 +108,11 @@ class Request:
         value = self.fields.get(b"x-request-id")
         return value if value and len(value) <= 128 and ID_BYTES.issuperset(value) else None
 
+    def wants_progress(self) -> bool:
+        """Say whether a streaming caller wants to read how a model's load gets on (`progress`)."""
+        parts = self.fields.get(b"prefer", b"").split(b",")
+        return any(part.strip().lower() == b"progress" for part in parts)
+
     def wait(self, longest: float) -> float:
         """Return how many seconds the caller waits for a model: `Prefer: wait=N`, at most ours."""
         for part in self.fields.get(b"prefer", b"").split(b","):

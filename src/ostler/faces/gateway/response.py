@@ -68,7 +68,7 @@ def relayed_head(
 
 def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only: bool) -> bytes:
     """Return a whole answer with the error in OpenAI's envelope."""
-    body = msgspec.json.encode(Envelope(refusal.fault))
+    body = envelope(refusal)
     lines = [
         b"HTTP/1.1 %d %b\r\n" % (refusal.status, phrase(refusal.status)),
         b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
@@ -98,6 +98,28 @@ def whole_head(status: int, headers: list[Header]) -> Whole:
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status))]
     lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
     return Whole(status, b"".join(lines) + b"content-length: ")
+
+
+EVENTS = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\ntransfer-encoding: chunked\r\nx-request-id: %b\r\n\r\n"
+)
+
+
+def progress(id: str, eta: float | None) -> bytes:
+    """Return a comment of server-sent events, which clients pass over, on a load's progress."""
+    soon = f", about {eta:.0f} s to go" if eta else ""
+    return f": loading {id}{soon}\n\n".encode()
+
+
+def as_event(body: bytes) -> bytes:
+    """Return an error's body as the last event of a stream that has begun already."""
+    return b"data: %b\n\ndata: [DONE]\n\n" % b" ".join(body.split(b"\n"))
+
+
+def envelope(refusal: Refusal) -> bytes:
+    """Return the error in OpenAI's envelope."""
+    return msgspec.json.encode(Envelope(refusal.fault))
 
 
 class Envelope(msgspec.Struct, frozen=True):

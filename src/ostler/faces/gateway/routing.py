@@ -14,7 +14,7 @@ class By(Enum):
     """What names the model of a request."""
 
     BODY = "the `model` field of its JSON body"
-    PATH = "its path, /runtime/models/<id>/..."
+    PATH = "its path, /runtime/models/<id>/... or /models/<id>/v1/..."
     NOTHING = "nothing: it is for the control API"
 
 
@@ -29,6 +29,10 @@ class Way(NamedTuple):
 
 RERANK = frozenset({b"/rerank", b"/v2/rerank"})
 RUNTIME = b"/runtime/models/"
+MODELS = b"/models/"
+VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/...
+# Lamini's paths, /v1/ in its older clients; they are asked of the control API.
+DOWNLOADS = frozenset({b"/v1/downloaded_models", b"/v1/downloaded_models/"})
 # A plain path is spelt in one way only. Anything else (percent escapes, dot segments, empty
 # segments) could be read as a guarded path by the control API, so it needs a key as well.
 PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
@@ -42,6 +46,12 @@ def way(method: bytes, target: bytes) -> Way | None:
     path = target.partition(b"?")[0]
     if path.startswith(RUNTIME):
         return _by_path(target)
+    if path.startswith(MODELS):
+        named = _by_name(target, path)
+        if named is not None:
+            return named
+    if path in DOWNLOADS:
+        return Way(By.NOTHING, True, target)
     if method == b"POST" and (path.startswith(b"/v1/") or path in RERANK):
         return Way(By.BODY, True, target)
     return Way(By.NOTHING, _guarded(path), target)
@@ -63,11 +73,20 @@ def _by_path(target: bytes) -> Way:
     return Way(By.PATH, True, slash + rest or b"/", model)
 
 
+def _by_name(target: bytes, path: bytes) -> Way | None:
+    ends = [at for at in (path.find(version, len(MODELS)) for version in VERSIONS) if at > 0]
+    if not ends:
+        return None
+    end = min(ends)
+    name = unquote_to_bytes(target[len(MODELS) : end]).decode("utf-8", "replace")
+    return Way(By.PATH, True, target[end:], name)
+
+
 def _guarded(path: bytes) -> bool:
     if not PLAIN.issuperset(path) or b"//" in path or b"/." in path:
         return True
     first = path.split(b"/", 2)[1]
-    return first in (b"v1", b"v2", b"api", b"runtime", b"rerank")
+    return first in (b"v1", b"v1alpha", b"v2", b"api", b"runtime", b"models", b"rerank")
 
 
 class Routes:

@@ -1,0 +1,90 @@
+"""Counts that all workers see: who is being served, and how often a key has asked.
+
+One table of 64-bit numbers in shared memory. A worker writes only its own row and adds up a
+column to read, so there are no locks; a limit over N workers can be passed by N - 1 at the very
+worst, when they all look at the same instant.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+SLOTS = 16384  # keys, models and backends that can be counted at once
+CELLS = 6
+AT_ONCE, MINUTE, THIS, BEFORE, DAY, TOKENS = range(CELLS)
+ROW = SLOTS * CELLS
+NUMBER = 8  # bytes
+MINUTE_SECONDS, DAY_SECONDS = 60, 86400
+
+
+def size(workers: int) -> int:
+    """Return how many bytes the table of so many workers takes."""
+    return workers * ROW * NUMBER
+
+
+class Counts:
+    """One worker's view of the table."""
+
+    __slots__ = ("_cells", "_mine", "_rows")
+
+    def __init__(self, fd: int = -1, worker: int = 0, workers: int = 1) -> None:
+        """Map the table; without a file (-1) it is this process's own."""
+        self._cells = memoryview(mmap.mmap(fd, size(workers))).cast("q")
+        self._rows = range(0, workers * ROW, ROW)
+        self._mine = worker * ROW
+
+    def enter(self, slot: int) -> None:
+        """Count one more that is being served."""
+        self._cells[self._mine + slot * CELLS + AT_ONCE] += 1
+
+    def leave(self, slot: int) -> None:
+        """Count one less."""
+        self._cells[self._mine + slot * CELLS + AT_ONCE] -= 1
+
+    def at_once(self, slot: int) -> int:
+        """Return how many are being served, by all workers."""
+        at, cells = slot * CELLS + AT_ONCE, self._cells
+        return sum(cells[row + at] for row in self._rows)
+
+    def ask(self, slot: int, now: float) -> None:
+        """Count a request in this minute; `now` is in seconds since 1970."""
+        cells, at, minute = self._cells, self._mine + slot * CELLS, int(now) // MINUTE_SECONDS
+        if cells[at + MINUTE] != minute:
+            passed = minute - cells[at + MINUTE]
+            cells[at + BEFORE] = cells[at + THIS] if passed == 1 else 0
+            cells[at + MINUTE], cells[at + THIS] = minute, 0
+        cells[at + THIS] += 1
+
+    def asked(self, slot: int, now: float) -> float:
+        """Return the requests of the last sixty seconds, by all workers.
+
+        The minute before is counted by the part of it that lies within them, as nginx and others
+        estimate it: exact where requests are spread evenly over that minute.
+        """
+        cells, minute = self._cells, int(now) // MINUTE_SECONDS
+        still = 1 - (now / MINUTE_SECONDS - minute)
+        total = 0.0
+        for row in self._rows:
+            at = row + slot * CELLS
+            if cells[at + MINUTE] == minute:
+                total += cells[at + THIS] + cells[at + BEFORE] * still
+            elif cells[at + MINUTE] == minute - 1:
+                total += cells[at + THIS] * still
+        return total
+
+    def spend(self, slot: int, tokens: int, now: float) -> None:
+        """Count tokens used today (UTC)."""
+        cells, at, day = self._cells, self._mine + slot * CELLS, int(now) // DAY_SECONDS
+        if cells[at + DAY] != day:
+            cells[at + DAY], cells[at + TOKENS] = day, 0
+        cells[at + TOKENS] += tokens
+
+    def spent(self, slot: int, now: float) -> int:
+        """Return the tokens used today, by all workers."""
+        cells, at, day = self._cells, slot * CELLS, int(now) // DAY_SECONDS
+        return sum(cells[row + at + TOKENS] for row in self._rows if cells[row + at + DAY] == day)
+
+    def bury(self, worker: int) -> None:
+        """Forget what a worker that died was serving; what it had counted stays."""
+        for at in range(worker * ROW + AT_ONCE, (worker + 1) * ROW, CELLS):
+            self._cells[at] = 0
