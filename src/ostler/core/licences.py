@@ -78,6 +78,11 @@ class Policy:
     tags: Mapping[str, str] = field(default_factory=dict)  # decisions for single licences
     origin: str = "default"
 
+    @property
+    def may_block(self) -> bool:
+        """Say whether any licence at all would be blocked."""
+        return "block" in (*self.rules.values(), *self.tags.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

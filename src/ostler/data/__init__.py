@@ -40,6 +40,12 @@ def licences() -> tuple[Licence, ...]:
 
 
 @cache
+def base_licences() -> dict[str, str]:
+    """Return the licences of models that others were made from, by repository."""
+    return {row["repo"]: row["licence"] for row in table("base_licences.csv")}
+
+
+@cache
 def catalogue() -> tuple[Entry, ...]:
     """Return the models that are known by a short name."""
     return catalogue_of.parse(table("catalogue.csv"), table("variants.csv"))

@@ -13,14 +13,16 @@ import yaml
 from ostler import data
 from ostler.core import licences
 from ostler.core.catalogue import Entry
-from ostler.core.licences import Licence, Policy, Terms, Verdict
+from ostler.core.licences import NO_FIELD, Licence, Policy, Terms, Verdict
 from ostler.core.plans import LEGAL
 from ostler.errors import (
+    AuthRequired,
     CorruptFile,
     GatedRepo,
     HubUnreachable,
     LicenceBlocked,
     ModelNotFound,
+    TokenRejected,
     UsageError,
 )
 from ostler.nouns import Listing, Manifest, ModelRef
@@ -95,10 +97,41 @@ class Registrar:
 
     def terms(self, model: Manifest | Listing) -> Terms:
         """Return the licence of a model and of what it was made from."""
-        seen = {model.name}
-        found = self._bases(self._based_on(model.name, model.tags), seen, DEEPEST)
         own = licences.classify(model.licence, data.licences())
-        return Terms(model.name, model.licence, own, tuple(found))
+        found = self._remembered(model)
+        if found is None:
+            names = self._based_on(model.name, model.tags)
+            found = tuple(self._bases(names, {model.name}, DEEPEST))
+        return Terms(model.name, model.licence, own, found)
+
+    def blocked(self, entry: Entry) -> str:
+        """Say why the policy blocks a model of the catalogue; "" where it does not."""
+        own = licences.classify(entry.licence, data.licences())
+        found = tuple(self._bases(entry.base, {entry.repo}, DEEPEST))
+        verdict = licences.decide(Terms(entry.id, entry.licence, own, found), self.policy)
+        return verdict.because if verdict.decision == "block" else ""
+
+    def _remembered(self, model: Manifest | Listing) -> tuple[tuple[str, Licence], ...] | None:
+        """Return the bases as they were found when the model came, where a hub was asked."""
+        path = findings(self.home, model.name, model.commit)
+        if self.source or not path.exists():
+            return None
+        try:
+            said = json.loads(path.read_bytes())
+            return tuple(
+                (str(name), licences.classify(stated, data.licences())) for name, stated in said
+            )
+        except (ValueError, TypeError) as error:
+            raise CorruptFile(
+                f"{path} is damaged: {error}", hint=f"Remove {path}; `ostler licences --ask` again."
+            ) from error
+
+    def remember(self, terms: Terms, commit: str) -> None:
+        """Keep what a hub said of a model's bases, for when none can be asked."""
+        if self.source and terms.bases:
+            said = [(name, None if one.tag == NO_FIELD else one.tag) for name, one in terms.bases]
+            path = findings(self.home, terms.model, commit)
+            durable.write(path, json.dumps(said, indent=1).encode())
 
     def _bases(
         self, names: Iterable[str], seen: set[str], depth: int
@@ -119,13 +152,17 @@ class Registrar:
         entry = self.entry(name)
         if entry and entry.licence:
             return entry.licence, entry.base
+        asked = self._asked(name)
+        if asked:
+            return asked.licence, self._based_on(name, asked.tags)
+        return data.base_licences().get(name), entry.base if entry else ()
+
+    def _asked(self, name: str) -> Listing | None:
+        """Ask the hub, where there is one to ask; None where it does not say."""
         try:
-            found = self.source.listing(ModelRef(name)) if self.source else None
-        except (ModelNotFound, GatedRepo, HubUnreachable):
-            found = None
-        if found is None:
-            return None, ()
-        return found.licence, self._based_on(name, found.tags)
+            return self.source.listing(ModelRef(name)) if self.source else None
+        except (ModelNotFound, AuthRequired, GatedRepo, TokenRejected, HubUnreachable):
+            return None
 
     def _based_on(self, name: str, tags: Iterable[str]) -> tuple[str, ...]:
         entry = self.entry(name)
@@ -155,6 +192,11 @@ def registrar(store: Store, policy: Policy, source: Source | None = None) -> Reg
     """Return what knows the licences of the models of a store."""
     shelf = catalogue.shelf(store.home)
     return Registrar(store.home, store.manifests(), shelf.entries, policy, source)
+
+
+def findings(home: Path, model: str, commit: str) -> Path:
+    """Return where the licences of a model's bases are remembered."""
+    return home / "licences" / "bases" / f"{model.replace('/', '--')}@{commit}.json"
 
 
 def record(home: Path, model: str, commit: str) -> Path:
@@ -203,7 +245,7 @@ def gate(home: Path, use: str, file: Path | None) -> Callable[[Manifest], None]:
 
     def permit(manifest: Manifest) -> None:
         rules = policy(home, use, file)
-        if "block" in (*rules.rules.values(), *rules.tags.values()):
+        if rules.may_block:
             enforce(registrar(Store(home), rules).ruling(manifest))
 
     return permit

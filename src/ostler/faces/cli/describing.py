@@ -77,7 +77,7 @@ def _show(known: Known, estimate: Estimate | None, unknown: str, by_rule: bool) 
     rule = ", by soong's rule of thumb" if by_rule else f", with {estimate.engine}"
     show.line(f"Memory for {estimate.context:,} tokens of context{rule}:")
     show.table(
-        ("TERM", "MEMORY", "BECAUSE"), offering.terms(estimate, by_rule), right=(1,), shrink=2
+        ("TERM", "MEMORY", "BECAUSE"), offering.term_rows(estimate, by_rule), right=(1,), shrink=2
     )
 
 

@@ -21,9 +21,10 @@ TITLES = (
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table",
     show_default=True,
 )  # fmt: skip
+@click.option("--ask", is_flag=True, help="Ask the hub for bases that nobody here knows.")
 @options.as_json
 @click.pass_context
-def command(ctx: click.Context, form: str, as_json: bool) -> None:
+def command(ctx: click.Context, form: str, ask: bool, as_json: bool) -> None:
     """Report the licence of every kept model, those of its bases, and what the policy says.
 
     The policy is a use, OSTLER_LICENCE_USE=private, research or commercial, and the file
@@ -39,8 +40,10 @@ def command(ctx: click.Context, form: str, as_json: bool) -> None:
     if ctx.invoked_subcommand:
         return
     settings: Settings = ctx.obj
-    known = terms.registrar(settings)
+    known = terms.registrar(settings, wiring.source(settings) if ask else None)
     found = licensing.report(known)
+    for manifest, ruling, _ in found:
+        known.remember(ruling.terms, manifest.commit)
     if as_json or form == "json":
         show.as_json(
             [

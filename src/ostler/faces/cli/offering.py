@@ -16,7 +16,7 @@ from ostler.core.prices import Offer
 from ostler.core.recommending import Candidate, Pick
 from ostler.core.sizes import memory
 from ostler.errors import UnknownModel
-from ostler.faces.cli import money, show
+from ostler.faces.cli import money, show, terms
 from ostler.faces.cli.facts import look_up
 from ostler.nouns import Estimate, ModelFacts
 from ostler.settings import Settings
@@ -98,11 +98,16 @@ def of_entry(settings: Settings, entry: Entry) -> Known:
 
 
 def candidates(settings: Settings) -> list[Candidate]:
-    """Return every model of the catalogue, and which of them is kept here."""
-    manifests = wiring.store(settings).manifests()
+    """Return every model of the catalogue, with what is kept here and what the policy blocks."""
+    known = terms.registrar(settings)
     return [
-        Candidate(entry, catalogue.facts(entry), "kept" * bool(catalogue.kept(entry, manifests)))
-        for entry in catalogue.shelf(settings.home).entries
+        Candidate(
+            entry,
+            catalogue.facts(entry),
+            "kept" * bool(catalogue.kept(entry, known.manifests)),
+            known.blocked(entry),
+        )
+        for entry in known.entries
     ]
 
 
@@ -111,7 +116,7 @@ def size(count: int, by_rule: bool) -> str:
     return f"{count / GB:.1f} GB" if by_rule else memory(count)
 
 
-def terms(estimate: Estimate, by_rule: bool) -> list[tuple[str, str, str]]:
+def term_rows(estimate: Estimate, by_rule: bool) -> list[tuple[str, str, str]]:
     """Return an estimate's terms with total and margin, as rows."""
     return [
         *[(term.name, size(term.bytes, by_rule), term.because) for term in estimate.terms],

@@ -15,10 +15,9 @@ from ostler.verbs.licensing import Acceptance, Registrar, Ruling
 
 
 def registrar(settings: Settings, source: Source | None = None) -> Registrar:
-    """Return what knows licences here; a hub is asked for bases only where a policy may block."""
+    """Return what knows licences here, and asks `source` for bases that nobody here knows."""
     rules = licensing.policy(settings.home, settings.licence_use, settings.licence_policy)
-    blocks = "block" in (*rules.rules.values(), *rules.tags.values())
-    return licensing.registrar(wiring.store(settings), rules, source if blocks else None)
+    return licensing.registrar(wiring.store(settings), rules, source)
 
 
 def held(
@@ -29,8 +28,12 @@ def held(
     A dry run only shows it. Otherwise, `accepted` writes down who accepts the licence, and a
     model that is blocked raises LicenceBlocked.
     """
-    ruling = registrar(settings, source).ruling(plan.listing)
+    rules = licensing.policy(settings.home, settings.licence_use, settings.licence_policy)
+    # without a policy that may block, a pull is spared the further questions
+    known = registrar(settings, source if rules.may_block else None)
+    ruling = known.ruling(plan.listing)
     if not dry_run:
+        known.remember(ruling.terms, plan.listing.commit)
         if accepted:
             ruling = replace(ruling, accepted=accept(settings, ruling, plan.listing))
         licensing.enforce(ruling)
