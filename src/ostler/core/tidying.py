@@ -83,7 +83,7 @@ def garbage(
 def superseded(models: Iterable[Manifest]) -> tuple[Manifest, ...]:
     """Return the commits that no branch or tag leads to, where a newer one of the model is kept."""
     newest: dict[str, Manifest] = {}
-    known = sorted(models, key=lambda one: one.pulled_at)
+    known = sorted(models, key=lambda one: (one.pulled_at, bool(one.revisions)))
     for manifest in known:
         newest[manifest.name] = manifest
     return tuple(one for one in known if not one.revisions and newest[one.name] != one)

@@ -202,8 +202,8 @@ class Store:
                 self._manifests.write(removal.remaining)
                 self._views.make(removal.remaining)
             else:
+                self._views.remove(removal.manifest)  # made anew if we are killed here
                 self._manifests.remove(removal.manifest)
-                self._views.remove(removal.manifest)
             return self._discard(removal.freed & self.orphans())
 
     def sweep(self) -> int:

@@ -143,7 +143,8 @@ def carry_out(
         for (lying, _), file in zip(adoption.files, taken, strict=True):
             kept.append(_take(lying, file, store, how, check))
             tally.say(Step.DONE, file.path, file.size, file.size)
-        manifest = store.register(replace(draft, files=tuple(kept)))
+        files = tuple(sorted(kept, key=lambda file: file.path))
+        manifest = store.register(replace(draft, files=files))
     if how == "move":
         _let_go(adoption, manifest, store)
     return manifest
