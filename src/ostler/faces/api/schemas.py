@@ -70,6 +70,17 @@ class PoolState(BaseModel):
     models: list[str]
 
 
+class LoadEstimate(BaseModel):
+    """What a load would take."""
+
+    id: str
+    engine: str
+    memory_bytes: int  # margin included
+    context: int
+    devices: list[str]  # that it could go to, best first
+    seconds: float  # from its bytes and the speed measured here
+
+
 class Wished(BaseModel):
     """The operator's wishes in force, and those that cannot be met."""
 

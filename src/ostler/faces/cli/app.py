@@ -54,6 +54,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "fit": ("fit", "Show what a model needs, by term, and where it fits."),
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
+        "export": ("export", "Write down what would run: systemd, Compose."),
         "measure": ("measure", "Start a model and keep what it really takes."),
     },
     "Catalogue, GPUs, prices": {
@@ -65,6 +66,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Serving": {
         "ps": ("ps", "Show what is loaded and what it does."),
+        "load": ("load", "Load a model before anybody asks for it."),
+        "unload": ("unload", "Stop a model and free its memory."),
+        "preload": ("preload", "Show or set what is loaded at the start."),
+        "pin": ("pin", "Keep a model loaded, or let go of it."),
+        "pool": ("pool", "Show or set which memory is for which models."),
         "stop": ("stop", "Stop a model, or the server."),
         "logs": ("logs", "Show an engine's own log."),
         "test": ("test", "Send a model one real request and time it."),

@@ -39,6 +39,10 @@ def command(settings: Settings, as_json: bool) -> None:
     for one in models:
         if one["why"]:
             show.line(f"{one['id']}: {one['why']}")
+    if state["waiting"]:
+        show.line(f"Waiting for room, in this order: {', '.join(state['waiting'])}.")
+    for text in state["warnings"]:
+        show.line(f"Warning: {text}")
     for device in state["devices"]:
         held, room = memory(device["held_bytes"]), memory(device["room_bytes"])
         show.line(f"{device['id']} ({device['name']}): {held} of {room} held by models.")
@@ -47,7 +51,7 @@ def command(settings: Settings, as_json: bool) -> None:
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     return (
         one["id"],
-        one["state"] + (", busy" if one["busy"] else ""),
+        _state(one),
         one["engine"] or "",
         memory(one["memory_bytes"]) if one["memory_bytes"] else "",
         one["device"] or "",
@@ -55,3 +59,9 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
         str(one["requests"]),
         duration(one["seconds"]),
     )
+
+
+def _state(one: dict[str, Any]) -> str:
+    eta = f", {duration(one['eta_seconds'])} to go" if one["eta_seconds"] else ""
+    marks = [mark for mark in ("busy", "pinned") if one[mark]]
+    return ", ".join([one["state"], *marks]) + eta

@@ -32,11 +32,13 @@ def model_path(model: str, verb: str) -> str:
     return f"/api/models/{quote(model, safe='/')}/{verb}"
 
 
-def ask(found: Found, method: str, path: str) -> Any:
+def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
     """Return the server's answer. Raises ServerNotRunning, and whatever the server refuses with."""
     connection = http.client.HTTPConnection(found.host, found.port, timeout=PATIENCE)
     try:
-        connection.request(method, path, headers={"Authorization": f"Bearer {found.key}"})
+        text = None if value is None else json.dumps(value)
+        headers = {"Authorization": f"Bearer {found.key}", "Content-Type": "application/json"}
+        connection.request(method, path, text, headers)
         answer = connection.getresponse()
         body = json.loads(answer.read() or b"null")
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -1,0 +1,90 @@
+"""Changes to the wishes file, each a function of the parsed file; comments stay where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ostler.errors import UsageError
+
+Edit = Callable[[Any], None]
+Canonical = Callable[[str], str]  # any of a model's names -> its own
+
+
+def preload(models: Sequence[str]) -> Edit:
+    """Make this the preload list."""
+    return lambda file: replace_list(file, "preload", list(models))
+
+
+def pin(model: str) -> Edit:
+    """Pin a model where it is."""
+    return lambda file: wish(model, {"pinned": True})(file)
+
+
+def unpin(model: str, canonical: Canonical) -> Edit:
+    """Let go of a model, under whatever name it is pinned or preloaded."""
+
+    def edit(file: Any) -> None:
+        if file.get("preload"):
+            names = [name for name in file["preload"] if canonical(name) != model]
+            replace_list(file, "preload", names)
+        for name, one in (file.get("models") or {}).items():
+            if canonical(name) == model and one:
+                one.pop("pinned", None)
+
+    return edit
+
+
+def wish(model: str, wishes: dict[str, Any]) -> Edit:
+    """Wish this for a model; a value of None takes the wish back."""
+
+    def edit(file: Any) -> None:
+        place = _under(file, "models", model)
+        for name, value in wishes.items():
+            if value is None:
+                place.pop(name, None)
+            else:
+                place[name] = value
+
+    return edit
+
+
+def pool(name: str, values: dict[str, Any] | None) -> Edit:
+    """Set a pool, or with None dissolve it."""
+
+    def edit(file: Any) -> None:
+        if values is None:
+            if name not in (file.get("pools") or {}):
+                raise UsageError(f"There is no pool {name}.", hint="ostler pool")
+            del file["pools"][name]
+            return
+        place = _under(file, "pools", name)
+        place.clear()
+        place.update(values)
+
+    return edit
+
+
+def _under(file: Any, part: str, name: str) -> Any:
+    """The mapping of a name in a part of the file, made where it is not there."""
+    if file.get(part) is None:
+        file[part] = {}
+    if file[part].get(name) is None:
+        file[part][name] = {}
+    return file[part][name]
+
+
+def replace_list(file: Any, name: str, values: list[str]) -> None:
+    """Put other values into a list of the file; entries that stay keep their comments."""
+    kept = file.get(name)
+    if kept is None:
+        file[name] = values
+        return
+    for place in reversed(range(len(kept))):
+        if kept[place] not in values:
+            del kept[place]
+    for place, value in enumerate(values):
+        if place >= len(kept) or kept[place] != value:
+            if value in kept:
+                kept.remove(value)
+            kept.insert(place, value)

@@ -1,0 +1,159 @@
+"""The keeper as an operator meets it: pins, pools, preloading, eviction, wishes that change."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.stories.conftest import CHAT, EMBED, RERANK, Shell, address_said, end, environment
+
+WISHES = """\
+# What this inn is for.
+models:
+  {chat}:
+    aliases: [talker]  # what callers say
+policy:
+  residency: 0
+"""
+
+
+@dataclass
+class Keep:
+    """A running server with the tiny models, and the file of its wishes."""
+
+    shell: Shell
+    address: str
+    process: subprocess.Popen[str]
+    wishes: Path
+
+    def state(self) -> dict[str, Any]:
+        shown: dict[str, Any] = self.shell.ok("ps", "--json").json()
+        return shown
+
+    def up(self) -> set[str]:
+        return {one["id"] for one in self.state()["models"] if one["state"] == "ready"}
+
+    def ask(self, model: str, **headers: str) -> httpx2.Response:
+        kind = "embeddings" if model == EMBED else "chat/completions"
+        body = (
+            {"input": "x"} if model == EMBED else {"messages": [{"role": "user", "content": "x"}]}
+        )
+        body |= {"model": model, "max_tokens": 1}
+        url = f"{self.address}/v1/{kind}"
+        return httpx2.post(url, json=body, headers=headers, timeout=60)
+
+    def until(self, what: Callable[[], Any], seconds: float = 20.0) -> Any:
+        end_at = time.monotonic() + seconds
+        while time.monotonic() < end_at:
+            if found := what():
+                return found
+            time.sleep(0.05)
+        raise AssertionError(self.state())
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Path:
+    """A home in which the three models are kept."""
+    home = tmp_path_factory.mktemp("stocked") / "home"
+    for model in (f"{CHAT}#q8_0", EMBED, RERANK):
+        Shell(environment(home, shipped_hub)).ok("pull", model, "--quiet")
+    return home
+
+
+@pytest.fixture
+def keep(shell: Shell, stocked: Path) -> Iterator[Keep]:
+    shutil.copytree(stocked, shell.env["OSTLER_HOME"], symlinks=True)
+    wishes = Path(shell.env["OSTLER_HOME"], "ostler.yaml")
+    wishes.write_text(WISHES.format(chat=f"{CHAT}#q8_0"))
+    process = shell.background("serve", "--port", "0", "--context", "512")
+    try:
+        yield Keep(shell, address_said(process), process, wishes)
+    finally:
+        end(process)
+
+
+def test_models_share_one_pool_and_take_turns(keep: Keep) -> None:
+    needs = {
+        model: keep.shell.ok("load", model, "--dry-run", "--json").json()["memory_bytes"]
+        for model in (CHAT, EMBED)
+    }
+    keep.shell.ok("pool", "set", "catchall", f"{max(needs.values()) + 1000}B")
+    for model in (CHAT, EMBED, CHAT, EMBED):
+        assert keep.ask(model).status_code == 200
+        assert len(keep.up()) == 1, "there is room for one of them"
+    pools = keep.state()["server"]["pools"]
+    catchall = next(one for one in pools if one["pool"] == "catchall")
+    assert catchall["models"] == [f"{EMBED}#f32"]
+    assert catchall["held_bytes"] <= catchall["room_bytes"]
+    keep.shell.ok("pin", EMBED)  # it counts where it is, and stays
+    assert keep.ask(CHAT).status_code == 503
+    assert "pinned" in keep.ask(CHAT).json()["error"]["message"]
+    assert keep.up() == {f"{EMBED}#f32"}
+    keep.shell.ok("pin", EMBED, "--off")
+    assert keep.ask(CHAT).status_code == 200
+
+
+def test_wishes_change_without_a_restart_and_keep_their_comments(keep: Keep) -> None:
+    assert keep.ask("talker").status_code == 200
+    keep.shell.ok("preload", EMBED, RERANK)
+    keep.until(lambda: {f"{EMBED}#f32", f"{RERANK}#f32"} <= keep.up())
+    text = keep.wishes.read_text()
+    assert "# What this inn is for." in text
+    assert "# what callers say" in text
+    assert keep.shell.ok("preload", "--json").json()["preload"] == [f"{EMBED}#f32", f"{RERANK}#f32"]
+    keep.wishes.write_text(text.replace("[talker]", "[talker, chatter]"))
+    keep.until(lambda: keep.ask("chatter").status_code == 200)
+    keep.wishes.write_text("modles: {}\n")
+    warned = keep.until(lambda: keep.state()["server"]["warnings"])
+    assert "modles" in warned[0]
+    assert "stay in force" in warned[0]
+    assert keep.ask("chatter").status_code == 200, "the last good wishes stay in force"
+
+
+def test_a_wish_that_cannot_be_met_says_why(keep: Keep) -> None:
+    said = keep.shell.ok("pool", "set", "big", "nvidia:7", "--json").json()
+    assert any("nvidia:7" in text for text in said["unmet"])
+    wished = {"hours": ["03:00-03:01"], "pool": "small"}
+    path = f"{keep.address}/api/models/{CHAT}/wish"
+    assert httpx2.patch(path, json={"replicas": "many"}).status_code == 400
+    assert httpx2.patch(path, json=wished).status_code == 200
+    hour = time.localtime()
+    if (hour.tm_hour, hour.tm_min) != (3, 0):
+        refused = keep.ask(CHAT)
+        assert refused.status_code == 503
+        assert refused.json()["error"]["code"] == "outside_schedule"
+
+
+def test_load_and_unload(keep: Keep) -> None:
+    assert "is ready" in keep.shell.ok("load", CHAT).out
+    one = next(one for one in keep.state()["models"] if one["state"] == "ready")
+    assert one["eta_seconds"] is None
+    assert "is stopped" in keep.shell.ok("unload", CHAT).out
+    assert not keep.up()
+
+
+def test_replicas_share_the_requests(keep: Keep) -> None:
+    path = f"{keep.address}/api/models/{CHAT}/wish"
+    assert httpx2.patch(path, json={"replicas": 2}).status_code == 200
+    keep.ask(CHAT)
+    keep.until(lambda: {f"{CHAT}#q8_0", f"{CHAT}#q8_0~2"} <= keep.up())
+    for _ in range(4):
+        assert keep.ask(CHAT).status_code == 200
+
+
+def test_without_a_server_the_wishes_are_written_down(shell: Shell) -> None:
+    shell.ok("pull", EMBED, "--quiet")
+    would = shell.ok("preload", EMBED, "--dry-run").out
+    assert f"Would be preloaded, in this order: {EMBED}#f32." in would
+    assert not Path(shell.env["OSTLER_HOME"], "ostler.yaml").exists()
+    shell.ok("preload", EMBED)
+    assert f"{EMBED}#f32" in shell.ok("preload").out
+    assert shell.run("pool", "set", "x", "lots").code in (0, 2)
+    assert shell.run("load", EMBED).code == 23
