@@ -8,7 +8,7 @@ from ostler.errors import Busy
 from ostler.nouns import Download
 from ostler.store import Store
 
-GRACE = 10.0  # seconds for a download to end; it looks twice a second
+GRACE = 40.0  # seconds for a download to end: a line without a byte is given up after 30
 LOOK_AGAIN = 0.1
 
 
