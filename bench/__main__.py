@@ -6,11 +6,13 @@ import argparse
 import importlib
 import json
 import sys
+from pathlib import Path
 
 from bench.rows import Row, as_document
 
 NAMES = {
     "startup": "how soon the command line answers, against an empty Python",
+    "estimate": "how near estimates are to what was measured; --csv FILE --configs DIR for others",
     "start": "what Ostler adds to an engine's start, against starting it by hand",
 }
 
@@ -21,8 +23,11 @@ def main() -> int:
     parser.add_argument("name", choices=NAMES, help="what to measure; see bench/README.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object, last")
     parser.add_argument("--rounds", type=int, default=15, help="rounds of alternating sides")
+    parser.add_argument("--csv", type=Path, help="estimate: a table like measured_memory.csv")
+    parser.add_argument("--configs", type=Path, help="estimate: a folder of org--name.json")
     asked = parser.parse_args()
-    rows: list[Row] = importlib.import_module(f"bench.{asked.name}").rows(asked.rounds)
+    own = {"table": asked.csv, "configs": asked.configs} if asked.name == "estimate" else {}
+    rows: list[Row] = importlib.import_module(f"bench.{asked.name}").rows(asked.rounds, **own)
     if asked.json:
         print(json.dumps(as_document(asked.name, rows)))
     else:

@@ -7,12 +7,12 @@ its weights is fetched.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from ostler.core.facts import facts
-from ostler.core.headers import READERS, NeedMore, read
+from ostler.core.headers import READERS, NeedMore, begin, read
 from ostler.errors import CorruptFile, DamagedModel, FileNotInRepo
 from ostler.nouns import (
     Format,
@@ -28,6 +28,8 @@ from ostler.ports import Source
 from ostler.store import Store
 
 FIRST_READ = 128 * 1024  # bytes; holds the header of most shards
+SPARING_READ = 24 * 1024  # the same where bytes count more than round trips
+ENOUGH = 1_500_000  # bytes of headers that size a model: the rest of 2 MB is for small files
 GROWTH = 4  # each further read reaches so many times as far
 LARGEST_JSON = 32 * 2**20  # bytes; the largest tokenizer_config.json known has 2 MB
 FORMATS = {".gguf": Format.GGUF, ".safetensors": Format.SAFETENSORS}
@@ -39,12 +41,15 @@ def kept_facts(store: Store, manifest: Manifest, variant: Variant) -> ModelFacts
     return _facts(_Kept(store, manifest), variant)
 
 
-def remote_facts(source: Source, listing: Listing, variant: Variant) -> ModelFacts:
+def remote_facts(
+    source: Source, listing: Listing, variant: Variant, most: int | None = None
+) -> ModelFacts:
     """Return the facts of a model on a hub, by range reads of headers and small files.
 
-    Raises CorruptFile, and what the source raises.
+    Where the headers are longer than `most` bytes, no more than that is read of them, and what
+    then stays unknown is said. Raises CorruptFile, and what the source raises.
     """
-    return _facts(_Remote(source, listing), variant)
+    return _facts(_Remote(source, listing), variant, most)
 
 
 def check_header(path: str, place: Path) -> None:
@@ -120,26 +125,55 @@ class _Remote:
             return bytes(got[start - body.start : wanted])
 
 
-def _facts(files: _Files, variant: Variant) -> ModelFacts:
+def _facts(files: _Files, variant: Variant, most: int | None = None) -> ModelFacts:
     absent = [path for path in variant.files if path not in files.sizes]
     if absent:
         raise FileNotInRepo(f"{absent[0]} is not among the model's files.", path=absent[0])
     headers = variant.files if variant.format in READERS else ()
+    tables, whole = _tables(files, variant.format, headers, most)
     return facts(
         variant.format,
-        [_table(files, variant.format, path) for path in headers],
+        tables,
         _json(files, "config.json", dict),
         tokenizer_config=_json(files, "tokenizer_config.json", dict),
         modules=_json(files, "modules.json", list),
         chat_template=any(name in files.sizes for name in TEMPLATES),
         weight_bytes=sum(files.sizes[path] for path in variant.files),
+        whole=whole,
     )
 
 
-def _table(files: _Files, format: Format, path: str) -> TensorTable:
-    """Read as much of a file as its header takes."""
-    size, prefix, end = files.sizes[path], b"", min(FIRST_READ, files.sizes[path])
+def _tables(
+    files: _Files, format: Format, paths: Sequence[str], most: int | None
+) -> tuple[list[TensorTable], bool]:
+    """Return the headers of these files, and whether `most` bytes were enough for all of them."""
+    found: list[TensorTable] = []
+    left = most
+    for path in paths:
+        table, read = _table(files, format, path, left)
+        if left is not None:
+            left = max(left - read, 0)
+        if table is None:
+            return found, False
+        found.append(table)
+        if format is Format.GGUF and not table.tensors and left is not None:
+            return found, False
+    return found, True
+
+
+def _table(
+    files: _Files, format: Format, path: str, most: int | None = None
+) -> tuple[TensorTable | None, int]:
+    """Read as much of a file as its header takes, and return it with the bytes that took.
+
+    Where it takes more than `most`: of GGUF what its beginning says, of safetensors nothing.
+    """
+    size, prefix = files.sizes[path], b""
+    end = min(FIRST_READ if most is None else SPARING_READ, size)
     while True:
+        if most is not None and end > most:
+            begun = begin(prefix, size) if format is Format.GGUF and prefix else None
+            return begun, len(prefix)
         prefix += files.read(path, len(prefix), end)
         if len(prefix) < end:
             raise _damaged(path, f"it ends after {len(prefix):,} of {size:,} bytes")
@@ -148,8 +182,9 @@ def _table(files: _Files, format: Format, path: str) -> TensorTable:
         except CorruptFile as error:
             raise _damaged(path, error.facts["reason"]) from None
         if not isinstance(found, NeedMore):
-            return found
-        end = min(max(found.bytes, GROWTH * end), size)
+            return found, len(prefix)
+        grown = found.bytes if format is Format.SAFETENSORS else GROWTH * end
+        end = min(max(found.bytes, grown), size)
 
 
 def _json(files: _Files, path: str, kind: type) -> Any:

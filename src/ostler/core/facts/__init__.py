@@ -10,7 +10,7 @@ from ostler.core.facts import config as config_file
 from ostler.core.facts import gguf
 from ostler.core.facts.counting import dominant_dtype, labels, parameters
 from ostler.core.weights import of_tensors, packed, scheme
-from ostler.nouns import Format, ModelFacts, TensorTable
+from ostler.nouns import Format, ModelFacts, Task, TensorTable
 
 __all__ = ["described", "facts"]
 
@@ -26,6 +26,9 @@ WANTED = {
 }
 
 
+NEAR_PERCENT = 2  # between the weights a config.json describes and the files
+
+
 def facts(
     format: Format,
     tables: Sequence[TensorTable],
@@ -35,16 +38,20 @@ def facts(
     modules: Sequence[Mapping[str, Any]] | None = None,
     chat_template: bool = False,
     weight_bytes: int | None = None,
+    whole: bool = True,
 ) -> ModelFacts:
     """Return what the files say of a model.
 
     `tables` are the headers of its weight files in shard order. `config`, `tokenizer_config` and
     `modules` (of sentence-transformers) are the JSON files of these names, None where absent;
     `chat_template` says that the repository holds one as a file of its own. `weight_bytes` is the
-    size of the weight files; without it, that of the tensors.
+    size of the weight files; without it, that of the tensors. `whole` is False where not every
+    header was read to its end: what only tensors tell is then unknown, and said to be.
     """
     if weight_bytes is None:
         weight_bytes = sum(tensor.nbytes for table in tables for tensor in table.tensors)
+    if not whole:
+        return _in_part(format, tables, config or {}, weight_bytes, chat_template)
     if format is Format.GGUF and tables:
         found = gguf.facts(tables, weight_bytes)
     else:
@@ -81,6 +88,34 @@ def described(
         quantization=quantization or found.quantization,
         dtype="F16" if own in ("float16", "fp16") else "BF16",
         parts=parts,
+    )
+
+
+def _in_part(
+    format: Format,
+    tables: Sequence[TensorTable],
+    config: Mapping[str, Any],
+    weight_bytes: int,
+    chat_template: bool,
+) -> ModelFacts:
+    """Return what the beginnings of headers say, or config.json where its weights fit the files."""
+    if format is Format.GGUF:
+        found = gguf.facts(tables, weight_bytes)
+        parts, quantization = found.parts, gguf.stated_quantization(tables)
+        said = "The header was not read behind the vocabulary, so no tensor is known by itself."
+        return replace(
+            found, parameters=None, quantization=quantization, matrices=(), parts=parts,
+            task=found.task or Task.CHAT, tied=False, unknown=(said,),
+        )  # fmt: skip
+    found = described(config)
+    near = abs(found.weight_bytes - weight_bytes) * 100 <= NEAR_PERCENT * weight_bytes
+    said = "Not every header was read: the shapes are those that config.json describes."
+    return replace(
+        found,
+        weight_bytes=weight_bytes,
+        parts=found.parts if near else (),
+        chat_template=chat_template,
+        unknown=(*found.unknown, said),
     )
 
 

@@ -75,6 +75,13 @@ def facts(tables: Sequence[TensorTable], weight_bytes: int) -> ModelFacts:
     )
 
 
+def stated_quantization(tables: Sequence[TensorTable]) -> str | None:
+    """Return the quantization that the file states, where its tensors were not read."""
+    file_type = tables[0].metadata.get("general.file_type")
+    named = GGUF_FILE_TYPES.get(file_type) if isinstance(file_type, int) else None
+    return None if named is None or named.upper() in FLOATS else named
+
+
 def _own(metadata: Mapping[str, object], architecture: str | None) -> dict[str, Any]:
     """Return the architecture's own keys, without its name in front."""
     front = f"{architecture}."

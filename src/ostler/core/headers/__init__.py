@@ -8,10 +8,11 @@ Numbers in a header are claims: each is held against the file's size before it i
 from __future__ import annotations
 
 from ostler.core.headers import gguf, safetensors
+from ostler.core.headers.gguf import begin
 from ostler.core.headers.prefix import HEADER_LIMIT, NeedMore
 from ostler.nouns import Format, TensorTable
 
-__all__ = ["HEADER_LIMIT", "READERS", "NeedMore", "read"]
+__all__ = ["HEADER_LIMIT", "READERS", "NeedMore", "begin", "read"]
 
 # Pickled weights have no entry: they cannot be read without running their code.
 READERS = {Format.GGUF: gguf.read, Format.SAFETENSORS: safetensors.read}

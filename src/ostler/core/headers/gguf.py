@@ -74,6 +74,23 @@ def read(prefix: bytes, file_size: int) -> TensorTable | NeedMore:
         return short.more
 
 
+def begin(prefix: bytes, file_size: int) -> TensorTable:
+    """Return what a prefix of a GGUF file says: the settings before its vocabulary, no tensors.
+
+    Writers put a model's sizes first and its vocabulary, of some megabytes, behind them. An array
+    that the prefix cuts keeps its length. Raises CorruptFile.
+    """
+    reader = _Reader(prefix, file_size)
+    metadata: dict[str, object] = {}
+    try:
+        reader.magic_and_version()
+        reader.count(SMALLEST_TENSOR, "tensors")
+        reader.metadata(reader.count(SMALLEST_PAIR, "metadata values"), metadata)
+    except _Short:
+        pass
+    return TensorTable(Format.GGUF, (), metadata)
+
+
 class _Reader:
     """A place in the prefix, moved forward by what is read."""
 
@@ -138,14 +155,23 @@ class _Reader:
         except UnicodeDecodeError:
             raise corrupt(f"the name {name[:40]!r} is not UTF-8") from None
 
-    def metadata(self, pairs: int) -> dict[str, object]:
-        metadata: dict[str, object] = {}
+    def metadata(self, pairs: int, metadata: dict[str, object] | None = None) -> dict[str, object]:
+        metadata = {} if metadata is None else metadata
         for _ in range(pairs):
             key = self.name()
             if key in metadata:
                 raise corrupt(f"it says {key[:80]!r} twice")
-            metadata[key] = self.value(self.number(U32))
+            kind = self.number(U32)
+            if kind == ARRAY:  # its length is known even where the prefix cuts it
+                metadata[key] = SkippedArray(self.peeked())
+            metadata[key] = self.value(kind)
         return metadata
+
+    def peeked(self) -> int:
+        """Return the length of the array that comes next, without moving."""
+        end = self.require(U32.size + U64.size)
+        length = int.from_bytes(self.prefix[end - U64.size : end], "little")
+        return min(length, self.size)
 
     def value(self, kind: int, depth: int = 0) -> object:
         if kind in NUMBERS:

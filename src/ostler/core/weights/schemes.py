@@ -98,11 +98,9 @@ def _packing(name: str) -> str | None:
 def packed(facts: ModelFacts, wanted: Scheme) -> tuple[WeightPart, ...]:
     """Return the parts of a model's weights under a quantization; empty for unknown shapes."""
     if wanted.kind != "gguf":
-        kept = KEPT
-        if wanted.bits == PACKED["nvfp4"] and any(
-            one.role == "attn_gate" for one in facts.matrices
-        ):
-            kept += DELTA_INPUTS
+        delta = any(one.role == "attn_gate" for one in facts.matrices)
+        inputs = DELTA_INPUTS if delta and wanted.bits == PACKED["nvfp4"] else ()
+        kept = (*KEPT, *inputs)
         return _summed(_written(matrix, wanted, kept) for matrix in facts.matrices)
     layers = facts.layers or 1
     group = (facts.heads or 1) // (facts.kv_heads or facts.heads or 1)
@@ -126,8 +124,7 @@ def _written(matrix: Matrix, wanted: Scheme, kept: tuple[str, ...]) -> tuple[str
 def _in_gguf(matrix: Matrix, recipe: Recipe) -> int:
     if matrix.role in FULL_WIDTH:
         return matrix.parameters * 4
-    size = 0
-    each = matrix.columns * matrix.rows * matrix.copies
+    each, size = matrix.columns * matrix.rows * matrix.copies, 0
     for layer in matrix.layers or (0,):
         blocks = recipe.type_of(matrix.role, matrix.columns, layer)
         size += -(-each * blocks.size // blocks.elements)

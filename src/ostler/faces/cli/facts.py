@@ -27,8 +27,10 @@ class Known:
         return isinstance(self.origin, Manifest)
 
 
-def look_up(settings: Settings, text: str, endpoint: str | None, offline: bool) -> Known:
-    """Return the facts of a model; from a hub only its headers are read.
+def look_up(
+    settings: Settings, text: str, endpoint: str | None, offline: bool, most: int | None = None
+) -> Known:
+    """Return the facts of a model; from a hub only its headers are read, at most `most` bytes.
 
     Raises UnknownModel where it is not kept and `offline`, and what the hub refuses with.
     """
@@ -37,17 +39,17 @@ def look_up(settings: Settings, text: str, endpoint: str | None, offline: bool) 
     except UnknownModel:
         if offline:
             raise
-        return _on_the_hub(settings, text, endpoint)
+        return _on_the_hub(settings, text, endpoint, most)
     store = wiring.store(settings)
     facts = kept_facts(store, named.manifest, named.variant)
     return Known(named.id, facts, named.variant, named.manifest)
 
 
-def _on_the_hub(settings: Settings, text: str, endpoint: str | None) -> Known:
+def _on_the_hub(settings: Settings, text: str, endpoint: str | None, most: int | None) -> Known:
     ref = parse(text)
     source = wiring.source(settings, endpoint, ref)
     listing = source.listing(ref)
     choices = quants.variants(file.path for file in listing.files)
     variant, _ = quants.choose(choices, ref.variant)
-    facts = remote_facts(source, listing, variant)
+    facts = remote_facts(source, listing, variant, most)
     return Known(f"{listing.name}#{variant.name}", facts, variant, listing)
