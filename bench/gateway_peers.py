@@ -113,7 +113,7 @@ def free_port() -> int:
 
 def ours(upstream: int, folder: Path, workers: int = 1) -> Target:
     """Our gateway with a key, its limits, the access log and the keeper's reports on."""
-    from ostler.faces.server.link import prepare
+    from ostler.faces.server.link import Crew
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     key = m.Key(
@@ -129,7 +129,7 @@ def ours(upstream: int, folder: Path, workers: int = 1) -> Target:
         keys=(key,),
         limits=m.Limits(access_log=str(folder / "access.log")),
     )
-    hands = prepare(listening, workers)
+    hands = Crew(listening, workers)
     processes, ends = [], []
     for number in range(workers):
         mine, theirs = socket.socketpair()

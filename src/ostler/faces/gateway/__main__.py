@@ -2,7 +2,8 @@
 
 The keeper starts it and hands it two sockets: the one callers connect to, bound already, and
 one end of a pair on which both talk (see `messages`). When the keeper's end closes, the worker
-lets running answers finish for a few seconds and ends.
+lets running answers finish for a few seconds and ends. At SIGHUP it reads its certificate again,
+for connections from then on, and opens its access log anew.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from ostler.faces.gateway.client_side import Client
+from ostler.faces.gateway.counts import Counts
 from ostler.faces.gateway.keeper_link import KeeperLink
 from ostler.faces.gateway.messages import Ready, Table, ToGateway
 from ostler.faces.gateway.relay import Relay
+from ostler.faces.gateway.tls import Certificate
 
 GRACE_SECONDS = 5.0  # for running answers, once the keeper is gone or SIGTERM came
 BACKLOG = 1024
@@ -28,12 +32,21 @@ BACKLOG = 1024
 class Worker:
     """One gateway process from its first table to its end."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, counts: Counts, tls: Certificate | None = None
+    ) -> None:
         self._has_table = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._link = KeeperLink(self._hear, self._told_to_end.set)
-        self._relay = Relay(loop, self._link.tell)
+        self._relay = Relay(loop, self._link.tell, counts)
+        self._tls = tls
         loop.add_signal_handler(signal.SIGTERM, self._told_to_end.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _reload(self) -> None:
+        self._relay.log.open(self._relay.limits.access_log)
+        if self._tls is not None:
+            self._tls.reload()
 
     def _hear(self, message: ToGateway) -> None:
         self._relay.hear(message)
@@ -48,7 +61,10 @@ class Worker:
         self._link.tell(Ready(os.getpid()))
         await _first(self._has_table, self._told_to_end)
         server = await loop.create_server(
-            lambda: Client(self._relay), sock=listening, backlog=BACKLOG
+            lambda: Client(self._relay),
+            sock=listening,
+            backlog=BACKLOG,
+            ssl=self._tls.context if self._tls is not None else None,
         )
         self._relay.sweep()
         await self._told_to_end.wait()
@@ -56,6 +72,7 @@ class Worker:
         self._relay.drain()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._relay.deserted.wait(), GRACE_SECONDS)
+        self._relay.log.close()
         self._link.close()
 
 
@@ -71,18 +88,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ostler.faces.gateway", description=__doc__)
     parser.add_argument("--listen-fd", type=int, required=True, help="the bound TCP socket")
     parser.add_argument("--control-fd", type=int, required=True, help="the keeper's socket pair")
+    parser.add_argument("--counts-fd", type=int, default=-1, help="memory shared with the others")
+    parser.add_argument("--worker", default="0/1", metavar="I/N", help="which of how many")
+    parser.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate chain, PEM")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="its private key, PEM")
     words = parser.parse_args(argv)
+    number, _, workers = words.worker.partition("/")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the keeper, which ends us
     _allow_many_connections()
     listening = socket.socket(fileno=words.listen_fd)
     control = socket.socket(fileno=words.control_fd)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(listening, control))
+        counts = Counts(words.counts_fd, int(number), int(workers))
+        tls = Certificate(words.tls_cert, words.tls_key) if words.tls_cert else None
+        runner.run(_serve(listening, control, counts, tls))
     return 0
 
 
-async def _serve(listening: socket.socket, control: socket.socket) -> None:
-    await Worker(asyncio.get_running_loop()).run(listening, control)
+async def _serve(
+    listening: socket.socket, control: socket.socket, counts: Counts, tls: Certificate | None
+) -> None:
+    await Worker(asyncio.get_running_loop(), counts, tls).run(listening, control)
 
 
 def _allow_many_connections() -> None:

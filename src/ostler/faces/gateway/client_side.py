@@ -192,7 +192,8 @@ class Client(asyncio.Protocol):
             return
         if linger:
             self.transport.resume_reading()
-            self.transport.write_eof()
+            if self.transport.can_write_eof():  # not over TLS
+                self.transport.write_eof()
             self._relay.loop.call_later(LINGER_SECONDS, self._linger_no_more)
         else:
             self.transport.close()
