@@ -42,3 +42,19 @@ def test_what_is_allowed_stays_inside(name: str) -> None:
     except UnsafePath:
         return
     assert posixpath.normpath(posixpath.join("/store/model", name)).startswith("/store/model/")
+
+
+@pytest.mark.parametrize("name", ["NUL", "a/con.txt", "aux", "COM1.gguf", "x/lpt9", "nul .bin"])
+def test_names_of_devices_are_refused(name: str) -> None:
+    with pytest.raises(UnsafePath, match="names a device"):
+        paths.refuse_unsafe([name])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("README.md", "readme.md"), ("a/B", "A/b"), ("caf\u00e9", "cafe\u0301"), ("a", "A/b")],
+)
+def test_names_that_some_file_systems_take_for_one_are_refused(one: str, other: str) -> None:
+    with pytest.raises(UnsafePath):
+        paths.refuse_unsafe([one, other])
+    paths.refuse_unsafe(["console", "comms/com10", "nullify.txt", "a", "b/A"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
 from ostler.errors import UnsafePath
 
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])\s*(?:\.|$)", re.IGNORECASE)
 LONGEST_PART = 255  # bytes; the limit of ext4, XFS, APFS and NTFS for one name
 
 
@@ -14,21 +16,32 @@ def refuse_unsafe(paths: Iterable[str]) -> None:
     """Raise UnsafePath when one of these names could leave the folder it is put in.
 
     Refused are absolute names, `.` and `..`, backslashes, control characters, names too long
-    for a file system, and a name that is both a file and the folder of another file.
+    for a file system, names of devices, two names that some file systems take for one, and a
+    name that is both a file and the folder of another file.
     """
     known = list(paths)
     for path in known:
         why = _why_unsafe(path)
         if why:
             raise _unsafe(path, why)
-    files = set(known)
-    if len(files) != len(known):
-        raise _unsafe(next(path for path in files if known.count(path) > 1), "it is listed twice")
+    files: dict[str, str] = {}
     for path in known:
-        parts = path.split("/")
+        same = files.setdefault(_folded(path), path)
+        if same is not path:
+            twice = "it is listed twice"
+            raise _unsafe(
+                path, twice if same == path else f"only its letters' case is not {same!r}"
+            )
+    for path in known:
+        parts = _folded(path).split("/")
         for depth in range(1, len(parts)):
             if "/".join(parts[:depth]) in files:
                 raise _unsafe(path, "its folder is also the name of a file")
+
+
+def _folded(path: str) -> str:
+    """Return what macOS and Windows compare of a name: neither case nor how accents are written."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def _why_unsafe(path: str) -> str | None:
@@ -41,6 +54,8 @@ def _why_unsafe(path: str) -> str | None:
         return "it is an absolute path"
     if any(part in ("", ".", "..") for part in parts):
         return "it has an empty part, '.' or '..'"
+    if any(_DEVICE.match(part) for part in parts):
+        return "a part of it names a device of Windows"
     if any(len(part.encode()) > LONGEST_PART for part in parts):
         return f"a part of it is longer than {LONGEST_PART} bytes"
     return None

@@ -77,7 +77,9 @@ class Folder:
         return SearchResults(())
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
-        for entry in os.scandir(folder):
+        with os.scandir(folder) as found:
+            entries = list(found)
+        for entry in entries:
             name = f"{prefix}{entry.name}"
             if entry.name.startswith("."):
                 continue

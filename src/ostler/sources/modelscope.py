@@ -164,7 +164,7 @@ class ModelScope:
         status = answer.status_code
         if answer.is_success:
             return
-        if status == 404:
+        if status == 404 or answer.headers.get("X-Error-Code") == "RepoNotFound":
             what = f"There is no model {name} at {self.endpoint}, or it is not for you to see."
             raise ModelNotFound(what, hint=f"Check the name. {TOKEN}")
         if status == 401:

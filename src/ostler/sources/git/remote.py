@@ -18,6 +18,7 @@ from typing import IO
 from ostler.core import git, paths
 from ostler.core.streams import Stream
 from ostler.errors import (
+    AuthRequired,
     FileNotInRepo,
     HubUnreachable,
     ModelNotFound,
@@ -33,6 +34,7 @@ from ostler.sources.git.lfs import Lfs
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 KINDS = {"120000": "it is a link", "160000": "it is another repository"}
 UNREACHED = ("could not resolve", "failed to connect", "unable to access", "timed out", "refused")
+UNKNOWN_CALLER = ("could not read username", "authentication failed", "error: 403")
 CHUNK = 1024 * 1024
 
 
@@ -197,6 +199,11 @@ class GitRemote:
         said = str(failed).removeprefix("fatal: ").rstrip(".")
         if any(words in said.lower() for words in UNREACHED) and "40" not in said:
             return HubUnreachable(f"{self.url} did not answer: {said}.", hint="Check the network.")
+        if any(words in said.lower() for words in UNKNOWN_CALLER):
+            login = "Let git keep a name and a password for it (gitcredentials(7))."
+            return AuthRequired(
+                f"{self.url} gives nothing to a caller it does not know.", hint=login
+            )
         return ModelNotFound(
             f"{self.url} cannot be cloned: {said}.",
             hint="Check the address; a private one needs credentials that git knows.",
