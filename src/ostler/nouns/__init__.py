@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         Hardware,
         Installed,
         LaunchSpec,
+        LayerKind,
+        Matrix,
         Measurement,
         ModelFacts,
         Placement,
