@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ostler.core.gpus import Gpu
 from ostler.core.prices import Offer
 from ostler.core.sizes import memory
 from ostler.errors import UsageError
@@ -41,6 +42,11 @@ class Match:
 
 
 Need = Callable[[int], Estimate]  # GPUs -> what each of them must hold; raises UsageError
+Bar = Callable[[Gpu], str | None]  # why a GPU cannot run the model; None where it can
+
+
+def no_bar(gpu: Gpu) -> None:
+    """Refuse no GPU."""
 
 
 def ranked(offers: Iterable[Offer]) -> list[Offer]:
@@ -82,18 +88,23 @@ def _within(region: str, wanted: Sequence[str]) -> bool:
     return region.startswith("all ") or region in wanted
 
 
-def matches(offers: Iterable[Offer], need: Need, *, as_sold: bool = False) -> list[Match]:
+def matches(
+    offers: Iterable[Offer], need: Need, *, bar: Bar = no_bar, as_sold: bool = False
+) -> list[Match]:
     """Hold each offer against what a model needs, the cheapest first.
 
     Several GPUs count only with tensor parallelism over all of them. `as_sold` takes a GPU's
     memory as its name says, in GB of 10^9 bytes, the seeds' way; otherwise it is what the driver
     shows.
     """
+    offers = tuple(offers)
     needs: dict[int, Estimate | str] = {}
     for offer in offers:
         if offer.count not in needs:
             needs[offer.count] = _needed(need, offer.count)
-    return [_match(offer, needs[offer.count], as_sold) for offer in ranked(offers)]
+    return [
+        _match(offer, bar(offer.gpu) or needs[offer.count], as_sold) for offer in ranked(offers)
+    ]
 
 
 def _needed(need: Need, count: int) -> Estimate | str:

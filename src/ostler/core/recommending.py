@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ostler.core import memory
 from ostler.core.catalogue import Entry
+from ostler.core.kernels import refusal
 from ostler.core.memory import DEFAULT_CONTEXT, MARGIN_PERCENT
 from ostler.core.memory.soong import simple_terms
 from ostler.core.offers import Match, Need, closest, matches, split_refusal, within
@@ -79,8 +80,8 @@ def need(entry: Entry, facts: ModelFacts, workload: Workload, method: str = "arc
     def of(gpus: int) -> Estimate:
         if gpus > 1 and facts.format is Format.GGUF:
             raise UsageError("llama.cpp splits by layers, which is not counted here")
-        if refusal := split_refusal(facts, gpus):
-            raise UsageError(refusal)
+        if why := split_refusal(facts, gpus):
+            raise UsageError(why)
         if method == "soong" or by_rule_of_thumb(entry, facts):
             return _soong(entry, facts, workload, gpus)
         if not facts.weight_bytes:
@@ -91,6 +92,22 @@ def need(entry: Entry, facts: ModelFacts, workload: Workload, method: str = "arc
         return found
 
     return of
+
+
+def held_by(
+    offers: Sequence[Offer],
+    entry: Entry,
+    facts: ModelFacts,
+    workload: Workload,
+    method: str = "architecture",
+) -> list[Match]:
+    """Hold each offer against a model, the cheapest first: its memory, its heads, its weights."""
+    return matches(
+        offers,
+        need(entry, facts, workload, method),
+        bar=lambda gpu: refusal(facts, gpu),
+        as_sold=method == "soong" or by_rule_of_thumb(entry, facts),
+    )
 
 
 def by_rule_of_thumb(entry: Entry, facts: ModelFacts) -> bool:
@@ -137,9 +154,7 @@ def recommend(
         if why := _unsuitable(one, task, workload):
             left_out.append((one.entry.id, why))
             continue
-        found = matches(
-            offers, need(one.entry, one.facts, workload, method), as_sold=method == "soong"
-        )
+        found = held_by(offers, one.entry, one.facts, workload, method)
         fitting = next((match for match in found if within(budget, match)), None)
         if fitting:
             picks.append(Pick(one, fitting))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import click
 
-from ostler.core.offers import Match, closest, matches, saving
-from ostler.core.recommending import billions, by_rule_of_thumb, need
+from ostler.core.offers import Match, closest, saving
+from ostler.core.recommending import billions, by_rule_of_thumb, held_by
 from ostler.errors import NoGpuFits, UsageError
 from ostler.faces.cli import money, offering, options, show
 from ostler.faces.cli.offering import Known
@@ -71,9 +71,9 @@ def command(
     sides = []
     for model in dict.fromkeys(models):
         known = offering.known(settings, model, endpoint, offline)
-        needed = need(known.entry, known.facts, workload, method)
         by_rule = method == "soong" or by_rule_of_thumb(known.entry, known.facts)
-        sides.append(_side(known, matches(offers, needed, as_sold=by_rule), by_rule))
+        found = held_by(offers, known.entry, known.facts, workload, method)
+        sides.append(_side(known, found, by_rule))
     _print(sides, hours, "json" if as_json else form)
     if not all(side.match for side in sides):
         raise SystemExit(NoGpuFits.exit_code)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ostler import data
-from ostler.core.offers import Match, Wanted, closest, matches
-from ostler.core.recommending import billions, by_rule_of_thumb, need
+from ostler.core.offers import Match, Wanted, closest
+from ostler.core.recommending import billions, by_rule_of_thumb, held_by, need
 from ostler.core.sizes import file_size
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show
@@ -19,10 +19,11 @@ def describe(
 ) -> None:
     """Show a model of the catalogue."""
     known = offering.of_entry(settings, catalogue.shelf(settings.home).find(name))
-    needed = need(known.entry, known.facts, Workload(context), method)
+    workload = Workload(context)
+    needed = need(known.entry, known.facts, workload, method)
     by_rule = method == "soong" or by_rule_of_thumb(known.entry, known.facts)
-    found = matches(offering.offers(settings, Wanted()), needed, as_sold=by_rule)
-    best = closest(found)
+    offers = offering.offers(settings, Wanted())
+    best = closest(held_by(offers, known.entry, known.facts, workload, method))
     match = best if best and best.fits else None
     try:
         estimate, unknown = needed(1), ""

@@ -8,8 +8,8 @@ from typing import Any
 
 from ostler import wiring
 from ostler.core.catalogue import Entry, select
-from ostler.core.offers import Match, Wanted, closest, matches
-from ostler.core.recommending import billions, by_rule_of_thumb, need
+from ostler.core.offers import Match, Wanted, closest
+from ostler.core.recommending import billions, by_rule_of_thumb, held_by, need
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show
 from ostler.nouns import Estimate, Manifest, ModelFacts, Workload
@@ -56,7 +56,7 @@ def _row(
         estimate = needed(1)
     except UsageError as error:
         return Row(entry, facts, None, error.what, None, kept, by_rule)
-    best = closest(matches(offers, needed, as_sold=by_rule))
+    best = closest(held_by(offers, entry, facts, workload, method))
     match = best if best and best.fits else None
     return Row(entry, facts, estimate, "", match, kept, by_rule)
 

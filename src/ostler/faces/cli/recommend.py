@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import click
 
-from ostler.core.offers import Match, Wanted, closest, matches, within
-from ostler.core.recommending import Pick, Recommendation, by_rule_of_thumb, need, recommend
+from ostler.core.offers import Match, Wanted, closest, within
+from ostler.core.recommending import Pick, Recommendation, held_by, recommend
 from ostler.errors import DoesNotFit, NoGpuFits, UsageError
 from ostler.faces.cli import offering, options, show
 from ostler.faces.cli.offering import GB, Known
@@ -130,9 +130,7 @@ def _entry(found: Recommendation, hours: float | None) -> dict[str, object]:
 
 def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) -> None:
     offers = offering.offers(settings, asked.wanted)
-    needed = need(known.entry, known.facts, asked.workload, asked.method)
-    by_rule = asked.method == "soong" or by_rule_of_thumb(known.entry, known.facts)
-    found = matches(offers, needed, as_sold=by_rule)
+    found = held_by(offers, known.entry, known.facts, asked.workload, asked.method)
     good = [match for match in found if within(asked.budget, match)]
     nearest = closest(found)
     if as_json:
