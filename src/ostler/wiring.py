@@ -90,6 +90,11 @@ def records(settings: Settings) -> Records:
     return Records(settings.home, settings.database)
 
 
+def has_records(settings: Settings) -> bool:
+    """Say whether anything was ever written down; asking makes no records."""
+    return bool(settings.database) or (settings.home / "ostler.db").exists()
+
+
 def reading() -> Reading:
     """Return how this machine says what a running engine takes."""
     from ostler.probe.processes import gpu_memory_of, memory_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ostler.nouns import Measurement, Term
 
@@ -18,11 +19,13 @@ def helpful(
 
     What was measured of this model and variant counts alone; else what was measured of the
     family. `version` is the engine's: what another version took does not count. None: any does.
+    A part on several devices is one measurement; the machine's own memory does not count where
+    another device holds some of it.
     """
     same = [one for one in measured if version is None or one.version in (version, "")]
     own = [one for one in same if one.model == model and one.variant in (variant, "")]
     kin = [one for one in same if family is not None and one.family == family]
-    return tuple(newest(own or kin))
+    return tuple(together(newest(own or kin)))
 
 
 def newest(measured: Iterable[Measurement]) -> list[Measurement]:
@@ -31,6 +34,18 @@ def newest(measured: Iterable[Measurement]) -> list[Measurement]:
     for one in sorted(measured, key=lambda one: one.at, reverse=True):
         found.setdefault(_load(one), one)
     return list(found.values())
+
+
+def together(measured: Iterable[Measurement]) -> list[Measurement]:
+    """Add up what one start put on several devices."""
+    starts: dict[tuple[object, ...], list[Measurement]] = {}
+    for one in measured:
+        starts.setdefault((*_load(replace(one, device="")), one.at), []).append(one)
+    sums = []
+    for parts in starts.values():
+        away = [one for one in parts if one.device.lower() != "cpu"] or parts
+        sums.append(replace(away[0], bytes=sum(one.bytes for one in away)))
+    return sums
 
 
 def _load(one: Measurement) -> tuple[object, ...]:

@@ -13,6 +13,11 @@ from ostler.records.database import Database
 from ostler.records.moment import now
 from ostler.records.schema import measurements
 
+# What makes a measurement the same as an earlier one: all but what it found, and when.
+SAME = (
+    *("model", "commit", "variant", "engine", "version", "component", "device", "source"),
+    *("context", "sequences", "kv_dtype", "tensor_parallel", "flags"),
+)
 MOST = 2000  # rows that are looked at for one estimate, the newest first
 
 
@@ -47,9 +52,12 @@ class Measurements:
 
 
 def insert(connection: sa.Connection, measured: Iterable[Measurement]) -> None:
-    """Add measurements in a transaction of the caller's."""
+    """Add measurements in a transaction of the caller's, in the place of the same ones before."""
     at = now()
     rows = [asdict(one) | {"at": one.at or at, "flags": json.dumps(one.flags)} for one in measured]
+    for row in rows:
+        same = [measurements.c[name].is_not_distinct_from(row[name]) for name in SAME]
+        connection.execute(measurements.delete().where(*same))
     if rows:
         connection.execute(measurements.insert(), rows)
 

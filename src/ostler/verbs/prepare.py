@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ostler.core.choosing import choose
+from ostler.core.learning import helpful
 from ostler.core.naming import Named
 from ostler.errors import DoesNotFit
 from ostler.nouns import (
@@ -15,6 +16,7 @@ from ostler.nouns import (
     Installed,
     LaunchSpec,
     Manifest,
+    Measurement,
     ModelFacts,
     Placement,
     Served,
@@ -31,6 +33,11 @@ def permit_all(manifest: Manifest) -> None:
     """Refuse no model."""
 
 
+def nothing_measured(model: str, family: str | None, engine: str) -> tuple[Measurement, ...]:
+    """Know of no measurement."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What models are started with here, and which of them may be."""
@@ -39,6 +46,7 @@ class Machine:
     engines: Sequence[Engine]
     installed: Mapping[str, Installed]
     permit: Callable[[Manifest], None] = permit_all  # raises LicenceBlocked
+    measured: Callable[[str, str | None, str], Sequence[Measurement]] = nothing_measured
 
     def engine(self, name: str) -> Engine:
         """Return the engine of this name."""
@@ -67,7 +75,11 @@ def prepare(
     machine.permit(named.manifest)
     facts = kept_facts(store, named.manifest, named.variant)
     choice = choose_engine(facts, machine, wanted)
-    found = fit(facts, workload, choice.engine, machine.hardware, kinds=choice.kinds)
+    found = fit(
+        facts, workload, choice.engine, machine.hardware,
+        kinds=choice.kinds, version=choice.installed.version, model=named.manifest.name,
+        measured=known(named, facts, choice, machine),
+    )  # fmt: skip
     placement = found.placements[0]
     if not placement.fits:
         raise DoesNotFit(
@@ -83,6 +95,15 @@ def prepare(
         return engine.launch(choice.installed, served, load, host, port)
 
     return Prepared(served, choice, engine, found.estimate, placement, launch)
+
+
+def known(
+    named: Named, facts: ModelFacts, choice: Choice, machine: Machine
+) -> tuple[Measurement, ...]:
+    """Return what the model, else its family, took before on this version of the engine."""
+    model, family = named.manifest.name, facts.family or facts.architecture
+    measured = machine.measured(model, family, choice.engine)
+    return helpful(measured, model, named.variant.name, family, choice.installed.version)
 
 
 def choose_engine(facts: ModelFacts, machine: Machine, wanted: str | None = None) -> Choice:

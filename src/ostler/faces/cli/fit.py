@@ -9,6 +9,7 @@ from ostler.core.sizes import memory
 from ostler.errors import DoesNotFit, EngineUnsupported
 from ostler.faces.cli import options, show
 from ostler.faces.cli.facts import Known, look_up
+from ostler.faces.cli.measured import measured
 from ostler.nouns import ModelFacts, Workload
 from ostler.settings import Settings
 from ostler.verbs.fit import Fit, fit
@@ -53,9 +54,12 @@ def command(
     machine = wiring.machine(settings)
     workload = Workload(context or settings.context, sequences, kv_dtype)
     name, kinds, why = _engine(known.facts, machine, engine)
+    here = machine.installed.get(name)
+    version = here.version if here else None
     found = fit(
         known.facts, workload, name, machine.hardware,
-        method=method, margin_percent=margin, kinds=kinds,
+        method=method, margin_percent=margin, kinds=kinds, version=version,
+        model=known.origin.name, measured=measured(settings, known, name, version),
     )  # fmt: skip
     if as_json:
         show.as_json(_entry(known, found, why))

@@ -7,6 +7,7 @@ import click
 from ostler.core.sizes import file_size, parameters
 from ostler.faces.cli import options, show
 from ostler.faces.cli.facts import Known, look_up
+from ostler.faces.cli.measured import measured, show_measured, show_tried, tried
 from ostler.nouns import Manifest, ModelFacts
 from ostler.settings import Settings
 
@@ -38,6 +39,8 @@ def command(
                 "variant": known.variant,
                 "facts": known.facts,
                 "origin": known.origin,
+                "measured": measured(settings, known),
+                "downloads": tried(settings, known),
             }
         )
         return
@@ -45,6 +48,8 @@ def command(
     show.pairs([*_facts(known.facts), *_origin(known)])
     for text in known.facts.unknown:
         show.line(f"Unknown: {text}")
+    show_measured(measured(settings, known))
+    show_tried(tried(settings, known))
 
 
 def _facts(facts: ModelFacts) -> list[tuple[str, str]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from ostler.core import fleet as f
 from ostler.core.telling import Seen, told
+from ostler.errors import RecordsUnavailable
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.ledger import Ledger
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
+from ostler.nouns import Measurement
 from ostler.records.records import Records
 
 COMING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
@@ -50,6 +53,12 @@ class Books:
     def asked(self, model: str, actor: str) -> None:
         """Note who asks for what happens to a model next."""
         self._asked[model] = actor
+
+    def known(self, model: str, family: str | None, engine: str) -> Sequence[Measurement]:
+        """Return what was measured before; nothing where the records cannot be read just now."""
+        with suppress(RecordsUnavailable):
+            return self.ledger.records.measurements.about(model, family, engine)
+        return ()
 
     def served(self, done: m.Done) -> None:
         """Count a request that has ended."""

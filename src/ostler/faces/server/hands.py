@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ostler import wiring
@@ -24,6 +24,8 @@ from ostler.verbs.learning import measure
 from ostler.verbs.prepare import Prepared, prepare
 from ostler.verbs.start import size_of, start, tail
 
+Known = Callable[[str, str | None, str], Sequence[Measurement]]
+Learned = Callable[[Sequence[Measurement]], None]
 VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
 
 
@@ -43,9 +45,14 @@ class ServerHands:
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
         self.catalogue = Catalogue(self._store)
-        self.learned: Callable[[tuple[Measurement, ...]], None] = lambda measured: None
+        self._learned: Learned = lambda measured: None
         self._reading = wiring.reading()
         self._learning: set[asyncio.Task[None]] = set()
+
+    def learn(self, known: Known, learned: Learned) -> None:
+        """Use what is known of earlier starts, and tell what each start takes."""
+        self.machine = replace(self.machine, measured=known)
+        self._learned = learned
 
     async def size(self, unit: str, less: bool) -> Fitting:
         """Say what the model needs and where it could go. Raises OstlerError."""
@@ -122,7 +129,7 @@ class ServerHands:
         named, load = self.catalogue.get(model), self._load(self.wish(model))
 
         async def learn() -> None:
-            self.learned(
+            self._learned(
                 await asyncio.to_thread(measure, named, ready, load, pid, log, mark, self._reading)
             )
 

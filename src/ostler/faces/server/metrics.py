@@ -16,7 +16,8 @@ from ostler.faces.gateway.messages import Done
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
 
-disable_created_metrics()  # a second series for each, which no one reads
+# A second series for each, which no one reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class DeviceNow(NamedTuple):

@@ -77,7 +77,7 @@ class Server:
         self.books = Books(
             records, keys, hashed("owner", key), not is_loopback(host), self._republish, _warn
         )
-        hands.learned = self.books.ledger.measured
+        hands.learn(self.books.known, self.books.ledger.measured)
         self._stopping = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
         self._leaving: list[tuple[int, str]] = []  # (table without it, unit)
