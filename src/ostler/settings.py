@@ -68,6 +68,10 @@ def load(env: Mapping[str, str] | None = None, **flags: Any) -> Settings:
             values[name], origins[name] = _read(name, kind, text, origin), origin
         if flags.get(name) is not None:
             values[name], origins[name] = _read(name, kind, flags[name], "flag"), "flag"
+    if "," in env.get(ALSO["endpoint"], ""):  # the Hub's own client cannot even be imported then
+        raise UsageError(
+            "HF_ENDPOINT names one hub.", hint="OSTLER_ENDPOINT and --endpoint take several."
+        )
     settings = Settings(**values)
     return replace(settings, origins={name: origins.get(name, "default") for name in KINDS})
 
