@@ -26,12 +26,11 @@ def refuse_unsafe(paths: Iterable[str]) -> None:
             raise _unsafe(path, why)
     files: dict[str, str] = {}
     for path in known:
-        same = files.setdefault(_folded(path), path)
-        if same is not path:
-            twice = "it is listed twice"
-            raise _unsafe(
-                path, twice if same == path else f"only its letters' case is not {same!r}"
-            )
+        same = files.get(_folded(path))
+        if same is not None:
+            alike = f"some file systems take it for {same!r}"
+            raise _unsafe(path, "it is listed twice" if same == path else alike)
+        files[_folded(path)] = path
     for path in known:
         parts = _folded(path).split("/")
         for depth in range(1, len(parts)):

@@ -201,9 +201,8 @@ class GitRemote:
             return HubUnreachable(f"{self.url} did not answer: {said}.", hint="Check the network.")
         if any(words in said.lower() for words in UNKNOWN_CALLER):
             login = "Let git keep a name and a password for it (gitcredentials(7))."
-            return AuthRequired(
-                f"{self.url} gives nothing to a caller it does not know.", hint=login
-            )
+            what = f"{self.url} gives nothing to a caller it does not know, or is not there."
+            return AuthRequired(what, hint=login)
         return ModelNotFound(
             f"{self.url} cannot be cloned: {said}.",
             hint="Check the address; a private one needs credentials that git knows.",
