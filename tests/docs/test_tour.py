@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from tests.stories.conftest import ROOT, Shell, address_said, end, environment
 
 TOUR = ROOT / "docs" / "tour.md"
@@ -56,3 +57,11 @@ def test_the_tour(tmp_path: Path, shipped_hub: str) -> None:
             assert server.wait(timeout=60) == 0  # the block's last command stopped it
         finally:
             end(server)
+
+
+@pytest.mark.parametrize("page", ["downloads.md"])
+def test_a_howto(tmp_path: Path, shipped_hub: str, page: str) -> None:
+    shell = Shell(environment(tmp_path / "home", shipped_hub))
+    shell.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    for block in blocks(ROOT / "docs" / "howto" / page):
+        run(block, shell)
