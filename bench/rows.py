@@ -7,7 +7,7 @@ import platform
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,18 @@ def alternate(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str
             value = side()
             if number:
                 samples[name].append(value)
+    return samples
+
+
+T = TypeVar("T")
+
+
+def alternate_costs(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Like `alternate`, for sides whose sample is more than one number."""
+    samples: dict[str, list[T]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            samples[name].append(side())
     return samples
 
 
