@@ -20,9 +20,8 @@ class Attempts:
 
     def add(self, attempt: Attempt) -> None:
         """Keep one try. Raises RecordsUnavailable."""
-        values = asdict(attempt) | {"at": attempt.at or now()}
         with self._database.write() as connection:
-            connection.execute(attempts.insert().values(values))
+            insert(connection, attempt)
 
     def of(self, name: str) -> tuple[Attempt, ...]:
         """Return the tries for org/name, with or without #quantization, oldest first."""
@@ -39,6 +38,12 @@ class Attempts:
         wanted = sa.select(attempts.c.outcome, sa.func.count()).group_by(attempts.c.outcome)
         with self._database.read() as connection:
             return {outcome: int(count) for outcome, count in connection.execute(wanted)}
+
+
+def insert(connection: sa.Connection, attempt: Attempt) -> None:
+    """Add one try in a transaction of the caller's."""
+    values = asdict(attempt) | {"at": attempt.at or now()}
+    connection.execute(attempts.insert().values(values))
 
 
 def _attempt(row: sa.Row[tuple[object, ...]]) -> Attempt:

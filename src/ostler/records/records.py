@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ostler.nouns import Event, Measurement, Use
-from ostler.records import events, measurements, usage
+from ostler.nouns import Attempt, Event, Measurement, Use
+from ostler.records import attempts, events, measurements, usage
 from ostler.records.attempts import Attempts
 from ostler.records.database import open_database
 from ostler.records.events import Events
@@ -41,6 +41,12 @@ class Records:
             measurements.insert(connection, measured)
             usage.count(connection, used)
             return tuple(events.insert(connection, event) for event in happened)
+
+    def downloaded(self, attempt: Attempt, event: Event) -> None:
+        """Keep a try to download and the event that tells of it. Raises RecordsUnavailable."""
+        with self._database.write() as connection:
+            attempts.insert(connection, attempt)
+            events.insert(connection, event)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -1,15 +1,24 @@
-"""How commands write down what they did, and in whose name."""
+"""How commands write down what they did, and in whose name.
+
+What has been done cannot be undone for want of a record: where the records cannot be written,
+the command says so and ends as it would have.
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from ostler import wiring
+from ostler.errors import RecordsUnavailable
+from ostler.faces.cli import show
 from ostler.settings import Settings
 
 if TYPE_CHECKING:
+    from ostler.nouns import Attempt, Event, Measurement
+    from ostler.records.records import Records
     from ostler.verbs.history import Outcome
 
 
@@ -23,16 +32,35 @@ def actor() -> str:
         return f"cli:{os.getuid()}"
 
 
-def downloading(settings: Settings, model: str) -> AbstractContextManager[Outcome]:
-    """Write down one try to download a model, however it ends."""
+@contextmanager
+def downloading(settings: Settings, model: str, *, anything: bool) -> Iterator[Outcome]:
+    """Write down one try to download a model, however it ends; not where nothing is to fetch."""
     from ostler.verbs import history
 
-    return history.downloading(model, lambda: wiring.records(settings), actor())
+    def keep(attempt: Attempt, event: Event) -> None:
+        if anything:
+            _write(settings, lambda records: records.downloaded(attempt, event))
+
+    with history.downloading(model, keep, actor()) as outcome:
+        yield outcome
 
 
 def did(settings: Settings, act: str, subject: str, why: str = "", **facts: object) -> None:
-    """Write down one act that has been done. Raises RecordsUnavailable."""
+    """Write down one act that has been done."""
     from ostler.nouns import Event
 
-    with closing(wiring.records(settings)) as records:
-        records.events.add([Event(act, subject, actor(), why=why, facts=facts)])
+    event = Event(act, subject, actor(), why=why, facts=facts)
+    _write(settings, lambda records: records.events.add([event]))
+
+
+def measured(settings: Settings, found: Sequence[Measurement]) -> None:
+    """Keep what a start took."""
+    _write(settings, lambda records: records.measurements.add(found))
+
+
+def _write(settings: Settings, act: Callable[[Records], object]) -> None:
+    try:
+        with closing(wiring.records(settings)) as records:
+            act(records)
+    except RecordsUnavailable as error:
+        show.note(f"Not written down: {error.what}")

@@ -12,7 +12,7 @@ from ostler.core.budget import Room
 from ostler.core.pace import amount
 from ostler.core.refs import parse
 from ostler.core.sizes import duration, file_size
-from ostler.faces.cli import mend, options, permitted, progress, pull_list, show, terms
+from ostler.faces.cli import journal, mend, options, permitted, progress, pull_list, show, terms
 from ostler.nouns import Format, Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -159,7 +159,11 @@ def _carry_out(
 ) -> Manifest:  # fmt: skip
     began = time.monotonic()
     resumed: dict[str, int] = {}  # bytes that an earlier pull had left
-    with progress.shown(how, f"Fetching {plan.listing.name}") as show_event:
+    name = f"{plan.listing.name}{_choice(plan)}"
+    with (
+        journal.downloading(settings, name, anything=bool(plan.fetch)) as tried,
+        progress.shown(how, f"Fetching {plan.listing.name}") as show_event,
+    ):
 
         def report(event: Progress) -> None:
             if event.step in (Step.RESUMED, Step.RESTARTED):
@@ -177,7 +181,7 @@ def _carry_out(
             limits=limits(settings),
             words=words,
         )
-    fetched = plan.fetch_bytes - sum(resumed.values())
+        tried.fetched = fetched = plan.fetch_bytes - sum(resumed.values())
     _show_end(plan, manifest, how, fetched, time.monotonic() - began)
     return manifest
 

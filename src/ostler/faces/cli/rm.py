@@ -10,7 +10,7 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import UsageError
-from ostler.faces.cli import options, show
+from ostler.faces.cli import journal, options, show
 from ostler.faces.cli.loaded import loaded
 from ostler.nouns import Removal
 from ostler.settings import Settings
@@ -56,6 +56,9 @@ def command(
             )
         click.confirm("Remove it?", abort=True)
     freed = remove.carry_out(removals, store, purge=purge)
+    for one in removals:
+        part = "" if one.remaining is None else f" ({len(one.files)} files of it)"
+        journal.did(settings, "rm", f"{one.manifest.name}{part}", commit=one.manifest.commit)
     if as_json:
         show.as_json({**_entries(removals, removed=True), "freed_bytes": freed, "purged": purge})
     elif purge:

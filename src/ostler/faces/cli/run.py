@@ -16,7 +16,7 @@ from ostler.core.naming import Named
 from ostler.core.refs import parse
 from ostler.core.sizes import duration
 from ostler.errors import UnknownModel, UsageError
-from ostler.faces.cli import options, server, show
+from ostler.faces.cli import journal, options, server, show
 from ostler.nouns import Task, Workload
 from ostler.settings import Settings
 from ostler.verbs.chat import Endpoint, Piece, complete, embed, reply
@@ -112,7 +112,9 @@ async def _answer(settings: Settings, named: Named, wish: Wish) -> None:
 async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     from ostler.launchers.ports import free_port, port_range
     from ostler.verbs.hold import HOST, held
+    from ostler.verbs.learning import measure
     from ostler.verbs.prepare import prepare
+    from ostler.verbs.start import size_of
 
     machine = wiring.machine(settings)
     ready = prepare(named, wiring.store(settings), machine, wish.workload, wish.engine)
@@ -124,10 +126,16 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     _say(wish, f"Engine: {ready.choice.engine}, because {ready.choice.rule}.")
     port = free_port(HOST, port_range(settings.engine_ports))
     log = str(wiring.log_path(settings, named.id))
-    began = asyncio.get_running_loop().time()
-    async with held(ready, wiring.launcher(), port, log) as (_, at):
+    began, mark = asyncio.get_running_loop().time(), size_of(log)
+    async with held(ready, wiring.launcher(), port, log) as (process, at):
         _say(wish, f"Ready in {duration(asyncio.get_running_loop().time() - began)}.\n")
+        looking = asyncio.to_thread(
+            measure, named, ready, wish.workload, process.pid, log, mark, wiring.reading()
+        )
+        measuring = asyncio.create_task(looking)  # beside the answer, which does not wait for it
         await _talk(at, ready.served.task, ready.served.facts.chat_template, wish)
+        measured = await measuring
+    journal.measured(settings, measured)
 
 
 async def _talk(at: Endpoint, task: Task, chat_template: bool, wish: Wish) -> None:
