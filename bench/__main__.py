@@ -13,7 +13,10 @@ from bench.rows import Row, as_document
 NAMES = {
     "startup": "how soon the command line answers, against an empty Python",
     "estimate": "how near estimates are to what was measured; --csv FILE --configs DIR for others",
+    "pull": "fetching a model from nginx on loopback, against five other ways",
+    "verify": "hashing what is kept, warm and cold, against hashlib on every core",
     "start": "what Ostler adds to an engine's start, against starting it by hand",
+    "gateway": "what relaying costs, against HAProxy and the routers people use",
 }
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from ostler import __version__
 from ostler.core.keys import grants
 from ostler.errors import OstlerError, UnknownModel
-from ostler.faces.api import audit, keyring
+from ostler.faces.api import audit, keyring, lamini
 from ostler.faces.api.callers import actor, caller, judging
 from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, Models, ServerState, Wished
 from ostler.faces.gateway.messages import Key
@@ -24,6 +24,9 @@ class Inn(Protocol):
     """What the API needs of the running server."""
 
     books: Books
+
+    @property
+    def downloads(self) -> lamini.Downloads: ...
 
     def models(self) -> Sequence[Model]: ...
     def running(self) -> Sequence[Loaded]: ...
@@ -51,6 +54,7 @@ def control_app(inn: Inn) -> FastAPI:
     _add_operations(app, inn)
     _add_wishes(app, inn)
     app.include_router(keyring.routes(inn.books.ledger))
+    app.include_router(lamini.routes(inn.downloads))
     app.include_router(audit.routes(inn.books.ledger, inn.books.metrics))
     return app
 

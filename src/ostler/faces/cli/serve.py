@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from ostler import wiring
-from ostler.errors import Busy
+from ostler.errors import Busy, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.server.address import Found, bind
 from ostler.faces.server.keys import read_keys
 from ostler.nouns import Workload
 from ostler.settings import Settings
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("serve")
@@ -37,20 +39,35 @@ from ostler.settings import Settings
     help="Requests that one model answers at the same moment.",
 )
 @options.kv_dtype
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Gateway processes; one relays 20,000 requests a second or more.",
+)
+@click.option("--tls-cert", type=FILE, metavar="FILE", help="Serve HTTPS: certificate chain, PEM.")
+@click.option("--tls-key", type=FILE, metavar="FILE", help="Its private key, PEM.")
 @click.pass_obj
 def command(
     settings: Settings, host: str | None, port: int | None, keys: Path | None,
-    context: int | None, sequences: int, kv_dtype: str,
+    context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
+    tls_key: Path | None,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
-    A model is loaded by its first request. Ctrl-C ends the server and all engines.
+    A model is loaded by its first request. Ctrl-C ends the server and all engines. SIGHUP reads
+    the TLS files again.
 
     \b
     ostler serve
     ostler serve --port 9000 --context 4096
     ostler serve --host 0.0.0.0 --keys keys.txt
+    ostler serve --tls-cert chain.pem --tls-key key.pem
     """
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together.")
     already = server.running(settings)
     if already:
         raise Busy(
@@ -65,8 +82,9 @@ def command(
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
 
+    tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
-    one = Server(hands, listening, known, key, records)
+    one = Server(hands, listening, known, key, records, workers, tls)
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
 

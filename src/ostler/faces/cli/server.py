@@ -34,7 +34,7 @@ def model_path(model: str, verb: str) -> str:
 
 def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
     """Return the server's answer. Raises ServerNotRunning, and whatever the server refuses with."""
-    connection = http.client.HTTPConnection(found.host, found.port, timeout=PATIENCE)
+    connection = _connection(found)
     try:
         text = None if value is None else json.dumps(value)
         headers = {"Authorization": f"Bearer {found.key}", "Content-Type": "application/json"}
@@ -51,6 +51,21 @@ def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
     if answer.status >= 400:
         raise _refusal(body, answer.status)
     return body
+
+
+def _connection(found: Found) -> http.client.HTTPConnection:
+    """Return a connection to it; over TLS it must show the very certificate that it announced."""
+    if not found.tls:
+        return http.client.HTTPConnection(found.host, found.port, timeout=PATIENCE)
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=found.tls)
+    except OSError as error:
+        raise ServerNotRunning(f"The certificate {found.tls} cannot be read: {error}.") from None
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # ours alone; no root has to be known
+    context.check_hostname = False  # its names are for callers; this asks by address
+    return http.client.HTTPSConnection(found.host, found.port, timeout=PATIENCE, context=context)
 
 
 def _refusal(body: Any, status: int) -> OstlerError:

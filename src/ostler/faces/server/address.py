@@ -20,10 +20,12 @@ class Found:
     port: int
     pid: int
     key: str  # lets the owner of the home operate it; never shown
+    tls: str = ""  # the file with the certificate that it shows; empty: it speaks plain HTTP
 
     @property
     def address(self) -> str:
-        return address(self.host, self.port)
+        plain = address(self.host, self.port)
+        return plain.replace("http:", "https:", 1) if self.tls else plain
 
 
 def bind(host: str, port: int, has_keys: bool) -> socket.socket:

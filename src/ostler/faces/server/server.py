@@ -27,6 +27,7 @@ from ostler.faces.listening import is_loopback
 from ostler.faces.server import describing, edits
 from ostler.faces.server.address import Found, announce
 from ostler.faces.server.books import Books
+from ostler.faces.server.downloads import Downloads, environment
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.link import GatewayLink
@@ -67,13 +68,16 @@ class Server:
         keys: Sequence[m.Key],
         key: str,
         records: Records,
+        workers: int = 1,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
         self._keeper = Keeper(hands.room, hands, self)
         self._operator = Operator(hands, self._keeper)
-        self._link = GatewayLink(listening, self._heard)
+        self._link = GatewayLink(listening, self._heard, workers, tls)
+        self.downloads = Downloads(self._home, lambda: self._catalogue.names, environment())
         host, port = listening.getsockname()[:2]
-        self.found = Found(host, port, os.getpid(), key)
+        self.found = Found(host, port, os.getpid(), key, str(tls[0]) if tls else "")
         self.books = Books(
             records, keys, hashed("owner", key), not is_loopback(host), self._republish, _warn
         )
@@ -93,6 +97,7 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.shut_down)
+        loop.add_signal_handler(signal.SIGHUP, self._link.reload)
         with _socket_folder(self._home) as folder:
             self._control_socket = str(folder / "control.sock")
             control = _Control(control_app(self), self._control_socket)
@@ -125,6 +130,7 @@ class Server:
         self._link.close()
         await asyncio.wait({tasks[1]})
         await self._keeper.close()
+        await self.downloads.close()
         control.should_exit = True
         for task in tasks[2:]:
             task.cancel()

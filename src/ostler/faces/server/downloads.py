@@ -1,0 +1,158 @@
+"""Downloads that callers asked for: each is `ostler pull` in a process of its own.
+
+So every rule of a pull holds here too (allowed sources, licences, formats, room on the disk), and
+hashing takes no time from the keeper's loop. A private token goes by the environment, which only
+the owner of a process can read, and is kept nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostler.core.naming import Named, find
+from ostler.core.refs import parse
+from ostler.errors import UsageError
+from ostler.faces.api.lamini import Downloaded, Kind
+
+AT_ONCE = 2  # downloads; more wait, as they would share one line to the hub anyway
+REST_SECONDS = 30.0  # a download that failed is tried again when it is asked for after so long
+
+
+@dataclass
+class _Wish:
+    """What was asked for and how far it is."""
+
+    name: str
+    kind: str
+    by: str
+    since: float
+    status: str = "requested"
+    error: str | None = None
+    attempts: int = 0
+    ended: float | None = None
+
+
+class Downloads:
+    """Downloads of this server, until it ends; what is kept afterwards, the store knows."""
+
+    def __init__(
+        self, home: Path, kept: Callable[[], Sequence[Named]], env: Mapping[str, str]
+    ) -> None:
+        self._kept = kept
+        self._env = {**env, "OSTLER_HOME": str(home)}
+        self._wishes: dict[str, _Wish] = {}
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def want(self, name: str, kind: str, token: str | None, by: str) -> Downloaded:
+        """Have a model downloaded. Raises InvalidReference and UsageError for what is no name."""
+        if name.startswith("-") or parse(name).source != "hf":
+            raise UsageError(f"{name[:200]!r} is no model of a hub.", hint="Write org/name.")
+        found = find(self._kept(), name)
+        if found is not None:
+            self._wishes.pop(name, None)
+            return _available(found)
+        wish = self._wishes.get(name)
+        if wish is None or _may_try_again(wish):
+            wish = self._begin(name, kind, token, by, wish.attempts if wish else 0)
+        return _asked(wish)
+
+    def _begin(self, name: str, kind: str, token: str | None, by: str, tried: int) -> _Wish:
+        wish = self._wishes[name] = _Wish(name, kind, by, time.time(), attempts=tried + 1)
+        task = asyncio.create_task(self._pull(wish, token), name=f"download of {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return wish
+
+    async def _pull(self, wish: _Wish, token: str | None) -> None:
+        async with self._turn:
+            wish.status = "downloading"
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ostler", "pull", wish.name, "--json"),
+                env=self._env | ({"HF_TOKEN": token} if token else {}),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                limit=1 << 20,  # a plan's line names every file
+            )
+            try:
+                last = await _last_line(process)
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    await process.wait()
+        wish.ended = time.time()
+        wish.status = "available" if process.returncode == 0 else "failed"
+        wish.error = None if process.returncode == 0 else _reason(last)
+
+    async def known(self) -> Sequence[Downloaded]:
+        """List what is kept, then what was asked for and is not kept (yet)."""
+        here = [_available(named) for named in self._kept()]
+        names = {one.model_name for one in here}
+        return [*here, *(_asked(wish) for wish in self._wishes.values() if wish.name not in names)]
+
+    async def close(self) -> None:
+        """End what still runs; what it has fetched is kept, and a later pull goes on with it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _last_line(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None
+    last = b""
+    async for line in process.stdout:
+        last = line.strip() or last
+    await process.wait()
+    return last
+
+
+def _reason(line: bytes) -> str:
+    """Return why a pull failed, from the last line that it wrote."""
+    try:
+        said = json.loads(line)
+        return str(said["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return line.decode(errors="replace")[:1000] or "The download ended without a word."
+
+
+def _may_try_again(wish: _Wish) -> bool:
+    if wish.status == "available":  # kept once, and removed since
+        return True
+    return wish.status == "failed" and time.time() - (wish.ended or 0) > REST_SECONDS
+
+
+def _asked(wish: _Wish) -> Downloaded:
+    return Downloaded(
+        model_name=wish.name,
+        model_type=Kind(wish.kind),
+        status=wish.status,
+        model_id=wish.name,
+        user_id=wish.by,
+        creation_ts=int(wish.since),
+        prev_download_ts=int(wish.ended) if wish.ended else None,
+        prev_download_error=wish.error,
+        download_attempts=wish.attempts,
+    )
+
+
+def _available(named: Named) -> Downloaded:
+    return Downloaded(
+        model_name=named.manifest.name,
+        model_type=Kind.TRANSFORMER,
+        status="available",
+        model_id=named.id,
+        is_public=not named.manifest.private,
+    )
+
+
+def environment() -> Mapping[str, str]:
+    """Return what a download's process is to know of ours."""
+    return dict(os.environ)
