@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.stories.conftest import CHAT, Shell
+from tests.stories.conftest import CHAT, EMBED, Inn, Shell
 
 ADD = (
     "models", "add", "--name", "mistral-nemo-12b",
@@ -77,6 +77,16 @@ def test_the_gpus_for_one_model(shell: Shell) -> None:
     assert round(best["cost_usd"], 2) == 5.16
     x86 = shell.ok("recommend", "qwen2.5-coder-32b", "--arch", "x86_64", "--json").json()
     assert not any(offer["host"] == "arm64" for offer in x86["offers"])
+
+
+def test_a_gpu_that_is_dearer_than_it_need_be(shell: Shell) -> None:
+    words = ("recommend", "llama-3.1-8b", "--context", "8192", "--gpu")
+    large = shell.ok(*words, "B200").out
+    assert "Cheaper, and large enough:" in large
+    small = shell.run(*words, "RTX-3070", "--json")
+    assert small.code == 18
+    assert small.json()["instead"]["fits"] is True
+    assert shell.run(*words, "no-such-gpu").code == 29
 
 
 def test_compared_side_by_side(shell: Shell, tmp_path: Path) -> None:
@@ -160,6 +170,19 @@ def test_what_is_kept_goes_first(shell: Shell, tmp_path: Path) -> None:
     assert "is already kept here" in found["reason"]
     row = next(one for one in shell.ok("models", "--json").json() if one["id"] == "tiny")
     assert row["status"] == "available"
+
+
+def test_what_is_loaded_goes_before_what_is_kept(inn: Inn) -> None:
+    said = ("--params", "0.001", "--quantization", "q8_0", "--context", "512", "--no-check")
+    for name, repo, task in (("kept", EMBED, "embed"), ("loaded", CHAT, "embed")):
+        inn.shell.ok("models", "add", "--name", name, "--hf-path", repo, "--task", task, *said)
+    inn.shell.ok("load", f"{CHAT}#q8_0")
+    found = inn.shell.ok("recommend", "--task", "embed", "--json").json()
+    assert found["recommended"]["model"] == "loaded"
+    assert "is already loaded here" in found["reason"]
+    assert found["others"][0]["model"] == "kept"
+    for name in ("kept", "loaded"):
+        inn.shell.ok("models", "remove", name, "--yes")
 
 
 def test_a_licence_that_is_blocked_and_accepted(shell: Shell) -> None:

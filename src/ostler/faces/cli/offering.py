@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,9 @@ from ostler.core.prices import Offer
 from ostler.core.recommending import Candidate, Pick
 from ostler.core.sizes import memory
 from ostler.errors import UnknownModel
-from ostler.faces.cli import money, show, terms
+from ostler.faces.cli import money, server, show, terms
 from ostler.faces.cli.facts import look_up
-from ostler.nouns import Estimate, ModelFacts
+from ostler.nouns import Estimate, Manifest, ModelFacts
 from ostler.settings import Settings
 from ostler.store.store import servable
 from ostler.verbs import catalogue, pricing
@@ -99,16 +100,30 @@ def of_entry(settings: Settings, entry: Entry) -> Known:
 
 def candidates(settings: Settings) -> list[Candidate]:
     """Return every model of the catalogue, with what is kept here and what the policy blocks."""
-    known = terms.registrar(settings)
+    known, loaded = terms.registrar(settings), _loaded(settings)
     return [
         Candidate(
             entry,
             catalogue.facts(entry),
-            "kept" * bool(catalogue.kept(entry, known.manifests)),
+            _here(catalogue.kept(entry, known.manifests), loaded),
             known.blocked(entry),
         )
         for entry in known.entries
     ]
+
+
+def _loaded(settings: Settings) -> frozenset[str]:
+    """Return the repositories of the models that the server of this home has loaded."""
+    found = server.running(settings)
+    models = server.ask(found, "GET", "/api/models") if found else []
+    ready = (one["id"] for one in models if one["state"] == "ready")
+    return frozenset(re.split("[#@]", id)[0] for id in ready)
+
+
+def _here(kept: Manifest | None, loaded: frozenset[str]) -> str:
+    if kept is None:
+        return ""
+    return "loaded" if kept.name in loaded else "kept"
 
 
 def size(count: int, by_rule: bool) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import click
 
 from ostler.core.offers import Match, Wanted, closest, within
 from ostler.core.recommending import Pick, Recommendation, held_by, recommend
 from ostler.errors import DoesNotFit, NoGpuFits, UsageError
-from ostler.faces.cli import offering, options, show
+from ostler.faces.cli import money, offering, options, show
 from ostler.faces.cli.offering import GB, Known
 from ostler.nouns import Workload
 from ostler.settings import Settings
@@ -133,6 +134,7 @@ def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) ->
     found = held_by(offers, known.entry, known.facts, asked.workload, asked.method)
     good = [match for match in found if within(asked.budget, match)]
     nearest = closest(found)
+    instead = _instead(settings, known, asked, good)
     if as_json:
         show.as_json(
             {
@@ -141,6 +143,7 @@ def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) ->
                 "fits": bool(good),
                 "offers": [offering.entry(match, asked.hours) for match in good],
                 "closest": offering.entry(nearest, asked.hours) if nearest and not good else None,
+                "instead": offering.entry(instead, asked.hours) if instead else None,
             }
         )
     elif good:
@@ -150,8 +153,24 @@ def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) ->
         offering.stale([match.offer for match in shown])
     else:
         _none(known, nearest, asked)
+    if instead and not as_json:
+        price = money.hourly(instead.offer.price)
+        why = "Cheaper, and large enough" if good else "Large enough"
+        show.line(f"{why}: {money.what(instead.offer)}, {price}.")
     if not good:
         raise SystemExit((DoesNotFit if asked.wanted.gpus else NoGpuFits).exit_code)
+
+
+def _instead(settings: Settings, known: Known, asked: Asked, good: Sequence[Match]) -> Match | None:
+    """Return what to take instead of a GPU that is too small, or dearer than it need be."""
+    if not asked.wanted.gpus:
+        return None
+    offers = offering.offers(settings, replace(asked.wanted, gpus=()))
+    best = closest(held_by(offers, known.entry, known.facts, asked.workload, asked.method))
+    if best is None or not best.fits or best.offer.price is None:
+        return None
+    price = good[0].offer.price if good else None
+    return best if price is None or best.offer.price < price else None
 
 
 def _none(known: Known, nearest: Match | None, asked: Asked) -> None:
