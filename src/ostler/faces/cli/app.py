@@ -60,6 +60,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Catalogue, GPUs, prices": {
         "models": ("models", "List the models known by a short name; add your own."),
         "recommend": ("recommend", "Say which model to take on which GPU, for how much."),
+        "guide": ("guide", "List what to take of each model, by use and platform."),
         "compare": ("compare", "Hold models against each other: memory, GPU, cost."),
         "gpus": ("gpus", "List the GPUs that are known, with their memory and prices."),
         "prices": ("prices", "Show what rented GPUs cost, and since when; read newer prices."),
