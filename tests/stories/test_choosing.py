@@ -115,7 +115,8 @@ def test_the_catalogue(shell: Shell) -> None:
     assert len(rows) >= 60
     sizes = [row["total_bytes"] for row in rows if row["total_bytes"]]
     assert sizes == sorted(sizes)
-    assert {"model_id", "model_name", "model_type", "status", "pulled_at"} <= set(rows[0])
+    as_lamini = {"model_id", "model_name", "model_type", "status", "download_attempts"}
+    assert as_lamini | {"prev_download_error", "prev_download_ts"} <= set(rows[0])
     info = shell.ok("models", "info", "deepseek-r1-70b", "--method", "soong", "--json").json()
     assert [term["bytes"] / 1e9 for term in info["estimate"]["terms"]] == [35.0, 4.0, 2.0, 3.5]
     assert info["total_bytes"] == sum(term["bytes"] for term in info["estimate"]["terms"])
@@ -170,6 +171,7 @@ def test_what_is_kept_goes_first(shell: Shell, tmp_path: Path) -> None:
     assert "is already kept here" in found["reason"]
     row = next(one for one in shell.ok("models", "--json").json() if one["id"] == "tiny")
     assert row["status"] == "available"
+    assert row["download_attempts"] >= 1
 
 
 def test_what_is_loaded_goes_before_what_is_kept(inn: Inn) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ostler import wiring
@@ -12,7 +12,7 @@ from ostler.core.offers import Match, Wanted, closest
 from ostler.core.recommending import billions, by_rule_of_thumb, held_by, need
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show
-from ostler.nouns import Estimate, Manifest, ModelFacts, Workload
+from ostler.nouns import Attempt, Estimate, Manifest, ModelFacts, Workload
 from ostler.settings import Settings
 from ostler.verbs import catalogue
 
@@ -28,6 +28,7 @@ class Row:
     match: Match | None  # the cheapest offer that holds it
     kept: Manifest | None
     by_rule: bool
+    attempts: tuple[Attempt, ...] = ()  # to download it, oldest first
 
 
 def rows(
@@ -117,7 +118,10 @@ def entry(row: Row) -> dict[str, object]:
         "model_id": row.entry.id,
         "model_name": row.entry.repo,
         "model_type": "embedding" if "embed" in row.entry.tasks else "transformer",
-        "status": "available" if row.kept else "not kept",
+        "status": _status(row),
+        "download_attempts": len(row.attempts),
+        "prev_download_error": row.attempts[-1].what or None if row.attempts else None,
+        "prev_download_ts": row.attempts[-1].at if row.attempts else None,
         "pulled_at": row.kept.pulled_at if row.kept else None,
         "commit": row.kept.commit if row.kept else None,
         "parameters": row.facts.parameters,
@@ -129,6 +133,25 @@ def entry(row: Row) -> dict[str, object]:
         "unknown": row.unknown,
         "offer": offering.entry(row.match) if row.match else None,
     }
+
+
+def _status(row: Row) -> str:
+    """Return a model's state in the words of Lamini's list."""
+    if row.kept:
+        return "available"
+    return "failed" if row.attempts and row.attempts[-1].outcome == "failed" else "not kept"
+
+
+def with_attempts(settings: Settings, shown: list[Row]) -> list[Row]:
+    """Return the rows with what the records say of downloads."""
+    if not wiring.has_records(settings):
+        return shown
+    tries = wiring.records(settings).attempts
+    return [
+        replace(row, attempts=tuple(one for name in names for one in tries.of(name)))
+        for row in shown
+        for names in [(row.entry.repo, *row.entry.renamed_from)]
+    ]
 
 
 def faults(settings: Settings) -> None:

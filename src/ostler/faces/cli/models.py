@@ -56,7 +56,7 @@ def command(
     shown = listing.rows(ctx.obj, task, own, method, context)
     shown.sort(key=listing.order(sort))
     if as_json:
-        show.as_json([listing.entry(row) for row in shown])
+        show.as_json([listing.entry(row) for row in listing.with_attempts(ctx.obj, shown)])
     else:
         listing.table(shown, method)
     listing.faults(ctx.obj)
