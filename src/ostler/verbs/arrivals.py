@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +51,7 @@ class Arrivals:
         with self._lock:
             arrival = self._under_way.get(key)
             if arrival is None:
-                arrival = self._under_way[key] = Arrival(file.size)
+                arrival = self._under_way[key] = self._arrival(file)
                 self._pool.submit(self._receive, listing, file)
         return arrival
 
@@ -92,18 +93,26 @@ class Arrivals:
         )
 
     def _hear(self, file: RemoteFile, event: Progress) -> None:
-        key = plans.key(file)
         if event.step is Step.RESTARTED:
             self._part_company(file)
         elif event.step in (Step.PROGRESS, Step.RESUMED):
+            self._look(file, self._under_way[plans.key(file)])
+
+    def _arrival(self, file: RemoteFile) -> Arrival:
+        return Arrival(file.size, lambda arrival: self._look(file, arrival))
+
+    def _look(self, file: RemoteFile, arrival: Arrival) -> None:
+        """Let readers have what the journal proves."""
+        key = plans.key(file)
+        with contextlib.suppress(FileNotFoundError):  # it has just become a blob
             part = self.store.partials.root / f"{key}.part"
-            self._under_way[key].grow(self.store.partials.size(key), part)
+            arrival.grow(self.store.partials.size(key), part)
 
     def _part_company(self, file: RemoteFile) -> None:
         """What readers were given so far may be wrong: cut them off, serve new ones anew."""
         key = plans.key(file)
         with self._lock:
-            before, self._under_way[key] = self._under_way[key], Arrival(file.size)
+            before, self._under_way[key] = self._under_way[key], self._arrival(file)
         before.fail(HubUnreachable(f"{file.path} starts over.", hint="Ask again."))
 
     def _over(self, file: RemoteFile) -> Arrival:

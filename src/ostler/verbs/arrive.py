@@ -11,11 +11,14 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from ostler.errors import OstlerError
 
+PATIENCE = 0.25  # seconds that a reader waits to be told before it looks for itself
 HELD_BACK = 4096  # bytes at the end that wait for the proof
 
 Waiting = tuple[asyncio.AbstractEventLoop, asyncio.Event]
@@ -24,8 +27,11 @@ Waiting = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 class Arrival:
     """How much of one file is here, and where. Written by one thread, followed by any loop."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, look: Callable[[Arrival], None] = lambda arrival: None) -> None:
+        """`look` calls `grow` with what is there now; readers use it when they hear nothing."""
         self.size = size
+        self._look = look
+        self._looked = 0.0
         self._lock = threading.Lock()
         self._ready = 0
         self._path: Path | None = None
@@ -50,7 +56,17 @@ class Arrival:
                 if self._ready > at or self._path:
                     return self._ready
                 self._waiting.append((asyncio.get_running_loop(), news))
-            await news.wait()
+            try:
+                await asyncio.wait_for(news.wait(), PATIENCE)
+            except TimeoutError:
+                await asyncio.to_thread(self._look_again)
+
+    def _look_again(self) -> None:
+        with self._lock:
+            if self._path or self._error or time.monotonic() < self._looked + PATIENCE:
+                return  # another reader has just looked
+            self._looked = time.monotonic()
+        self._look(self)
 
     def open(self) -> BinaryIO:
         """Open the bytes, wherever they are by now; `beyond` must have returned before."""
@@ -63,9 +79,9 @@ class Arrival:
     def grow(self, proven: int, part: Path) -> None:
         """Let the readers have so many bytes of the partial file, save the last of it."""
         ready = min(proven, self.size - HELD_BACK)
-        if ready <= self._ready:
-            return
         with self._lock:
+            if ready <= self._ready or self._path or self._error:
+                return
             self._file = self._file or open(part, "rb", buffering=0)  # noqa: SIM115, `_end` closes
             self._ready = ready
         self._tell()
