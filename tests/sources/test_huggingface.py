@@ -221,6 +221,38 @@ def test_the_token_goes_to_the_hubs_origin_only(hub: Hub, at: Any) -> None:
     assert all(hub.token not in request.query + request.path for request in asked_here)
 
 
+def test_where_a_hub_sends_us_is_asked_at_once_until_it_refuses(hub: Hub, at: Any) -> None:
+    source, path = at(hub.token), "tiny-Q4_K_M.gguf"
+    listing = source.listing(refs.parse("acme/tiny-GGUF"))
+    elsewhere = Faults(hub.faults.app)
+    with running(elsewhere) as other:
+        hub.faults.add(f"*/{path}", RedirectTo(other))
+        for start in (0, 1000, 2000):
+            assert read(source, listing, path, start)[0] == start
+        assert len(hub.faults.asked(f"*/{path}", "GET")) == 1
+        elsewhere.add("*", Answer(403), times=1)  # as an address that was signed for an hour
+        assert read(source, listing, path, 3000)[0] == 3000
+        assert len(hub.faults.asked(f"*/{path}", "GET")) == 2
+    assert all("authorization" not in request.headers for request in elsewhere.requests)
+    hub.faults.clear()
+    with pytest.raises(HubUnreachable):
+        read(source, listing, path)  # that place is away
+    assert read(source, listing, path)[0] == 0  # and the hub is asked again
+
+
+def test_a_proxy_is_used_where_one_is_set(
+    hub: Hub, at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", hub.address)
+    monkeypatch.setenv("no_proxy", "")
+    with closing(HuggingFace("http://hub.example", hub.token, QUICK)) as source:
+        listing = source.listing(refs.parse("acme/tiny-GGUF"))
+        start, content = read(source, listing, "tiny-Q4_K_M.gguf", 1000)
+    assert start == 1000
+    assert content == hub.path("acme/tiny-GGUF/tiny-Q4_K_M.gguf").read_bytes()[1000:]
+    assert {request.headers["host"] for request in hub.faults.requests} == {"hub.example"}
+
+
 def test_without_a_token_the_stored_one_is_not_sent(
     hub: Hub, at: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,16 +14,19 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies
 
 import httpx2
 
+from ostler.errors import OstlerError
 from ostler.sources.huggingface.body import Span, span
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
+EXPIRED = (400, 401, 403, 404, 410)  # what an address that was signed for a while says later
 CHUNK = 2**20  # bytes
 LEFTOVER = 64 * 1024  # bytes of an error's page that are read
 
@@ -44,6 +47,7 @@ class Direct:
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[Connection]] = {}
         self._context: ssl.SSLContext | None = None
+        self._moved: dict[str, str] = {}  # address of a file -> where its hub last sent us
 
     def close(self) -> None:
         """Close the connections."""
@@ -55,24 +59,46 @@ class Direct:
 
     @contextmanager
     def open(self, url: str, headers: Mapping[str, str], explain: Explain) -> Iterator[DirectBody]:
-        """Ask, follow redirects, and give the last answer; its status may be any."""
-        origin, tag, sent = _origin(urlsplit(url)), "", dict(headers)
-        for _ in range(MOST_REDIRECTS):
-            place = urlsplit(url)
-            connection, response = self._ask(place, sent, explain)
-            tag = tag or _tag(response, redirected=_origin(place) != origin)
-            if response.status not in REDIRECTS or "Location" not in response.headers:
-                break
-            connection.close()
-            url = urljoin(url, response.headers["Location"])
-            if _origin(urlsplit(url)) != origin:
-                sent.pop("Authorization", None)
-        body = DirectBody(response, url, tag, explain)
+        """Ask, follow redirects, and give the last answer; its status may be any.
+
+        Where a hub sent us before is asked at once for the next range of the same file, until it
+        refuses: a file of many ranges would be one of many requests to the hub otherwise.
+        """
+        moved = self._moved.get(url)
+        try:
+            sent = _without_token(headers) if moved else headers
+            found = self._follow(moved or url, sent, explain)
+        except OstlerError:
+            self._moved.pop(url, None)  # the hub may know another place
+            raise
+        if moved and found.response.status in EXPIRED:
+            found.response.close()
+            found.connection.close()
+            self._moved.pop(url, None)
+            found = self._follow(url, headers, explain)
+        if _origin(urlsplit(found.url)) != _origin(urlsplit(url)):
+            self._moved[url] = found.url
+        body = DirectBody(found.response, found.url, found.tag, explain)
         try:
             yield body
         finally:
-            response.close()  # or the connection would not take another request
-            self._keep(_origin(place), connection, body.whole and not response.will_close)
+            found.response.close()  # or the connection would not take another request
+            whole = body.whole and not found.response.will_close
+            self._keep(_origin(urlsplit(found.url)), found.connection, whole)
+
+    def _follow(self, url: str, headers: Mapping[str, str], explain: Explain) -> _Found:
+        origin, tag = _origin(urlsplit(url)), ""
+        for _ in range(MOST_REDIRECTS):
+            place = urlsplit(url)
+            connection, response = self._ask(place, headers, explain)
+            tag = tag or _tag(response, redirected=_origin(place) != origin)
+            if response.status not in REDIRECTS or "Location" not in response.headers:
+                return _Found(connection, response, url, tag)
+            connection.close()
+            url = urljoin(url, response.headers["Location"])
+            if _origin(urlsplit(url)) != origin:
+                headers = _without_token(headers)
+        raise explain(OSError(f"more than {MOST_REDIRECTS} redirects"))
 
     def _ask(
         self, place: SplitResult, headers: Mapping[str, str], explain: Explain
@@ -115,6 +141,16 @@ class Direct:
             return
         with self._lock:
             self._idle.setdefault(origin, []).append(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The last answer of a chain of redirects."""
+
+    connection: Connection
+    response: http.client.HTTPResponse
+    url: str
+    tag: str
 
 
 class DirectBody:
@@ -182,6 +218,10 @@ class DirectBody:
 
 def _origin(place: SplitResult) -> tuple[str, str]:
     return place.scheme, place.netloc.rpartition("@")[2]
+
+
+def _without_token(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name != "Authorization"}
 
 
 def _target(place: SplitResult) -> str:
