@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from ostler.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ostler.nouns import Measurement
     from ostler.ports import Engine, Launcher, Source
     from ostler.records.records import Records
     from ostler.verbs.learning import Reading
@@ -126,8 +129,11 @@ def launcher() -> Launcher:
     return ProcessLauncher()
 
 
-def machine(settings: Settings) -> Machine:
-    """Look at this machine: its devices, and which engines are installed."""
+def machine(settings: Settings, *, remembers: bool = True) -> Machine:
+    """Look at this machine: its devices, which engines are installed, what was measured here.
+
+    Without `remembers` the records stay closed: opening them takes a quarter of a second.
+    """
     from ostler.core.choosing import pick
     from ostler.launchers.discovery import installed
     from ostler.probe import probe
@@ -137,7 +143,15 @@ def machine(settings: Settings) -> Machine:
     hardware, known, found = probe(), engines(settings), installed(settings.engines_dir)
     picked = {one.name: pick(found, one.name, hardware) for one in known}
     permit = gate(settings.home, settings.licence_use, settings.licence_policy)
-    return Machine(hardware, known, {name: one for name, one in picked.items() if one}, permit)
+    one = Machine(hardware, known, {name: one for name, one in picked.items() if one}, permit)
+    if not (remembers and has_records(settings)):
+        return one
+
+    def measured(model: str, family: str | None, engine: str) -> tuple[Measurement, ...]:
+        with closing(records(settings)) as opened:
+            return opened.measurements.about(model, family, engine)
+
+    return replace(one, measured=measured)
 
 
 def named(settings: Settings, text: str) -> Named:

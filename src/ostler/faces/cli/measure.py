@@ -85,7 +85,7 @@ async def _by_starting(
     from ostler.verbs.prepare import prepare
     from ostler.verbs.start import size_of
 
-    machine = wiring.machine(settings)
+    machine = wiring.machine(settings, remembers=False)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
     port = free_port(HOST, port_range(settings.engine_ports))
     log = str(wiring.log_path(settings, named.id))

@@ -16,22 +16,15 @@ if TYPE_CHECKING:
     from ostler.nouns import Attempt, Measurement
 
 
-def measured(
-    settings: Settings, known: Known, engine: str | None = None, version: str | None = None
-) -> tuple[Measurement, ...]:
-    """Return what the model took; with an engine, what helps to estimate it there."""
-    from ostler.core.learning import helpful, newest
+def measured(settings: Settings, known: Known) -> tuple[Measurement, ...]:
+    """Return what the model took, on any engine."""
+    from ostler.core.learning import newest
 
-    model, variant = known.origin.name, known.variant.name
     if not wiring.has_records(settings):
         return ()
-    family = known.facts.family or known.facts.architecture
     with closing(wiring.records(settings)) as records:
-        if engine is None:
-            found = records.measurements.of(model)
-            return tuple(newest(one for one in found if one.variant in (variant, "")))
-        about = records.measurements.about(model, family, engine)
-    return helpful(about, model, variant, family, version)
+        found = records.measurements.of(known.origin.name)
+    return tuple(newest(one for one in found if one.variant in (known.variant.name, "")))
 
 
 def tried(settings: Settings, known: Known) -> tuple[Attempt, ...]:

@@ -116,7 +116,7 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     from ostler.verbs.prepare import prepare
     from ostler.verbs.start import size_of
 
-    machine = wiring.machine(settings)
+    machine = wiring.machine(settings, remembers=False)
     ready = prepare(named, wiring.store(settings), machine, wish.workload, wish.engine)
     _say(
         wish,
