@@ -388,3 +388,6 @@ def test_contents_without_any_name_are_listed(store: Store) -> None:
     plan = rebuild.plan(store)
     assert plan.lost == ()
     assert {one.what for one in plan.unnamed} >= {"JSON", "text"}
+    with pytest.raises(DamagedModel, match="no manifest at all"):
+        gc.plan(store, 0.0)
+    assert len(gc.plan(store, 0.0, force=True).items) == len(CONTENTS)

@@ -138,7 +138,9 @@ def state(root: Path) -> dict[str, list[str]]:
     found = {"shelf": [f"{m.name}" for m in shelf.manifests()]}
     for name in ("home", "fresh"):
         store = Store(root / name)
-        gc.carry_out(gc.plan(store, 7.0), store, 7.0)  # what a kill left is garbage, and no more
+        gc.carry_out(
+            gc.plan(store, 7.0, force=not store.manifests()), store, 7.0
+        )  # what a kill left is garbage, and no more
         found[name] = [m.name for m in store.manifests()]
         found[f"{name} blobs"] = sorted(sha256 for sha256, _ in store.blobs.all())
         found[f"{name} trash"] = sorted({m.name for m in store.trash.manifests()})

@@ -77,8 +77,11 @@ def _adoption(offer: Offer, ref: ModelRef | None, source: Source | None, rules: 
     bundles.refuse_names(file.path for file in offer.files)
     _refuse_pointers(offer, name)
     warnings = rules.require(name, "", [file.path for file in offer.files])
-    revision = (ref and ref.revision) or offer.commit
+    revision = ref.revision if ref else None
     listing, note = _listing(ModelRef(name, revision), source)
+    if listing and revision is None and offer.commit not in (None, listing.commit):
+        # `main` moved on since it was downloaded: what lies here is of an older commit
+        listing, note = _listing(ModelRef(name, offer.commit), source)
     known = [Claim(f.path, f.size, f.sha256, f.git_sha1, _by(f)) for f in offer.files]
     if listing and not {one.path for one in known} & {file.path for file in listing.files}:
         listing, note = None, f"None of these files is in the hub's {name}; not held against it."

@@ -30,22 +30,22 @@ class Garbage:
 
 
 def plan(
-    store: Store, trash_days: float, *, stale_days: float = STALE_DAYS, old_commits: bool = False
+    store: Store,
+    trash_days: float,
+    *,
+    stale_days: float = STALE_DAYS,
+    old_commits: bool = False,
+    force: bool = False,
 ) -> Garbage:
     """Return what a clean-up would take away, each with its reason.
 
-    Raises CorruptFile on a damaged manifest, and DamagedModel where the view names a model whose
-    manifest is lost: its contents are not garbage.
+    Raises CorruptFile on a damaged manifest, and, without `force`, DamagedModel where manifests
+    seem to be lost: contents are here, and a view names them or nothing at all does.
     With `old_commits` also the commits that no branch or tag leads to any longer.
     """
     models = store.manifests()
-    lost = rebuild.lost(store)
-    if lost:
-        raise DamagedModel(
-            f"{lost[0]} has files here and no manifest, so nothing was taken away.",
-            hint="`ostler rebuild` makes it anew; `ostler rm` then removes it if you wish.",
-            models=lost,
-        )
+    if not force:
+        _refuse_lost(store, models)
     commits = tidying.superseded(models) if old_commits else ()
     items = tidying.garbage(
         [one for one in models if one not in commits],
@@ -60,6 +60,21 @@ def plan(
         for one in commits
     ]
     return Garbage((*named, *items), commits)
+
+
+def _refuse_lost(store: Store, models: list[Manifest]) -> None:
+    lost = rebuild.lost(store)
+    if lost:
+        raise DamagedModel(
+            f"{lost[0]} has files here and no manifest, so nothing was taken away.",
+            hint="`ostler rebuild` makes it anew; `ostler rm` then removes it if you wish.",
+            models=lost,
+        )
+    if not models and not store.trash.entries() and store.used_bytes():
+        raise DamagedModel(
+            "There are contents here and no manifest at all, so nothing was taken away.",
+            hint="`ostler rebuild` lists them; `ostler gc --force` frees them all the same.",
+        )
 
 
 def _removed(store: Store) -> list[Removed]:

@@ -20,12 +20,13 @@ from ostler.settings import Settings
     help="Unfinished downloads that got nothing for so long go.",
 )  # fmt: skip
 @click.option("--old-commits", is_flag=True, help="Also commits that no branch leads to.")
+@click.option("--force", is_flag=True, help="Even where manifests seem to be lost.")
 @options.dry_run
 @options.as_json
 @click.pass_obj
 def command(
     settings: Settings, trash_days: float | None, stale_days: float, old_commits: bool,
-    dry_run: bool, as_json: bool,
+    force: bool, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Free the bytes that no model needs. Models themselves are never touched.
 
@@ -40,7 +41,7 @@ def command(
 
     store = wiring.store(settings)
     days = settings.trash_days if trash_days is None else trash_days
-    garbage = gc.plan(store, days, stale_days=stale_days, old_commits=old_commits)
+    garbage = gc.plan(store, days, stale_days=stale_days, old_commits=old_commits, force=force)
     freed = garbage.bytes if dry_run else gc.carry_out(garbage, store, days)
     if as_json:
         show.as_json({"dry_run": dry_run, "bytes": freed, "items": garbage.items})
