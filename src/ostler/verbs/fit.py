@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from ostler.core.gpus import Gpu
 from ostler.core.memory import MARGIN_PERCENT, estimate
-from ostler.core.placing import place
-from ostler.nouns import Estimate, Hardware, Measurement, ModelFacts, Placement, Workload
+from ostler.core.memory.limits import Change, Reach, changes, reach
+from ostler.core.placing import place, room
+from ostler.errors import ContextTooLong, Contradiction
+from ostler.nouns import Device, Estimate, Hardware, Measurement, ModelFacts, Placement, Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,75 @@ def fit(
     usable = tuple(one for one in hardware.devices if not kinds or one.kind in kinds)
     placements = place(needed, replace(hardware, devices=usable), reserve)
     return Fit(needed, placements, (*needed.notes, *facts.unknown, *hardware.notes))
+
+
+CONTRADICTS_PERCENT = 5  # between the weights in the headers and those that config.json describes
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What one device could hold of a model, and what would make it fit where it does not."""
+
+    device: Device
+    reach: Reach
+    changes: tuple[Change, ...]
+
+
+def explore(
+    facts: ModelFacts,
+    workload: Workload,
+    engine: str,
+    found: Fit,
+    *,
+    margin_percent: int = MARGIN_PERCENT,
+    reserve: int | None = None,
+    version: str | None = None,
+) -> Range | None:
+    """Return how far the best device of a fit reaches; None where there is no device at all."""
+    if not found.placements:
+        return None
+
+    def ask(model: ModelFacts, load: Workload) -> Estimate:
+        return estimate(model, load, engine, margin_percent=margin_percent, version=version)
+
+    device = found.placements[0].device
+    free = room(device, reserve)
+    load = replace(workload, context=found.estimate.context)
+    better = () if found.fits else changes(facts, load, ask, free)
+    return Range(device, reach(facts, load, ask, free), better)
+
+
+def on_gpus(gpu: Gpu, count: int) -> Hardware:
+    """Return a machine with so many of these GPUs, each all free, and nothing else."""
+    name = f"{count}x {gpu.name}" if count > 1 else gpu.name
+    device = Device(gpu.vendor, 0, name, gpu.usable_bytes, gpu.usable_bytes)
+    said = "" if gpu.usable_mib else f"How much of {gpu.name} is usable is not published; "
+    note = f"{said}{gpu.usable_bytes:,} bytes of each are counted ({gpu.source})."
+    return Hardware("linux", gpu.host or "x86_64", "", 1, (device,), (note,))
+
+
+def check(facts: ModelFacts, workload: Workload) -> None:
+    """Refuse what cannot be: a context beyond the model's, a config.json that its weights belie.
+
+    Raises ContextTooLong, Contradiction.
+    """
+    limit, asked = facts.context_length, workload.context
+    if limit is not None and asked is not None and asked > limit:
+        raise ContextTooLong(
+            f"A context of {asked:,} tokens was asked for, and the model takes {limit:,}.",
+            hint=f"Take --context {limit} or less.",
+            context=asked,
+            limit=limit,
+        )
+    described = sum(matrix.parameters for matrix in facts.matrices)
+    counted = facts.parameters
+    if not described or not counted or any("architecture_unknown" in one for one in facts.unknown):
+        return
+    if abs(described - counted) * 100 > CONTRADICTS_PERCENT * counted:
+        raise Contradiction(
+            f"config.json describes {described:,} parameters, and the weights have {counted:,}.",
+            hint="The files are of different models, or some are missing: ostler verify, or look"
+            " at the repository.",
+            described=described,
+            counted=counted,
+        )
