@@ -5,55 +5,68 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from ostler.faces.gateway.counts import DAY_SECONDS, MINUTE_SECONDS, SLOTS, Counts
-from ostler.faces.gateway.messages import Key, Model
+from ostler.faces.gateway.messages import Key, Model, Table
 from ostler.faces.gateway.request import Refusal, refusal
 
 ALL = ("*",)
+Entered = tuple[int, ...]  # where a request is counted until it ends
 
 
 class Allowances:
     """The limits of one table, over the counts that outlive it."""
 
-    __slots__ = ("_base", "_counts", "_slots")
+    __slots__ = ("_base", "_counts", "_keys", "_models", "_slots")
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._slots: dict[str, int] = {}
+        self._keys: dict[str, int] = {}  # the slots of keys, by name
+        self._models: dict[str, int] = {}  # and of models, by id
         self._base: dict[str, tuple[int, int]] = {}  # by key: a day, tokens used before we counted
 
-    def take(self, slots: dict[str, int], keys: tuple[Key, ...], now: float) -> None:
+    def take(self, table: Table, now: float) -> None:
         """Take a new table's slots, and what its keys had used already."""
-        self._slots.update(slots)
+        self._slots.update(table.slots)
+        self._keys = {key.name: self._slot(f"key:{key.name}") for key in table.keys}
+        self._models = {id: self._slot(f"model:{id}") for id in table.models}
         day = int(now) // DAY_SECONDS
-        for key in keys:
-            counted = self._counts.spent(self._slot("key", key.name), now)
+        for key in table.keys:
+            counted = self._counts.spent(self._keys[key.name], now)
             base = self._base.get(key.name)
             if base is None or base[0] != day or base[1] + counted < key.tokens_used:
                 self._base[key.name] = (day, max(0, key.tokens_used - counted))
 
-    def _slot(self, kind: str, name: str) -> int:
-        name = f"{kind}:{name}"
+    def _slot(self, name: str) -> int:
         slot = self._slots.get(name)
         if slot is None:  # a worker that is alone needs to agree with nobody
             slot = self._slots[name] = len(self._slots) % SLOTS
         return slot
 
-    def why_not(self, key: Key | None, id: str, model: Model, now: float) -> Refusal | None:
-        """Return why this request gets nothing, None where it may begin."""
+    def admit(self, key: Key | None, id: str, model: Model, now: float) -> Refusal | Entered:
+        """Let a request in and count it, or say why it gets nothing."""
+        entered: Entered = ()
+        if model.concurrent is not None:
+            slot = self._models[id]
+            if self._counts.at_once(slot) >= model.concurrent:
+                return limit("model_busy", f"The model {id} answers {model.concurrent} at once.", 1)
+            entered = (slot,)
         if key is not None:
             if key.models != ALL and not _granted(key, id, model):
                 return forbidden(key, id)
-            refused = self._over(key, now)
+            slot = self._keys[key.name]
+            refused = self._over(key, slot, now)
             if refused is not None:
                 return refused
-        if model.concurrent is not None and (
-            self._counts.at_once(self._slot("model", id)) >= model.concurrent
-        ):
-            return limit("model_busy", f"The model {id} answers {model.concurrent} at once.", 1)
-        return None
+            if key.requests_per_minute is not None:
+                self._counts.ask(slot, now)
+            if key.concurrent is not None:
+                entered = (*entered, slot)
+        for slot in entered:
+            self._counts.enter(slot)
+        return entered
 
-    def _over(self, key: Key, now: float) -> Refusal | None:
-        slot, most = self._slot("key", key.name), key.concurrent
+    def _over(self, key: Key, slot: int, now: float) -> Refusal | None:
+        most = key.concurrent
         if most is not None and self._counts.at_once(slot) >= most:
             return limit("too_many_at_once", f"This key may ask {most} at once.", 1)
         most = key.tokens_per_day
@@ -70,21 +83,14 @@ class Allowances:
         day, before = self._base.get(key.name, (0, 0))
         return self._counts.spent(slot, now) + (before if day == int(now) // DAY_SECONDS else 0)
 
-    def begin(self, key: Key | None, id: str, now: float) -> None:
-        """Count a request that was let in."""
-        self._counts.enter(self._slot("model", id))
-        if key is not None:
-            slot = self._slot("key", key.name)
-            self._counts.ask(slot, now)
-            self._counts.enter(slot)
-
-    def end(self, key: Key | None, id: str, tokens: int, now: float) -> None:
-        """Count it out, with the tokens that it took."""
-        self._counts.leave(self._slot("model", id))
-        if key is not None:
-            slot = self._slot("key", key.name)
+    def end(self, entered: Entered, key: Key | None, tokens: int, now: float) -> None:
+        """Count a request out, with the tokens that it took."""
+        for slot in entered:
             self._counts.leave(slot)
-            if tokens:
+        if key is not None and tokens:
+            # Counted without a limit too: one may be set in the middle of a day.
+            slot = self._keys.get(key.name, -1)
+            if slot >= 0:
                 self._counts.spend(slot, tokens, now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -24,6 +25,11 @@ _named = msgspec.json.Decoder(_Named)
 _streamed = msgspec.json.Decoder(_Streamed)
 _spelt = msgspec.json.Decoder(_Spelt)
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# As nearly all engines write it; other orders and names go the long way.
+USAGE = re.compile(
+    rb'"usage" ?: ?{[^{}]{0,64}?"prompt_tokens" ?: ?(\d{1,18})'
+    rb'[^{}]{0,64}?"completion_tokens" ?: ?(\d{1,18})'
+)
 # What can follow a string in JSON. A name that begins with one of these, in its quotes, looks
 # like the space between two strings.
 BETWEEN_STRINGS = (":", ",", "]", "}")
@@ -97,6 +103,9 @@ def tokens_in(tail: bytes) -> tuple[int | None, int | None]:
     at = tail.rfind(b'"usage"')
     if at < 0:
         return None, None
+    usual = USAGE.match(tail, at)
+    if usual is not None:
+        return int(usual[1]), int(usual[2])
     prompt = _number(tail, b'"prompt_tokens"', at)
     completion = _number(tail, b'"completion_tokens"', at)
     if prompt is None and completion is None:

@@ -6,6 +6,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.body import one_scale, renamed, tokens_in
 from ostler.faces.gateway.decision import broken, no_control
 from ostler.faces.gateway.messages import Done
@@ -21,6 +22,7 @@ from ostler.faces.gateway.response import (
     error_answer,
     progress,
     relayed_head,
+    unchunked,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class Exchange:
     model = ""  # the id; empty for the control API
     spelt: str | None = None  # the model's name as the body has it
     timer: asyncio.TimerHandle | None = None  # while it waits for its model
-    counted = False  # against its key's and its model's limits
+    entered: Entered | None = None  # where it is counted against limits; None: not let in yet
     _pool: Pool | None = None
     _tried: tuple[Pool, ...] = ()  # replicas to which no connection could be made
     _announced = False  # the answer has begun, with comments on a model's load
@@ -57,6 +59,7 @@ class Exchange:
     _status = 0
     _ttft: float | None = None
     _tail = (b"", b"")  # the last two pieces, where engines state the usage
+    _framed = False  # those pieces may be whole chunks with their framing
     _bytes_out = 0
 
     def __init__(self, relay: Relay, client: Client, request: Request) -> None:
@@ -152,6 +155,17 @@ class Exchange:
             upstream.release(reusable=self.request.method != b"HEAD")
             self.finish(self._status, close=self._close)
 
+    @property
+    def takes_chunks(self) -> bool:
+        """Say whether whole chunks can go to the caller as they came."""
+        return self._chunked and self._head_sent and self._mark is None and self._collected is None
+
+    def relay_chunks(self, data: bytes) -> None:
+        """Pass on whole chunks; what they hold is looked at only if they are the last."""
+        self._count(data)
+        self._framed = True
+        self.client.transport.write(data)
+
     def _look(self, upstream: Upstream) -> None:
         """See from an answer's head whether it must be whole before it goes on."""
         self._status = upstream.status
@@ -167,8 +181,9 @@ class Exchange:
     @property
     def _rescores(self) -> bool:
         way, pool = self.request.way, self._pool
-        logits = pool is not None and pool.backend.logits
-        return logits and way is not None and way.target.partition(b"?")[0].endswith(b"/rerank")
+        if pool is None or not pool.backend.logits or way is None:
+            return False
+        return way.target.partition(b"?")[0].endswith(b"/rerank")
 
     def _collect(self, upstream: Upstream, payload: bytes, *, ended: bool) -> None:
         """Keep what came; when it is whole, change it and pass it on."""
@@ -196,8 +211,12 @@ class Exchange:
     @property
     def takes_whole(self) -> bool:
         """Say whether an answer can go to the caller as `relay_whole` writes it."""
-        return not (self._close or self._relay.draining or self._announced or self._rescores) and (
-            self.request.method == b"POST"
+        return not (
+            self._close
+            or self._announced
+            or self._relay.draining
+            or self.request.method != b"POST"
+            or self._rescores
         )
 
     def relay_whole(self, known: Whole, body: bytes) -> None:
@@ -287,7 +306,11 @@ class Exchange:
         self.client.exchange_over(close=close)
 
     def _done(self, status: int) -> Done:
-        tail = b"".join(self._tail) if self._tail[0] else self._tail[1]
+        tail = self._tail[1]
+        if self._framed:
+            tail = b"".join(map(unchunked, self._tail))
+        elif self._tail[0]:
+            tail = b"".join(self._tail)
         prompt, completion = tokens_in(tail[-4096:]) if tail else (None, None)
         caller = self.request.caller
         return Done(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from time import time
 
 from msgspec.structs import astuple
@@ -85,14 +86,12 @@ class Relay:
     def _serve(self, exchange: Exchange, asked: Asked) -> None:
         exchange.model, exchange.spelt = asked
         model = self.routes.models[asked.id]
-        if not exchange.counted:  # one that has waited was let in when it came
-            caller, now = exchange.request.caller, time()
-            refused = self._allowances.why_not(caller, asked.id, model, now)
-            if refused is not None:
-                exchange.refuse(refused)
+        if exchange.entered is None:  # else it has waited, and was let in when it came
+            entered = self._allowances.admit(exchange.request.caller, asked.id, model, time())
+            if isinstance(entered, Refusal):
+                exchange.refuse(entered)
                 return
-            self._allowances.begin(caller, asked.id, now)
-            exchange.counted = True
+            exchange.entered = entered
         if is_ready(model):
             exchange.send(self._least_busy(model))
         else:
@@ -116,12 +115,13 @@ class Relay:
 
     def ended(self, exchange: Exchange, done: Done) -> None:
         """Count a request out, wherever it is counted."""
-        if exchange.counted:
+        now = time()
+        if exchange.entered is not None:
             tokens = (done.prompt_tokens or 0) + (done.completion_tokens or 0)
-            self._allowances.end(exchange.request.caller, exchange.model, tokens, time())
+            self._allowances.end(exchange.entered, exchange.request.caller, tokens, now)
         if done.model and done.backend:
             self.tell(done)
-        if self.log.is_on and self.log.note(_entry(exchange.request, done)):
+        if self.log.is_on and self.log.note(_entry(exchange.request, done, now)):
             self.loop.call_later(LOG_SECONDS, self.log.write)
 
     # --- waiting ------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class Relay:
     def _take(self, table: Table) -> None:
         before, self.routes = self.routes, Routes(table)
         self.heads.clear()
-        self._allowances.take(table.slots, table.keys, time())
+        self._allowances.take(table, time())
         if table.limits.access_log != self.limits.access_log:
             self.log.open(table.limits.access_log)
         self.limits = table.limits
@@ -256,9 +256,14 @@ class Relay:
         self.loop.call_later(quiet / SWEEPS_PER_QUIET, self.sweep)
 
 
-def _entry(request: Request, done: Done) -> Entry:
-    path = request.target.partition(b"?")[0].decode("ascii", "replace")
-    return Entry(time(), request.method.decode("ascii", "replace"), path, *astuple(done))
+def _entry(request: Request, done: Done, now: float) -> Entry:
+    return Entry(now, _shown(request.method), _shown(request.target), *astuple(done))
+
+
+@lru_cache(maxsize=512)
+def _shown(text: bytes) -> str:
+    """A path without its query, which may hold what callers wrote; or a method."""
+    return text.partition(b"?")[0][:1024].decode("ascii", "replace")
 
 
 def _stopped_loading(before: Model | None, now: Model) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -139,6 +140,32 @@ PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 def chunk(payload: bytes) -> bytes:
     """Return the bytes as one chunk of the chunked transfer coding."""
     return b"%x\r\n%b\r\n" % (len(payload), payload)
+
+
+CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
+
+
+def is_chunks(data: bytes) -> bool:
+    """Say whether the bytes are whole chunks, none of them the last, without extensions."""
+    at, end = 0, len(data)
+    while at < end:
+        found = CHUNK_SIZE.match(data, at)
+        if found is None:
+            return False
+        size = int(found[1], 16)
+        at = found.end() + size + 2
+        if size == 0 or at > end or data[at - 2 : at] != b"\r\n":
+            return False
+    return True
+
+
+def unchunked(data: bytes) -> bytes:
+    """Return what whole chunks hold; other bytes come back as they are."""
+    at, pieces = 0, []
+    while found := CHUNK_SIZE.match(data, at):
+        at = found.end() + int(found[1], 16) + 2
+        pieces.append(data[found.end() : at - 2])
+    return b"".join(pieces) or data
 
 
 class DoneMark:

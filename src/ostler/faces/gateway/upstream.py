@@ -12,7 +12,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from ostler.faces.gateway.response import BODILESS, Whole, whole_head
+from ostler.faces.gateway.response import BODILESS, Whole, is_chunks, whole_head
 
 if TYPE_CHECKING:
     from ostler.faces.gateway.exchange import Exchange
@@ -27,6 +27,8 @@ class Upstream(asyncio.Protocol):
     """Reads answers and hands them to the exchange that asked."""
 
     __slots__ = (
+        "_at_edge",
+        "_between",
         "_keep_alive",
         "_parser",
         "_pool",
@@ -54,6 +56,8 @@ class Upstream(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
+        self._at_edge = False  # the latest that the parser finished is a chunk, or a chunked head
+        self._between = False  # and nothing of the next has come
         self.heard = False  # any byte of the present answer
         self.has_head = False
         self.ended = False
@@ -110,6 +114,9 @@ class Upstream(asyncio.Protocol):
         if begins and (known := self._pool.heads.recognise(data)) and self.exchange.takes_whole:
             self._whole(data, *known)
             return
+        if self._between and is_chunks(data) and self.exchange.takes_chunks:
+            self.exchange.relay_chunks(data)
+            return
         try:
             self._parser.feed_data(data)
         except HttpParserCallbackError:
@@ -119,6 +126,7 @@ class Upstream(asyncio.Protocol):
                 self._break(f"it sent what is no HTTP ({error})")
                 return
             self._surplus = True
+        self._between = self._at_edge and data.endswith(b"\r\n")
         if self.has_head:
             payload = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
             self.pieces.clear()
@@ -183,6 +191,13 @@ class Upstream(asyncio.Protocol):
         else:
             self.has_head = True
             self._keep_alive = self._parser.should_keep_alive()
+            self._at_edge = (b"transfer-encoding", b"chunked") in self.headers
+
+    def on_chunk_header(self) -> None:
+        self._at_edge = False
+
+    def on_chunk_complete(self) -> None:
+        self._at_edge = True
 
     def on_body(self, piece: bytes) -> None:
         if not self._surplus:
