@@ -5,74 +5,72 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ostler.core.fleet.returning import Usage, likelihood
-
-COST, LRU = "cost", "lru"
-
-
-class Candidate(NamedTuple):
-    """A model that may give way."""
-
-    id: str
-    bytes: int
-    reload_seconds: float
-    usage: Usage
+from ostler.core.fleet.returning import NEVER, likelihood
+from ostler.core.fleet.state import LRU, Unit
 
 
-def choose(
-    candidates: Sequence[Candidate], shortage: int, at: float, by: str = COST
-) -> tuple[Candidate, ...] | None:
+class Choice(NamedTuple):
+    """Who gives way, and the reload seconds that are to be expected for it."""
+
+    cost: float  # seconds of loading, times the uses a second that are to be expected
+    units: tuple[Unit, ...]
+
+
+# (rank, id, place among the units, cost): the lowest gives way first, the id breaks ties.
+Ranked = tuple[float, str, int, float]
+
+
+def choose(units: Sequence[Unit], shortage: int, at: float, by: str) -> Choice | None:
     """Return those that free at least `shortage` bytes, none of them needlessly; None: too few.
 
     By "cost" the sum of reload seconds times likelihood of return is at most twice the least
     possible; by "lru" whoever was used longest ago goes first.
     """
-    if sum(candidate.bytes for candidate in candidates) < shortage:
+    if sum(unit.needs for unit in units) < shortage:
         return None
     if by == LRU:
-        order = sorted(candidates, key=lambda one: (one.usage.last, one.id))
-        return _enough(order, shortage)
-    costs = {one.id: one.reload_seconds * likelihood(one.usage, at) for one in candidates}
-    order = sorted(candidates, key=lambda one: (costs[one.id] / one.bytes, one.id))
-    return _cheapest(order, costs, shortage)
+        order = sorted([((u.usage or NEVER).last, u.id, n, 0.0) for n, u in enumerate(units)])
+        return _first(order, units, shortage)
+    costs = [u.reload_seconds * likelihood(u.usage or NEVER, at) for u in units]
+    each = enumerate(zip(units, costs, strict=True))
+    order = sorted([(cost / u.needs, u.id, n, cost) for n, (u, cost) in each])
+    return _cheapest(order, units, shortage)
 
 
-def _enough(order: Sequence[Candidate], shortage: int) -> tuple[Candidate, ...]:
-    chosen, freed = [], 0
-    for one in order:
-        if freed >= shortage:
+def _first(order: Sequence[Ranked], units: Sequence[Unit], shortage: int) -> Choice:
+    chosen: list[Unit] = []
+    for _, _, place, _ in order:
+        if shortage <= 0:
             break
-        chosen.append(one)
-        freed += one.bytes
-    return tuple(chosen)
+        chosen.append(units[place])
+        shortage -= units[place].needs
+    return Choice(0.0, tuple(chosen))
 
 
-def _cheapest(
-    order: Sequence[Candidate], costs: dict[str, float], shortage: int
-) -> tuple[Candidate, ...]:
+def _cheapest(order: Sequence[Ranked], units: Sequence[Unit], shortage: int) -> Choice:
     """The best of: the cheapest bytes up to the shortage, closed by any one that suffices."""
-    best: tuple[Candidate, ...] = ()
+    best: tuple[Ranked, ...] = ()
     least, freed, spent = float("inf"), 0, 0.0
-    chosen: list[Candidate] = []
+    chosen: list[Ranked] = []
     for one in order:
-        if freed + one.bytes >= shortage:  # it would close the gap: remember, and look on
-            if spent + costs[one.id] < least:
-                best, least = (*chosen, one), spent + costs[one.id]
-        else:
+        if spent >= least:
+            break
+        bytes, cost = units[one[2]].needs, one[3]
+        if freed + bytes < shortage:
             chosen.append(one)
-            freed += one.bytes
-            spent += costs[one.id]
-    return _needed(best, costs, shortage)
+            freed += bytes
+            spent += cost
+        elif spent + cost < least:  # it would close the gap: remember, and look on
+            best, least = (*chosen, one), spent + cost
+    return _needed([(cost, id, units[place]) for _, id, place, cost in best], shortage)
 
 
-def _needed(
-    chosen: tuple[Candidate, ...], costs: dict[str, float], shortage: int
-) -> tuple[Candidate, ...]:
+def _needed(chosen: Sequence[tuple[float, str, Unit]], shortage: int) -> Choice:
     """Leave out, dearest first, whoever is not needed after all."""
-    spare = sum(one.bytes for one in chosen) - shortage
+    spare = sum(unit.needs for *_, unit in chosen) - shortage
     kept = list(chosen)
-    for one in sorted(chosen, key=lambda one: (-costs[one.id], one.id)):
-        if one.bytes <= spare:
+    for one in sorted(chosen, key=lambda one: (-one[0], one[1])):
+        if one[2].needs <= spare:
             kept.remove(one)
-            spare -= one.bytes
-    return tuple(kept)
+            spare -= one[2].needs
+    return Choice(sum(cost for cost, *_ in kept), tuple(unit for *_, unit in kept))

@@ -22,6 +22,7 @@ from ostler.core.fleet.events import (
     StopAsked,
     Withdrawn,
 )
+from ostler.core.fleet.returning import NEVER, Usage
 from ostler.core.fleet.seating import answer
 from ostler.core.fleet.state import ALIVE, COMING, HOLDING, LEAVING, Berth, State, Unit
 from ostler.core.fleet.turn import Turn
@@ -79,8 +80,10 @@ def ready(turn: Turn, event: Ready) -> None:
     unit = turn.fleet.unit(event.unit)
     if unit.state is not State.STARTING:
         return
-    turn.enter(unit, State.READY, why="", wanted=False, breaks=0, avoided_until=0.0)
-    turn.count_use(unit.model)
+    turn.enter(
+        unit, State.READY, why="", wanted=False, breaks=0, avoided_until=0.0,
+        usage=unit.usage or Usage(turn.at),
+    )  # fmt: skip
     turn.seating = True
     for id in turn.fleet.replicas(unit.model):
         other = turn.fleet.unit(id)
@@ -101,9 +104,8 @@ def adopted(turn: Turn, event: Adopted) -> None:
         turn.do(Stop(unit.id))
         turn.enter(unit, state, why="It had no room any more when the server came back.")
         return
-    turn.count_use(unit.model)
     turn.enter(
-        unit, state, needs=event.needs, devices=event.devices, berth=berth.id,
+        unit, state, usage=Usage(turn.at), needs=event.needs, devices=event.devices, berth=berth.id,
         device=event.device, reload_seconds=event.reload_seconds,
     )  # fmt: skip
 
@@ -135,16 +137,15 @@ def busy(turn: Turn, event: Busy) -> None:
     """It has requests."""
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING:
-        turn.put(unit, busy=True, served=True)
-        turn.count_use(unit.model)
+        turn.use(unit, busy=True, served=True)
 
 
 def idle(turn: Turn, event: Idle) -> None:
     """It has none; if it was only to finish those it had, it is stopped."""
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING and unit.busy:
-        unit = turn.put(unit, busy=False, breaks=0)
-        turn.count_use(unit.model)
+        usage = (unit.usage or NEVER)._replace(last=turn.at)
+        unit = turn.put(unit, busy=False, breaks=0, usage=usage)
         _stop_if_left(turn, unit)
         turn.seating = True
 

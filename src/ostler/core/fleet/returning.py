@@ -20,6 +20,9 @@ class Usage(NamedTuple):
     day: float = 1.0
 
 
+NEVER = Usage(0.0, 0.0, 0.0, 0.0)
+
+
 def used(usage: Usage | None, at: float) -> Usage:
     """Return the counts with one more use."""
     if usage is None:

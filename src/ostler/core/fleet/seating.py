@@ -6,10 +6,11 @@ stands first in the line is only kept waiting by what runs, never by who came la
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ostler.core.fleet import pools
 from ostler.core.fleet.actions import Refuse, Start, Withdraw
-from ostler.core.fleet.eviction import Candidate, choose
-from ostler.core.fleet.returning import Usage, likelihood
+from ostler.core.fleet.eviction import Choice, choose
 from ostler.core.fleet.state import LEAVING, Berth, Fleet, State, Unit
 from ostler.core.fleet.turn import Turn
 from ostler.core.sizes import duration, memory
@@ -27,31 +28,58 @@ def seat_all(turn: Turn) -> None:
 def _seat(turn: Turn, unit: Unit, claimed: set[str]) -> None:
     fleet = turn.fleet
     every = tuple(
-        tuple(berth for berth in tier if unit.needs <= _most(fleet, berth))
+        tuple(survey(fleet, berth) for berth in tier if unit.needs <= _most(fleet, berth))
         for tier in pools.tiers(fleet, unit)
     )
     if not any(every):
         refuse(turn, unit, _never(fleet, unit))
         return
-    tiers = tuple(tuple(b for b in tier if b.device not in claimed) for tier in every)
+    tiers = tuple(tuple(s for s in tier if s.berth.device not in claimed) for tier in every)
     if _start(turn, unit, tiers):
         return
-    berth = _soon(turn, unit, tiers)
-    if berth is None and unit.preempts:
-        berth = _make_room(turn, unit, tiers, busy=False)
-        berth = berth or _make_room(turn, unit, tiers, busy=True)
-    berth = berth or _later(fleet, unit, tiers)
-    if berth is not None:
-        claimed.add(berth.device)
+    found = _soon(unit, tiers)
+    if found is None and unit.preempts:
+        found = _make_room(turn, unit, tiers, busy=False)
+        found = found or _make_room(turn, unit, tiers, busy=True)
+    found = found or _later(fleet, unit, tiers)
+    if found is not None:
+        claimed.add(found.device)
     elif tiers == every:
         refuse(turn, unit, _full(fleet, unit, every))
 
 
-def _start(turn: Turn, unit: Unit, tiers: tuple[tuple[Berth, ...], ...]) -> bool:
+class Survey(NamedTuple):
+    """A berth and what is in it."""
+
+    berth: Berth
+    free: int  # bytes that nobody holds; never more than are free on the device
+    going: int  # bytes of those that are going
+    loads: int  # on the whole device
+    units: tuple[Unit, ...]
+
+
+def survey(fleet: Fleet, berth: Berth) -> Survey:
+    """Look once at who holds memory where the berth is."""
+    on_device, held, going, loads = 0, 0, 0, 0
+    units = []
+    for unit in fleet.on(berth.device):
+        on_device += unit.needs
+        loads += unit.state is State.STARTING
+        if unit.berth == berth.id:
+            held += unit.needs
+            going += unit.needs if unit.state in LEAVING else 0
+            units.append(unit)
+    free = min(fleet.room.get(berth.device, 0) - on_device, berth.room - held)
+    return Survey(berth, free, going, loads, tuple(units))
+
+
+Tiers = tuple[tuple[Survey, ...], ...]
+
+
+def _start(turn: Turn, unit: Unit, tiers: Tiers) -> bool:
     most = turn.fleet.wishes.policy.loads
-    for berth in (berth for tier in tiers for berth in tier):
-        loading = sum(one.state is State.STARTING for one in turn.fleet.on(berth.device))
-        if loading < most and unit.needs <= free(turn.fleet, berth):
+    for berth, free, _, loads, _ in (one for tier in tiers for one in tier):
+        if loads < most and unit.needs <= free:
             turn.enter(
                 unit, State.STARTING, berth=berth.id, device=berth.device, busy=False,
                 served=False, withdrawn=False, why="",
@@ -61,44 +89,38 @@ def _start(turn: Turn, unit: Unit, tiers: tuple[tuple[Berth, ...], ...]) -> bool
     return False
 
 
-def _soon(turn: Turn, unit: Unit, tiers: tuple[tuple[Berth, ...], ...]) -> Berth | None:
+def _soon(unit: Unit, tiers: Tiers) -> Berth | None:
     """Where it fits once those have gone that are going, or once a load has ended."""
-    for berth in (berth for tier in tiers for berth in tier):
-        going = sum(u.needs for u in _in(turn.fleet, berth) if u.state in LEAVING)
-        if unit.needs <= free(turn.fleet, berth) + going:
-            return berth
+    for one in (one for tier in tiers for one in tier):
+        if unit.needs <= one.free + one.going:
+            return one.berth
     return None
 
 
-def _make_room(
-    turn: Turn, unit: Unit, tiers: tuple[tuple[Berth, ...], ...], busy: bool
-) -> Berth | None:
+def _make_room(turn: Turn, unit: Unit, tiers: Tiers, busy: bool) -> Berth | None:
     """Let the cheapest others go that make enough room; of busy ones only as asked."""
     fleet, at = turn.fleet, turn.at
     for tier in tiers:
-        best: tuple[float, Berth, tuple[Candidate, ...]] | None = None
-        for berth in tier:
-            going = sum(u.needs for u in _in(fleet, berth) if u.state in LEAVING)
-            shortage = unit.needs - free(fleet, berth) - going
-            able = [u for u in _in(fleet, berth) if (busy or not u.busy) and _may_go(fleet, u, at)]
-            chosen = choose(candidates(fleet, able), shortage, at, fleet.wishes.policy.eviction)
-            if chosen is not None:
-                cost = sum(one.reload_seconds * likelihood(one.usage, at) for one in chosen)
-                if best is None or cost < best[0]:
-                    best = cost, berth, chosen
+        best: tuple[Choice, Berth] | None = None
+        for one in tier:
+            able = [u for u in _settled(fleet, one.units, at) if busy or not u.busy]
+            shortage = unit.needs - one.free - one.going
+            choice = choose(able, shortage, at, fleet.wishes.policy.eviction)
+            if choice and (best is None or choice.cost < best[0].cost):
+                best = choice, one.berth
         if best is not None:
-            for one in best[2]:
-                evict(turn, turn.fleet.units[one.id], unit)
+            for victim in best[0].units:
+                evict(turn, victim, unit)
             return best[1]
     return None
 
 
-def _later(fleet: Fleet, unit: Unit, tiers: tuple[tuple[Berth, ...], ...]) -> Berth | None:
+def _later(fleet: Fleet, unit: Unit, tiers: Tiers) -> Berth | None:
     """Where enough is held by units that may go one day; only what is pinned never does."""
-    for berth in (berth for tier in tiers for berth in tier):
-        fixed = sum(u.needs for u in _in(fleet, berth) if fleet.rules(u.model).pinned)
-        if unit.preempts and unit.needs <= berth.room - fixed:
-            return berth
+    for one in (one for tier in tiers for one in tier):
+        fixed = sum(u.needs for u in one.units if fleet.rules(u.model).pinned)
+        if unit.preempts and unit.needs <= one.berth.room - fixed:
+            return one.berth
     return None
 
 
@@ -109,34 +131,21 @@ def evict(turn: Turn, victim: Unit, newcomer: Unit) -> None:
     turn.do(Withdraw(victim.id))
 
 
-def candidates(fleet: Fleet, units: list[Unit]) -> list[Candidate]:
-    """Return the units as eviction looks at them."""
-    never = Usage(0.0, 0.0, 0.0, 0.0)
+def _settled(fleet: Fleet, units: tuple[Unit, ...], at: float) -> list[Unit]:
+    """Those that may go: neither pinned nor just come."""
+    most, rules = fleet.wishes.policy.residency, fleet.wishes.rules
     return [
-        Candidate(u.id, u.needs, u.reload_seconds, fleet.usage.get(u.model) or never) for u in units
+        unit
+        for unit in units
+        if unit.state is State.READY
+        and at - unit.since >= min(unit.reload_seconds, most)
+        and (unit.served or at - unit.since >= UNSERVED)
+        and not (rules and fleet.rules(unit.model).pinned)
     ]
-
-
-def _may_go(fleet: Fleet, unit: Unit, at: float) -> bool:
-    if unit.state is not State.READY or fleet.rules(unit.model).pinned:
-        return False
-    stays = min(unit.reload_seconds, fleet.wishes.policy.residency)
-    return at - unit.since >= (stays if unit.served else max(stays, UNSERVED))
-
-
-def free(fleet: Fleet, berth: Berth) -> int:
-    """Return the bytes of a berth that nobody holds; never more than are free on its device."""
-    held = fleet.on(berth.device)
-    on_device = fleet.room.get(berth.device, 0) - sum(unit.needs for unit in held)
-    return min(on_device, berth.room - sum(u.needs for u in held if u.berth == berth.id))
 
 
 def _most(fleet: Fleet, berth: Berth) -> int:
     return min(berth.room, fleet.room.get(berth.device, 0))
-
-
-def _in(fleet: Fleet, berth: Berth) -> list[Unit]:
-    return [unit for unit in fleet.on(berth.device) if unit.berth == berth.id]
 
 
 # --- refusals -----------------------------------------------------------------------------
@@ -166,14 +175,14 @@ def _never(fleet: Fleet, unit: Unit) -> Refuse:
     return Refuse(unit.model, "no_capacity", what, hint)
 
 
-def _full(fleet: Fleet, unit: Unit, tiers: tuple[tuple[Berth, ...], ...]) -> Refuse:
-    berth = max((b for tier in tiers for b in tier), key=lambda b: free(fleet, b))
-    holders = sorted({u.model for u in _in(fleet, berth)})
+def _full(fleet: Fleet, unit: Unit, tiers: Tiers) -> Refuse:
+    berth, free, *_, units = max((one for tier in tiers for one in tier), key=lambda one: one.free)
+    holders = sorted({one.model for one in units})
     pinned = [name for name in holders if fleet.rules(name).pinned]
     held = f"the others are pinned ({', '.join(pinned)})" if pinned else "it may stop no other"
     what = (
         f"{unit.model} needs {memory(unit.needs)} on {berth.device}, "
-        f"{memory(max(free(fleet, berth), 0))} of {memory(berth.room)} is free, and {held}."
+        f"{memory(max(free, 0))} of {memory(berth.room)} is free, and {held}."
     )
     hint = "Make room first: " + " or ".join(f"ostler unload {name}" for name in holders)
     return Refuse(unit.model, "no_capacity", what, hint if holders else "")

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ostler.core.fleet.eviction import COST
 from ostler.core.fleet.returning import Usage
 from ostler.core.fleet.shelves import Shelves
 
+COST, LRU = "cost", "lru"  # how victims are chosen
 REPLICA = "~"  # between a model's name and a replica's number
 
 
@@ -56,6 +56,7 @@ class Unit:
     wanted: bool = False  # asked for while it was going away
     preempts: bool = True  # others may be stopped for it
     less: bool = False  # started with less context, after it ran out of memory
+    usage: Usage | None = None  # kept when it is stopped: it may be asked for again
     evicted_at: float | None = None
     dismissed: bool = False  # stopped or refused; not raised by a pin alone
     # What went wrong.
@@ -67,7 +68,7 @@ class Unit:
 
     @property
     def model(self) -> str:
-        return self.id.partition(REPLICA)[0]
+        return self.id.partition(REPLICA)[0] if REPLICA in self.id else self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ class Rules:
     ttl: float | None = None  # seconds without a request before it is stopped; None: the policy's
     less_context: bool = False  # after running out of memory it may start once with less
     closed: str = ""  # why it may not be used now: outside its hours
+
+
+NO_RULES = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +129,8 @@ class Fleet:
     berths: Mapping[str, Berth] = field(default_factory=dict)
     wishes: Wishes = field(default_factory=Wishes)
     units: Shelves[Unit] = field(default_factory=Shelves)
-    usage: Shelves[Usage] = field(default_factory=Shelves)  # by model
-    holders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # device -> unit ids
+    holders: Mapping[str, Mapping[str, Unit]] = field(default_factory=dict)  # by device and id
     waiting: tuple[str, ...] = ()  # unit ids, first come first
-    failed: frozenset[str] = frozenset()  # unit ids
     returns: tuple[float, ...] = ()  # when models came back soon after they were evicted
     edition: int = 0  # grows when a unit changes its state
 
@@ -136,11 +138,11 @@ class Fleet:
         return self.units.get(id) or Unit(id)
 
     def rules(self, model: str) -> Rules:
-        return self.wishes.rules.get(model) or Rules()
+        return self.wishes.rules.get(model, NO_RULES)
 
-    def on(self, device: str) -> list[Unit]:
+    def on(self, device: str) -> tuple[Unit, ...]:
         """The units that hold memory of a device."""
-        return [self.units[id] for id in self.holders.get(device, ())]
+        return tuple(self.holders.get(device, {}).values())
 
     def held(self, device: str) -> int:
         """Bytes of a device that units hold, from the moment they start to their end."""

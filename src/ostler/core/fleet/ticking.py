@@ -28,22 +28,19 @@ def tick(turn: Turn) -> None:
 
 def _end_idle(turn: Turn, device: str) -> None:
     units = turn.fleet.on(device)
-    last = max(units, key=lambda unit: _last_use(turn, unit), default=None)
+    policy = turn.fleet.wishes.policy
+    last = max(units, key=_last_use) if policy.keep_last and units else None
     for unit in units:
+        if unit.state is not State.READY:
+            continue
         if unit.avoided_until and turn.at >= unit.avoided_until:
             unit = turn.reroute(unit, avoided_until=0.0)
-        keep = turn.fleet.wishes.policy.keep_last and last and unit.id == last.id
-        if not keep and _has_idled(turn, unit):
-            ttl = _ttl(turn, unit)
+        ttl = None if unit.busy else _ttl(turn, unit)
+        if ttl is None or (last and unit.id == last.id):
+            continue
+        if turn.at - max(_last_use(unit), unit.since) >= ttl:
             turn.enter(unit, State.DRAINING, why=f"Nobody asked for it for {duration(ttl)}.")
             turn.do(Withdraw(unit.id))
-
-
-def _has_idled(turn: Turn, unit: Unit) -> bool:
-    ttl = _ttl(turn, unit)
-    if ttl is None or unit.state is not State.READY or unit.busy:
-        return False
-    return turn.at - max(_last_use(turn, unit), unit.since) >= ttl
 
 
 def _ttl(turn: Turn, unit: Unit) -> float | None:
@@ -53,9 +50,8 @@ def _ttl(turn: Turn, unit: Unit) -> float | None:
     return turn.fleet.wishes.policy.ttl if rules.ttl is None else rules.ttl
 
 
-def _last_use(turn: Turn, unit: Unit) -> float:
-    usage = turn.fleet.usage.get(unit.model)
-    return usage.last if usage else unit.since
+def _last_use(unit: Unit) -> float:
+    return unit.usage.last if unit.usage else unit.since
 
 
 def raise_pinned(turn: Turn) -> None:

@@ -35,9 +35,12 @@ class Turn:
 
     def put(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit with changes that are not its state."""
-        unit = replace(unit, **changes) if changes else unit
-        self.fleet = replace(self.fleet, units=self.fleet.units.put(unit.id, unit))
-        return unit
+        after = replace(unit, **changes)
+        fleet = self.fleet
+        self.fleet = replace(
+            fleet, units=fleet.units.put(unit.id, after), holders=self._holders(unit, after)
+        )
+        return after
 
     def reroute(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit with changes that decide whether it gets requests."""
@@ -46,9 +49,9 @@ class Turn:
 
     def enter(self, unit: Unit, state: State, **changes: Any) -> Unit:
         """Bring a unit into a state, and every index up to it."""
-        before = unit.state
         if state not in HOLDING:
             changes = {**GONE, **changes}
+            self.seating = self.seating or unit.state in HOLDING
         after = replace(unit, state=state, since=self.at, **changes)
         fleet = self.fleet
         self.fleet = replace(
@@ -56,38 +59,27 @@ class Turn:
             units=fleet.units.put(unit.id, after),
             holders=self._holders(unit, after),
             waiting=_in_line(fleet.waiting, after),
-            failed=_membership(fleet.failed, unit.id, state is State.FAILED),
             edition=fleet.edition + 1,
         )
-        if before in HOLDING and state not in HOLDING:
-            self.seating = True
         return after
 
-    def _holders(self, before: Unit, after: Unit) -> Mapping[str, tuple[str, ...]]:
+    def _holders(self, before: Unit, after: Unit) -> Mapping[str, Mapping[str, Unit]]:
         old = before.device if before.state in HOLDING else ""
         new = after.device if after.state in HOLDING else ""
         holders = self.fleet.holders
         if old and old != new:
-            left = tuple(id for id in holders[old] if id != before.id)
+            left = {id: unit for id, unit in holders[old].items() if id != before.id}
             holders = {**holders, old: left}
-        if new and old != new:
-            holders = {**holders, new: (*holders.get(new, ()), after.id)}
+        if new:
+            holders = {**holders, new: {**holders.get(new, {}), after.id: after}}
         return holders
 
-    def count_use(self, model: str) -> None:
-        """Remember that the model was used."""
-        usage = self.fleet.usage
-        counted = used(usage.get(model), self.at)
-        self.fleet = replace(self.fleet, usage=usage.put(model, counted))
+    def use(self, unit: Unit, **changes: Any) -> Unit:
+        """Keep a unit that was used just now."""
+        return self.put(unit, usage=used(unit.usage, self.at), **changes)
 
 
 def _in_line(waiting: tuple[str, ...], unit: Unit) -> tuple[str, ...]:
     if unit.state is State.WAITING:
         return waiting if unit.id in waiting else (*waiting, unit.id)
     return tuple(id for id in waiting if id != unit.id) if unit.id in waiting else waiting
-
-
-def _membership(names: frozenset[str], name: str, belongs: bool) -> frozenset[str]:
-    if belongs:
-        return names | {name}
-    return names - {name} if name in names else names

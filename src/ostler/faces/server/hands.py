@@ -11,6 +11,7 @@ from ostler.core.diagnosis import named as with_name
 from ostler.core.diagnosis import unknown
 from ostler.core.fleet import REPLICA
 from ostler.core.fleet.loading import Speed
+from ostler.core.naming import Named
 from ostler.core.placing import place, room
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.wishes import ModelWish, WishesFile
@@ -44,6 +45,7 @@ class ServerHands:
         self._ports = port_range(settings.engine_ports)
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
+        self._known: dict[tuple[Named, Workload, str | None], Prepared] = {}
         self.catalogue = Catalogue(self._store)
         self._learned: Learned = lambda measured: None
         self._reading = wiring.reading()
@@ -60,15 +62,21 @@ class ServerHands:
         wish = self.wish(model)
         named = self.catalogue.get(model)
         load = self._load(wish)
-        ready = await asyncio.to_thread(
-            prepare, named, self._store, self.machine, load, wish.engine
-        )
+        ready = await self._prepared(named, load, wish.engine)
         if less:
             half = replace(load, context=max(ready.estimate.context // 2, 1))
-            ready = await asyncio.to_thread(
-                prepare, named, self._store, self.machine, half, wish.engine
-            )
+            ready = await self._prepared(named, half, wish.engine)
         return self._fitting(ready)
+
+    async def _prepared(self, named: Named, load: Workload, engine: str | None) -> Prepared:
+        """Prepare a model; files at one commit say the same every time, so they are read once."""
+        self.machine.permit(named.manifest)
+        which = named, load, engine
+        if which not in self._known:
+            self._known[which] = await asyncio.to_thread(
+                prepare, named, self._store, self.machine, load, engine
+            )
+        return self._known[which]
 
     def wish(self, model: str) -> ModelWish:
         """Return what is wished for a model, under whichever of its names."""
