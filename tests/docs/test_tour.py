@@ -59,7 +59,9 @@ def test_the_tour(tmp_path: Path, shipped_hub: str) -> None:
             end(server)
 
 
-@pytest.mark.parametrize("page", ["downloads.md", "keep.md", "move.md", "backup.md"])
+@pytest.mark.parametrize(
+    "page", ["downloads.md", "keep.md", "move.md", "backup.md", "keys.md", "measure.md"]
+)
 def test_a_howto(tmp_path: Path, shipped_hub: str, page: str) -> None:
     shell = Shell(environment(tmp_path / "home", shipped_hub))
     shell.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

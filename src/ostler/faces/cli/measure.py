@@ -143,4 +143,5 @@ def _show(named: Named, terms: tuple[Term, ...], measured: tuple[Measurement, ..
     )
     for name, said, took in compared(terms, measured):
         show.line(f"{name}: {memory(said)} were expected, {memory(took)} measured.")
-    show.line("Kept; the next estimate of this model uses it.")
+    by_hand = "" if terms else " by hand"
+    show.line(f"Kept{by_hand}; the next estimate of this model under this load knows of it.")
