@@ -73,7 +73,7 @@ def running(folder: Path, hashes: dict[str, str]) -> Iterator[Hub]:
     _write_answers(folder / "answers", hashes, sizes)
     plain, secure = _free_port(), _free_port()
     key, certificate = _certificate(CACHE / "tls")
-    place = CACHE / "nginx-run"
+    place = CACHE / f"nginx-run-{folder.name}"
     place.mkdir(parents=True, exist_ok=True)
     config = place / "nginx.conf"
     config.write_text(_config(folder, hashes, sizes, plain, secure, key, certificate))

@@ -46,10 +46,9 @@ def rows(rounds: int) -> list[Row]:
     four, one = CACHE / f"weights-{size}-4", CACHE / f"weights-{size}-1"
     hashes = nginx_hub.shards(four, SHARDS, size // SHARDS)
     single = nginx_hub.shards(one, 1, size)
-    with nginx_hub.running(four, hashes) as hub:
-        samples = alternate_costs(sides(hub), min(rounds, 5))
-    with nginx_hub.running(one, single) as hub:
-        samples |= alternate_costs({"ostler, one file": lambda: ostler(hub)}, min(rounds, 3))
+    with nginx_hub.running(four, hashes) as hub, nginx_hub.running(one, single) as other:
+        alone = {"ostler, one file": lambda: ostler(other)}
+        samples = alternate_costs({**sides(hub), **alone}, min(rounds, 5))
     shutil.rmtree(WORK, ignore_errors=True)
     return [*_against(samples), *_shapes(samples, size)]
 

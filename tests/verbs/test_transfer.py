@@ -255,6 +255,31 @@ def test_a_download_is_seen_and_cancelled_from_elsewhere(
     assert store.partials.names() == []
 
 
+def test_whoever_comes_second_sees_how_far_the_first_is(
+    hub: Hub, source: HuggingFace, store: Store
+) -> None:
+    stall = Stall(after=2 * BLOCK + 5)
+    hub.faults.add(f"*/{FILE}", stall, times=1)
+    seen = threading.Event()
+
+    def report(event: Progress) -> None:
+        if event.step is Step.PROGRESS and not event.path and event.total_done > BLOCK:
+            seen.set()
+
+    workers = [
+        threading.Thread(target=lambda: pulled(source, store, workers=1)),
+        threading.Thread(target=lambda: pulled(source, store, report=report)),
+    ]
+    workers[0].start()
+    assert stall.reached.wait(20)
+    workers[1].start()
+    assert seen.wait(20)
+    stall.released.set()
+    for worker in workers:
+        worker.join(60)
+    assert ranges(hub) == [None]
+
+
 MEMORY = """
 import sys
 from contextlib import contextmanager

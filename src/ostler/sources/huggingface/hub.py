@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -23,7 +23,7 @@ from ostler import __version__
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources.huggingface import direct, refusals
+from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
 from ostler.sources.huggingface.direct import Direct, DirectBody
 
@@ -33,7 +33,6 @@ CONNECT_TIMEOUT = 10.0  # seconds
 AGENT = f"ostler/{__version__}"
 READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
 ASKED_OF_SEARCH = ["downloads", "gated", "pipeline_tag", "tags", "usedStorage"]
-FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
 
 
 def stored_token() -> str | None:
@@ -76,7 +75,9 @@ class HuggingFace:
                 ref.name, revision=revision, files_metadata=True, timeout=READ_TIMEOUT
             ),
         )
-        files = _siblings(info) or self._patiently(ref, lambda: self._tree(info.id, info.sha or ""))
+        files = reading.siblings(info) or self._patiently(
+            ref, lambda: self._tree(info.id, info.sha or "")
+        )
         return Listing(
             source=ref.source,
             name=info.id,
@@ -84,7 +85,7 @@ class HuggingFace:
             files=files,
             revision=None if revision == info.sha else revision,
             asked_name=ref.name if ref.name != info.id else None,
-            licence=_licence(info),
+            licence=reading.licence(info),
             gated=str(info.gated) if info.gated else None,
             private=bool(info.private),
             task=info.pipeline_tag,
@@ -95,7 +96,7 @@ class HuggingFace:
         """List the files the long way, for mirrors that leave sizes out of the model's page."""
         found = self._api.list_repo_tree(name, revision=commit, recursive=True)
         return tuple(
-            _file(item.path, item.size, item.blob_id, item.lfs)
+            reading.file_of(item.path, item.size, item.blob_id, item.lfs)
             for item in found
             if isinstance(item, huggingface_hub.hf_api.RepoFile)
         )
@@ -213,7 +214,7 @@ class HuggingFace:
             headers=self._headers(),
         )
         refusals.raise_for_status(answer, lambda error: self._refused(words, None, None, error))
-        return tuple(_found(info) for info in answer.json())
+        return tuple(reading.found(info) for info in answer.json())
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -222,48 +223,4 @@ class HuggingFace:
 def _client() -> httpx2.Client:
     return httpx2.Client(
         follow_redirects=True, timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    )
-
-
-def _siblings(info: Any) -> tuple[RemoteFile, ...]:
-    """Return the files on a model's page; nothing where sizes or hashes were left out."""
-    siblings = info.siblings or []
-    if any(one.size is None or one.blob_id is None for one in siblings):
-        return ()
-    return tuple(_file(one.rfilename, one.size, one.blob_id, one.lfs) for one in siblings)
-
-
-def _file(path: str, size: int, blob_id: str, lfs: Any) -> RemoteFile:
-    # the git id of a large file is that of its pointer and says nothing of its bytes
-    if lfs:
-        return RemoteFile(path, int(lfs.size), sha256=str(lfs.sha256).lower())
-    return RemoteFile(path, int(size), git_sha1=blob_id.lower())
-
-
-def _licence(info: Any) -> str | None:
-    """Return the card's licence; where that is `other`, the name the card gives it."""
-    card = info.card_data or {}
-    stated = card.get("license")
-    if stated == "other":
-        stated = card.get("license_name") or stated
-    if stated:
-        return ", ".join(stated) if isinstance(stated, list) else str(stated)
-    return _tagged(info.tags or (), "license:")
-
-
-def _tagged(tags: Any, prefix: str) -> str | None:
-    return next((tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)), None)
-
-
-def _found(info: dict[str, Any]) -> Found:
-    tags = tuple(info.get("tags") or ())
-    return Found(
-        name=info["id"],
-        local=False,
-        formats=tuple(tag for tag in FORMAT_TAGS if tag in tags),
-        size=info.get("usedStorage"),
-        gated=info.get("gated") or None,
-        licence=_tagged(tags, "license:"),
-        task=info.get("pipeline_tag"),
-        downloads=info.get("downloads"),
     )
