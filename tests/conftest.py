@@ -11,12 +11,17 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.folders import FolderRepos
 from ostler.faces.hub.visitors import Door
 from ostler.testing.faults import Faults
 from ostler.testing.server import running
+
+# Laws say what is true, not how fast: on a busy machine a first example may take its time.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 TOKEN, GRANTED = "hf_a_member", "hf_a_member_with_consent"
 
