@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from ostler.core import plans
 from ostler.core.rates import Rate
@@ -43,8 +44,15 @@ def described(plan: PullPlan, words: tuple[str, ...]) -> Download:
 class Announcer:
     """Keeps one record up to date from a thread of its own, so that a stall shows too."""
 
-    def __init__(self, downloads: Downloads, download: Download, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        downloads: Downloads,
+        download: Download,
+        stop: threading.Event,
+        done: Callable[[], int],
+    ) -> None:
         self._downloads, self._download, self._stop = downloads, download, stop
+        self._done = done  # asked, since not every step is reported
         self._rate = Rate()
         self._over = threading.Event()
         self.cancelled = False
@@ -53,7 +61,7 @@ class Announcer:
         """Take note of a progress event; called from any thread."""
         state = "paused" if event.step is Step.PAUSED else "running"
         note = event.note if event.step in (Step.PAUSED, Step.RETRY) else ""
-        self._download = replace(self._download, done=event.total_done, state=state, note=note)
+        self._download = replace(self._download, state=state, note=note)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -80,17 +88,19 @@ class Announcer:
         self._over.set()
         thread.join()
         if state:
-            ended = replace(self._download, state=state, note=note, rate=None, told=time.time())
-            self._downloads.tell(ended)
+            self._tell(state=state, note=note, rate=None)
 
     def _watch(self) -> None:
         while not self._over.wait(EVERY):
-            now = time.time()
-            self._rate = self._rate.at(now, self._download.done)
-            self._downloads.tell(replace(self._download, rate=self._rate.value, told=now))
+            self._rate = self._rate.at(time.time(), self._done())
+            self._tell(rate=self._rate.value)
             if self._downloads.cancelled(self._download.id):
                 self.cancelled = True
                 self._stop.set()
+
+    def _tell(self, **news: Any) -> None:
+        now = replace(self._download, told=time.time(), done=self._done(), **news)
+        self._downloads.tell(now)
 
 
 def _cancelled(download: Download) -> Cancelled:

@@ -53,6 +53,12 @@ class Tally:
         self._done: dict[str, int] = {}
         self._said: dict[str, float] = {}
 
+    @property
+    def done(self) -> int:
+        """The bytes done of all files, those that were not reported yet among them."""
+        with self._lock:
+            return sum(self._done.values())
+
     def say(self, step: Step, path: str, done: int, size: int, note: str = "") -> None:
         """Report one step of one file; a progress event that comes too soon is left out."""
         now = time.monotonic()

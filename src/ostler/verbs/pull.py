@@ -91,21 +91,16 @@ def carry_out(
     stop = threading.Event()
     with _our_turn(plan, store, report):
         download = described(plan, words)
-        announcer = Announcer(store.downloads, download, stop)
+
+        def tell(event: Progress) -> None:
+            announcer.hear(event)
+            report(event)
+
+        tally = Tally(plan.total_bytes, tell)
+        announcer = Announcer(store.downloads, download, stop, lambda: tally.done)
         with _room_taken(plan, store, limits, download), announcer.at_work():
-
-            def tell(event: Progress) -> None:
-                announcer.hear(event)
-                report(event)
-
             fetcher = Fetcher(
-                plan.listing,
-                source,
-                store,
-                Tally(plan.total_bytes, tell),
-                stop,
-                patience or Patience(),
-                check,
+                *(plan.listing, source, store, tally, stop, patience or Patience(), check),
                 workers=workers,
                 large=sum(one.file.size >= blocks.MANY for one in plan.fetch),
                 throttle=Throttle(limits.max_speed) if limits.max_speed else None,
