@@ -120,6 +120,14 @@ def test_splitting_needs_heads_that_divide() -> None:
         need(gguf.entry, gguf.facts, Workload(4096))(2)
 
 
+def test_weights_that_were_computed_say_so() -> None:
+    one = candidate("qwen2.5-coder-32b-int4")
+    found = need(one.entry, one.facts, Workload(8192))(1)
+    weights = next(term for term in found.terms if term.name == "weights")
+    assert weights.because == "32,763,876,352 parameters as awq, computed from config.json"
+    assert weights.bytes == one.facts.weight_bytes
+
+
 def test_the_rule_of_thumb_is_of_the_size_in_the_name_and_split_but_for_its_runtime() -> None:
     one = candidate("deepseek-r1-70b")
     whole, half = (need(one.entry, one.facts, Workload(8192), "soong")(gpus) for gpus in (1, 2))

@@ -89,9 +89,20 @@ def need(entry: Entry, facts: ModelFacts, workload: Workload, method: str = "arc
         found = memory.estimate(facts, replace(workload, tensor_parallel=gpus), engine_of(facts))
         if missing := [note for note in found.notes if "_unknown:" in note]:
             raise UsageError(f"What it needs is not wholly known: {missing[0]}")
-        return found
+        return found if facts.parts else _computed(found, facts)
 
     return of
+
+
+def _computed(estimate: Estimate, facts: ModelFacts) -> Estimate:
+    """Return an estimate that says of its weights that no file was read for them."""
+    held = facts.quantization or (facts.dtype or "an unknown type").lower()
+    because = f"{facts.parameters or 0:,} parameters as {held}, computed from config.json"
+    terms = tuple(
+        replace(term, because=because) if term.name == "weights" else term
+        for term in estimate.terms
+    )
+    return replace(estimate, terms=terms)
 
 
 def held_by(
