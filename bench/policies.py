@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from bench.traces import Sort, Trace
 
@@ -23,13 +24,17 @@ def play(trace: Trace, sorts: list[Sort], room: int, value: Value, exact: bool =
             continue
         short = sorts[model].bytes - free
         if short > 0:
-            going = lowest(held, short, sorts, lambda one, i=index: value(one, i), exact)
+            going = lowest(held, short, sorts, partial(_at, value, index), exact)
             held -= set(going)
             free += sum(sorts[one].bytes for one in going)
         held.add(model)
         free -= sorts[model].bytes
         spent += sorts[model].seconds
     return spent
+
+
+def _at(value: Value, index: int, model: int) -> float:
+    return value(model, index)
 
 
 def lowest(

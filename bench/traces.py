@@ -34,7 +34,7 @@ def sorts(random: Random, count: int) -> list[Sort]:
 
 def zipf(random: Random, models: int, length: int) -> Trace:
     """Independent requests; the model of rank r is asked for 1/r as often as the first."""
-    names, at, trace = shuffled(random, models), 0.0, []
+    names, at, trace = shuffled(random, models), 0.0, Trace()
     for rank in random.choices(range(models), weights(models), k=length):
         at += random.expovariate(1 / GAP)
         trace.append((at, names[rank]))
@@ -43,7 +43,7 @@ def zipf(random: Random, models: int, length: int) -> Trace:
 
 def bursty(random: Random, models: int, length: int) -> Trace:
     """Conversations of about eleven requests, each with one model, a few at the same time."""
-    names, begins, trace = shuffled(random, models), 0.0, []
+    names, begins, trace = shuffled(random, models), 0.0, Trace()
     ranks = weights(models)
     while len(trace) < length:
         begins += random.expovariate(1 / (5 * GAP))
@@ -56,7 +56,7 @@ def bursty(random: Random, models: int, length: int) -> Trace:
 
 def diurnal(random: Random, models: int, length: int) -> Trace:
     """Three shifts a day, each with favourites of its own."""
-    shifts, at, trace = [shuffled(random, models) for _ in range(3)], 0.0, []
+    shifts, at, trace = [shuffled(random, models) for _ in range(3)], 0.0, Trace()
     for rank in random.choices(range(models), weights(models), k=length):
         at += random.expovariate(1 / GAP)
         trace.append((at, shifts[int(at % DAY // (DAY / 3))][rank]))
