@@ -116,7 +116,8 @@ def _works(gateway: Gateway, engine: Puppet) -> None:
 ANSWERS = st.sampled_from(
     [
         b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 999 What\r\n", b"HTTP/2 200\r\n",
-        b"Content-Length: 5\r\n", b"Content-Length: 500\r\n", b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n",
+        b"Content-Length: 5\r\n", b"Content-Length: 500\r\n",
+        b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n",
         b"Content-Type: text/event-stream\r\n", b"\r\n", b"hello", b"5\r\nhello\r\n", b"0\r\n\r\n",
         b"data: x\n\n", b"zz\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"\x00",
     ]
