@@ -15,8 +15,10 @@ NAMES = {
     "estimate": "how near estimates are to what was measured; --csv FILE --configs DIR for others",
     "pull": "fetching a model from nginx on loopback, against five other ways",
     "verify": "hashing what is kept, warm and cold, against hashlib on every core",
+    "hub": "serving files to many, against nginx on the same files",
     "start": "what Ostler adds to an engine's start, against starting it by hand",
     "gateway": "what relaying costs, against HAProxy and the routers people use",
+    "records": "what writing things down costs, and what measuring adds to a start",
 }
 
 

@@ -50,6 +50,18 @@ def test_a_rotated_key_is_another_key(records: Records) -> None:
     assert (new.sha256, new.revoked_at) == ("b" * 64, None)
 
 
+def test_every_change_of_keys_is_another_edition(records: Records) -> None:
+    editions = [records.keys.edition()]
+    records.keys.add(ANNA, MADE)
+    editions.append(records.keys.edition())
+    assert records.keys.edition() == editions[-1]
+    records.keys.replace(AccessKey("anna", "b" * 64), MADE)
+    editions.append(records.keys.edition())
+    records.keys.revoke("anna", MADE)
+    editions.append(records.keys.edition())
+    assert len(set(editions)) == 4
+
+
 def test_what_is_not_there_cannot_be_rotated_or_revoked(records: Records) -> None:
     for change in (
         lambda: records.keys.replace(ANNA, MADE),

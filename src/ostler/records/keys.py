@@ -26,6 +26,15 @@ class Keys:
         with self._database.read() as connection:
             return tuple(_key(row) for row in connection.execute(sa.select(keys).order_by("id")))
 
+    def edition(self) -> tuple[object, ...]:
+        """Return what is another with every change of the keys; cheaper than reading them."""
+        columns = keys.c
+        asked = sa.select(
+            sa.func.max(columns.id), sa.func.count(columns.revoked_at), sa.func.count(columns.id)
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(asked).one())
+
     def add(self, key: AccessKey, event: Event) -> None:
         """Keep a new key. Raises KeyExists where its name is taken, RecordsUnavailable."""
         with self._database.write() as connection:

@@ -8,6 +8,7 @@ from contextlib import closing
 import click
 
 from ostler import wiring
+from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.core.naming import Named
 from ostler.core.pace import amount
 from ostler.core.sizes import memory
@@ -113,7 +114,7 @@ def _by_hand(
         version=version or (here.version if here else ""),
         component="total",
         bytes=0,
-        context=workload.context,
+        context=workload.context or min(facts.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT),
         sequences=workload.sequences,
         kv_dtype=workload.kv_dtype,
     )

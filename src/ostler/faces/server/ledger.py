@@ -38,6 +38,7 @@ class Ledger:
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._writing = asyncio.Lock()
         self._day = today()  # of the tokens in `keys`
+        self._edition: tuple[object, ...] = ()  # of the keys that were read last
 
     # --- what comes in ----------------------------------------------------------------------
 
@@ -97,11 +98,15 @@ class Ledger:
 
     async def reload(self) -> None:
         """Read the keys; tell if they are others than before. Raises RecordsUnavailable."""
+        day = today()
+        edition = (day, await asyncio.to_thread(self.records.keys.edition))
+        if edition == self._edition:
+            return
         every, tokens = await asyncio.to_thread(self._read_keys)
-        before, day = (self.keys, self.required), today()
+        before = self.keys, self.required
         # What a key used is told when it, or the day, is new: the gateway counts on from there.
         known = {key.sha256: key for key in self.keys if day == self._day}
-        self._day = day
+        self._day, self._edition = day, edition
         self.keys = tuple(known.get(key.sha256, key) for key in in_force(every, tokens))
         self.required = self.required or bool(every)
         if (self.keys, self.required) != before:
