@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostler.core.learning import compared, helpful, together
-from ostler.nouns import Measurement, Term
+from ostler.core.memory import estimate
+from ostler.nouns import Format, Measurement, ModelFacts, Task, Term, Workload
 
 ONE = Measurement(
     "org/a", "llamacpp", "1.0", "kv", 100, variant="q8_0", family="llama", context=512,
@@ -57,6 +58,23 @@ def test_a_part_on_several_devices_is_one() -> None:
 def test_no_byte_is_lost_over_gpus(sizes: list[int]) -> None:
     parts = [replace(ONE, device=f"CUDA{n}", bytes=size) for n, size in enumerate(sizes)]
     assert found(*parts) == [sum(sizes)]
+
+
+def test_a_measured_whole_counts_where_it_is_more_than_the_parts() -> None:
+    facts = ModelFacts(
+        Format.GGUF, "llama", Task.CHAT, 1000, 2000, "F16", context_length=512, layers=2, hidden=8,
+        heads=2, kv_heads=2, head_dim=4, vocabulary=10, feed_forward=16, attention="full",
+    )  # fmt: skip
+    load = Workload(512)
+    computed = estimate(facts, load, "llamacpp")
+    whole = Measurement("org/a", "llamacpp", "1", "total", 10**9, context=512, sequences=1)
+    more = estimate(facts, load, "llamacpp", model="org/a", measured=(whole,))
+    assert more.total == 10**9
+    assert "were measured with llamacpp 1" in more.terms[-1].because
+    for other in (replace(whole, bytes=1), replace(whole, model="org/b", family="llama"),
+                  replace(whole, sequences=2)):  # fmt: skip
+        same = estimate(facts, load, "llamacpp", model="org/a", measured=(other,))
+        assert same.total == computed.total
 
 
 def test_what_was_expected_stands_beside_what_was_measured() -> None:

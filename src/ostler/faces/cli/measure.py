@@ -142,7 +142,7 @@ def _show(named: Named, terms: tuple[Term, ...], measured: tuple[Measurement, ..
         ],
         right=(1, 2),
     )
-    for name, said, took in compared(terms, measured):
+    for name, said, took in compared(terms, measured) if terms else ():
         show.line(f"{name}: {memory(said)} were expected, {memory(took)} measured.")
     by_hand = "" if terms else " by hand"
     show.line(f"Kept{by_hand}; the next estimate of this model under this load knows of it.")
