@@ -46,7 +46,7 @@ def corrected(
         notes.append(
             f"measured: {before.name} is {best.bytes:,} bytes, {before.bytes:,} were computed."
         )
-    beyond = _beyond(terms, _best(measured, "total", found, facts, model, kv_dtype))
+    beyond = _beyond(terms, _best(measured, "total", found, facts, model, load))
     return replace(found, terms=(*terms, *beyond), notes=(*found.notes, *notes))
 
 
