@@ -32,12 +32,23 @@ def routed(keeper: Keeper, model: str, task: str, aliases: Sequence[str], now: f
     )
 
 
+# These give a reranker's raw output where others give its sigmoid.
+GIVES_LOGITS = frozenset({"llamacpp", "ampere"})
+
+
 def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
     life = keeper.lives.get(unit.id)
     if not life or not life.process:
         return None
     spec = life.process.spec
-    return m.Backend(unit.id, spec.host, spec.port, spec.model_name, spec.adds_done)
+    return m.Backend(
+        unit.id,
+        spec.host,
+        spec.port,
+        spec.model_name,
+        spec.adds_done,
+        logits=spec.engine in GIVES_LOGITS,
+    )
 
 
 def eta(keeper: Keeper, unit: f.Unit, now: float) -> float | None:
