@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from ostler.nouns import Device, Format, Hardware, ModelFacts, Task, Workload
-from ostler.verbs.fit import fit
+from dataclasses import replace
+
+import pytest
+
+from ostler import data
+from ostler.core.gpus import find
+from ostler.errors import ContextTooLong, Contradiction
+from ostler.nouns import Device, Format, Hardware, Matrix, ModelFacts, Task, Workload
+from ostler.verbs.fit import check, explore, fit, on_gpus
 
 GIB = 2**30
 MODEL = ModelFacts(
@@ -52,3 +59,44 @@ def test_method_margin_and_reserve_are_passed_on():
     )
     assert found.estimate.total == found.estimate.required == 12_800_000_000
     assert not found.fits
+
+
+def test_how_far_the_best_device_reaches_and_no_change_where_it_fits():
+    found = fit(MODEL, Workload(), "llamacpp", MACHINE)
+    seen = explore(MODEL, Workload(), "llamacpp", found)
+    assert seen is not None
+    assert (seen.device, seen.reach.context, seen.reach.at_models_end) == (CPU, 4096, True)
+    assert seen.reach.sequences > 1
+    assert seen.changes == ()
+
+
+def test_what_would_make_it_fit_is_said_for_the_device_that_came_nearest():
+    load = Workload(context=4096, sequences=6)
+    room = on_gpus(find("RTX 4070", data.gpus()), 1)
+    found = fit(MODEL, load, "llamacpp", room)
+    seen = explore(MODEL, load, "llamacpp", found)
+    assert seen is not None
+    assert not found.fits
+    assert seen.changes[0].what == "--kv-dtype q8_0"
+    assert all(one.required <= room.devices[0].free_bytes for one in seen.changes)
+
+
+def test_several_gpus_are_one_device_with_the_room_of_each():
+    (device,) = on_gpus(find("L4", data.gpus()), 4).devices
+    assert (device.name, device.kind) == ("4x L4", "nvidia")
+    assert device.free_bytes == 23034 * 2**20
+
+
+def test_a_context_beyond_the_models_is_refused():
+    with pytest.raises(ContextTooLong, match=r"9,000 tokens .* takes 4,096") as refusal:
+        check(MODEL, Workload(context=9000))
+    assert refusal.value.hint == "Take --context 4096 or less."
+    check(MODEL, Workload(context=4096))
+
+
+def test_a_config_that_its_weights_belie_is_refused():
+    described = replace(MODEL, matrices=(Matrix("token_embd", 10**9, 4),))
+    with pytest.raises(Contradiction, match="4,000,000,000 parameters, and the weights have 8,000"):
+        check(described, Workload())
+    check(replace(MODEL, matrices=(Matrix("token_embd", 10**9, 8),)), Workload())
+    check(replace(described, unknown=("architecture_unknown: 'x' is not known",)), Workload())

@@ -216,3 +216,36 @@ def test_a_truncated_safetensors_is_refused_and_other_files_pass(tmp_path):
     with pytest.raises(CorruptFile, match="38,400 bytes and the file holds 38,399"):
         check_header("model.safetensors", place)
     check_header("README.md", place)
+
+
+def sparing(source: FolderSource, variant: Variant, most: int) -> ModelFacts:
+    return remote_facts(source, source.listing(ModelRef("acme/model")), variant, most)
+
+
+def test_a_long_vocabulary_is_not_read_where_bytes_count() -> None:
+    source = FolderSource({"m.gguf": LLAMA})
+    found = sparing(source, GGUF, 100_000)
+    whole = from_source(FolderSource({"m.gguf": LLAMA}), GGUF)
+    assert source.sent <= 100_000 < len(LLAMA)
+    assert found.weight_bytes == len(LLAMA)
+    assert found.layer_kinds == whole.layer_kinds != ()
+    assert (found.vocabulary, found.task) == (25_000, whole.task)
+    assert (found.parameters, found.parts) == (None, ())
+    assert any("not read behind the vocabulary" in text for text in found.unknown)
+
+
+def test_a_short_header_is_read_whole_even_so() -> None:
+    small = weightfiles.gguf([("token_embd.weight", "Q8_0", (64, 8))],
+                             {"general.architecture": (8, "llama")})  # fmt: skip
+    sparingly = sparing(FolderSource({"m.gguf": small}), GGUF, 100_000)
+    assert sparingly == from_source(FolderSource({"m.gguf": small}), GGUF)
+
+
+def test_of_more_shards_than_bytes_the_config_speaks() -> None:
+    shapes = {"model_type": "llama", "intermediate_size": 128, "torch_dtype": "bfloat16"}
+    config = json.dumps(CONFIG | shapes).encode()
+    found = sparing(FolderSource(REPO | {"config.json": config}), SAFETENSORS, 10)
+    assert found.weight_bytes == sum(len(REPO[name]) for name in SHARDS)
+    assert found.parts == ()  # what the config describes is not what the files weigh
+    assert any("Not every header was read" in text for text in found.unknown)
+    assert found.layer_kinds

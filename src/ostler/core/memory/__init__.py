@@ -80,7 +80,7 @@ def estimate(
     )
     if not measured or method == "soong":
         return found
-    found = corrected(found, facts, measured, model, workload.kv_dtype)
+    found = corrected(found, facts, measured, model, workload)
     return replace(found, margin=_margin(found.terms, margin_percent))
 
 

@@ -12,7 +12,11 @@ from ostler.nouns import Estimate, Format, ModelFacts, Workload
 MOST_TOKENS = 2**24  # no context is longer
 MOST_SEQUENCES = 2**16
 LEAST_CONTEXT = 2048  # a context below this is no help to anybody
-SMALLER_CACHES = ("q8_0", "fp8", "q4_0")
+SMALLER_CACHES = {  # and what each costs
+    "q8_0": "next to no quality",
+    "fp8": "next to no quality",
+    "q4_0": "some quality in long conversations",
+}
 SMALLER_FILES = ("q8_0", "q6_k", "q5_k_m", "q4_k_m", "iq4_xs", "q3_k_m", "q2_k")
 SMALLER_WEIGHTS = ("fp8", "int8", "int4")
 MORE_GPUS = (2, 4, 8, 16)
@@ -80,12 +84,12 @@ def changes(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> tuple
 
 
 def _caches(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> Iterator[Change]:
-    for name in SMALLER_CACHES:
+    for name, cost in SMALLER_CACHES.items():
         try:
             found = ask(facts, replace(workload, kv_dtype=name))
         except UsageError:
             continue  # the engine has no such type
-        yield Change(f"--kv-dtype {name}", "next to no quality", found.required)
+        yield Change(f"--kv-dtype {name}", cost, found.required)
 
 
 def _fewer(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> Iterator[Change]:
