@@ -49,16 +49,22 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--tls-cert", type=FILE, metavar="FILE", help="Serve HTTPS: certificate chain, PEM.")
 @click.option("--tls-key", type=FILE, metavar="FILE", help="Its private key, PEM.")
+@click.option(
+    "--access-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Append a JSON line for each request: no prompt, no answer, no key.",
+)
 @click.pass_obj
 def command(
     settings: Settings, host: str | None, port: int | None, keys: Path | None,
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
-    tls_key: Path | None,
+    tls_key: Path | None, access_log: Path | None,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
     A model is loaded by its first request. Ctrl-C ends the server and all engines. SIGHUP reads
-    the TLS files again.
+    the TLS files again, and opens the access log anew.
 
     \b
     ostler serve
@@ -74,6 +80,8 @@ def command(
             f"A server runs for {settings.home} already, at {already.address}.",
             hint="`ostler ps` shows it, `ostler stop --all` ends it.",
         )
+    if access_log:
+        _must_be_writable(access_log)
     known = read_keys(keys, os.environ)
     records = wiring.records(settings)
     guarded = bool(known or records.keys.all())
@@ -84,9 +92,16 @@ def command(
 
     tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
-    one = Server(hands, listening, known, key, records, workers, tls)
+    one = Server(hands, listening, known, key, records, workers, tls, access_log)
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
+
+
+def _must_be_writable(path: Path) -> None:
+    try:
+        path.open("a").close()
+    except OSError as error:
+        raise UsageError(f"--access-log {path} cannot be written: {error.strerror}.") from None
 
 
 def _greet(found: Found) -> None:

@@ -70,11 +70,13 @@ class Server:
         records: Records,
         workers: int = 1,
         tls: tuple[Path, Path] | None = None,
+        access_log: Path | None = None,
     ) -> None:
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
         self._keeper = Keeper(hands.room, hands, self)
         self._operator = Operator(hands, self._keeper)
         self._link = GatewayLink(listening, self._heard, workers, tls)
+        self._limits = m.Limits(access_log=str(access_log.absolute()) if access_log else "")
         self.downloads = Downloads(self._home, lambda: self._catalogue.names, environment())
         host, port = listening.getsockname()[:2]
         self.found = Found(host, port, os.getpid(), key, str(tls[0]) if tls else "")
@@ -166,6 +168,7 @@ class Server:
                 control_socket=self._control_socket,
                 models={named.id: self._routed(named.id) for named in self._catalogue.names},
                 keys=tuple(self.books.keys().values()),
+                limits=self._limits,
                 serial=self._serial,
             )
         )
