@@ -232,6 +232,26 @@ def test_rules_stop_a_pull(shell: Shell) -> None:
     assert shell.run("pull", LLAMA, OSTLER_PICKLE="perhaps").code == 2
 
 
+def test_pickles_are_flagged_and_can_be_stopped(tmp_path: Path) -> None:
+    from tests.stories.conftest import address_said, end
+
+    root = tmp_path / "hub/acme/x"
+    root.mkdir(parents=True)
+    (root / "config.json").write_text("{}")
+    (root / "pytorch_model.bin").write_bytes(b"PK")
+    shell = Shell(environment(tmp_path / "home", ""))
+    server = shell.background("hub", "serve", str(tmp_path / "hub"), "--port", "0")
+    try:
+        shell.env["HF_ENDPOINT"] = address_said(server)
+        refused = shell.run("pull", "acme/x", OSTLER_PICKLE="block")
+        assert refused.code == 33
+        assert "runs the code" in refused.err
+        assert shell.ok("ls", "--json").json() == []
+        assert "unsafe_format" in shell.ok("pull", "acme/x").err
+    finally:
+        end(server)
+
+
 def test_a_list_is_pulled_and_the_bad_one_named(shell: Shell, tmp_path: Path) -> None:
     names = tmp_path / "models.txt"
     names.write_text(f"# ours\n{CHAT}#q8_0\nostler/nobody\n\nostler/tiny-embed-GGUF  # small\n")

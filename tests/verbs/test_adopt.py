@@ -111,6 +111,26 @@ def test_a_plain_folder_is_not_altered(store: Store, tmp_path: Path, how: str) -
     assert take_in(store, folder, "my/tiny", how=how) == [store.find(refs.parse("my/tiny"))]
 
 
+def test_a_linked_file_is_synced_before_it_has_its_name(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    fsync, link = os.fsync, os.link
+
+    def watch_fsync(fd: int) -> None:
+        fsync(fd)
+        synced.add(os.fstat(fd).st_ino)
+
+    def watch_link(old: Path, new: Path) -> None:
+        assert os.stat(old).st_ino in synced
+        link(old, new)
+
+    monkeypatch.setattr(os, "fsync", watch_fsync)
+    monkeypatch.setattr(os, "link", watch_link)
+    (kept,) = take_in(store, write(tmp_path / "tiny"), "my/tiny", how="link")
+    assert whole(store, kept)
+
+
 def test_a_moved_folder_is_empty(store: Store, tmp_path: Path) -> None:
     folder = write(tmp_path / "tiny")
     (kept,) = take_in(store, folder, "my/tiny", how="move")

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -144,8 +144,11 @@ def test_contents_that_nobody_names_or_that_come_twice_are_refused(
     assert fresh.manifests() == []
 
 
-def test_wrong_bytes_under_a_right_name_are_refused(store: Store, fresh: Store) -> None:
-    parts = list(members(bundled(store, keep(store))))
+@pytest.mark.parametrize("git", [True, False])
+def test_wrong_bytes_under_a_right_name_are_refused(store: Store, fresh: Store, git: bool) -> None:
+    manifest = keep(store)
+    large = tuple(replace(f, git_sha1=f.git_sha1 if git else None) for f in manifest.files)
+    parts = list(members(bundled(store, replace(manifest, files=large))))
     name, content = parts[-1]
     with pytest.raises(ChecksumMismatch):
         take_in(packed([*parts[:-1], (name, bytes(len(content)))]), fresh)

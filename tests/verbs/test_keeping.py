@@ -86,6 +86,16 @@ def test_a_branch_that_moved_on_stays_where_it_is(store: Store) -> None:
     assert [one.revisions for one in store.manifests() if one.commit == COMMIT] == [()]
 
 
+def test_what_is_no_longer_whole_does_not_come_back(store: Store) -> None:
+    manifest = keep(store)
+    removed(store)
+    store.blob_path(manifest.files[0].sha256).unlink()
+    with pytest.raises(DamagedModel, match="no longer in the store"):
+        undo.carry_out(undo.plan(store), store)
+    assert store.manifests() == []
+    assert len(store.trash.entries()) == 1
+
+
 def test_purge_frees_at_once_and_what_is_loaded_stays(store: Store) -> None:
     keep(store)
     with pytest.raises(InUse, match="is loaded"):

@@ -141,26 +141,10 @@ def model_of(config: bytes) -> Manifest:
         raise _corrupt(error.what) from None
     if not sound or not re.fullmatch(r"[a-z]{1,20}", model.source):
         raise _corrupt("a configuration holds what is no hash, size, commit or source")
-    refuse_names([file.path for file in files])
+    paths.refuse_unsafe(file.path for file in files)
     for name in (*model.revisions, *model.aliases):
         _plain(name)
     return model
-
-
-def refuse_names(names: Iterable[str]) -> None:
-    """Raise UnsafePath for names that are unsafe, or alike but for their case."""
-    known = list(names)
-    paths.refuse_unsafe(known)
-    folded: dict[str, str] = {}
-    for name in known:
-        before = folded.setdefault(name.casefold(), name)
-        if before != name:
-            raise UnsafePath(
-                f"The bundle names both {before!r} and {name!r}, which some file systems hold as "
-                "one file.",
-                hint="Nothing was imported.",
-                path=name,
-            )
 
 
 def _described(model: Manifest) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ostler import __version__
-from ostler.core import adopting, bundles, copying, refs
+from ostler.core import adopting, copying, paths, refs
 from ostler.core.adopting import Claim
 from ostler.core.policy import Policy
 from ostler.errors import (
@@ -74,7 +74,7 @@ def _adoption(offer: Offer, ref: ModelRef | None, source: Source | None, rules: 
     if name is None:
         raise UsageError("The folder does not tell the model's name.", hint="Add --id OWNER/NAME.")
     refs.parse(name)
-    bundles.refuse_names(file.path for file in offer.files)
+    paths.refuse_unsafe(file.path for file in offer.files)
     _refuse_pointers(offer, name)
     warnings = rules.require(name, "", [file.path for file in offer.files])
     revision = ref.revision if ref else None
