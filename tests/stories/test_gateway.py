@@ -63,9 +63,14 @@ def test_structured_output_holds_to_its_schema(inn: Inn) -> None:
 def test_a_call_with_tools_is_answered_as_by_the_engine_itself(inn: Inn) -> None:
     """The tiny model's template knows no tools, so what it answers is not the point here."""
     said = [_with_tools(inn.address)]
-    loaded = next(one for one in inn.shell.ok("ps", "--json").json() if one["id"].startswith(CHAT))
+    loaded = next(one for one in _loaded(inn) if one["id"].startswith(CHAT))
     said.append(_with_tools(f"http://127.0.0.1:{loaded['port']}"))
     assert said[0] == said[1]
+
+
+def _loaded(inn: Inn) -> list[dict[str, Any]]:
+    models: list[dict[str, Any]] = inn.shell.ok("ps", "--json").json()["models"]
+    return models
 
 
 def _with_tools(address: str) -> dict[str, Any]:

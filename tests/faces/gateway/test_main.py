@@ -102,3 +102,19 @@ def test_callers_that_get_nowhere_are_let_go_and_those_who_wait_for_us_are_not(
         wire.send(ok(b"x" * 100_000_000))
     slow.send(ok(b"late"))
     assert waits.message().body == b"late"
+
+
+def test_an_engine_that_hangs_is_given_up(own: Gateway, engine: Puppet) -> None:
+    models = {"m": Model("ready", backends=(engine.backend(),))}
+    own.table(models, limits=Limits(quiet_seconds=0.4, engine_seconds=0.3))
+    before, within = own.connect(), own.connect()
+    before.send(post(CALL))
+    engine.accept().message()
+    within.send(post(CALL))
+    wire = engine.accept()
+    wire.message()
+    wire.send(STREAM + chunk(EVENT))
+    within.until(EVENT)
+    answer = before.message()
+    assert (answer.status, "said nothing" in answer.error["message"]) == (502, True)
+    assert b"0\r\n\r\n" not in within.to_the_end()

@@ -26,7 +26,8 @@ from ostler.faces.gateway.messages import Ready, Table, ToGateway
 from ostler.faces.gateway.relay import Relay
 from ostler.faces.gateway.tls import Certificate
 
-GRACE_SECONDS = 5.0  # for running answers, once the keeper is gone or SIGTERM came
+GRACE_SECONDS = 5.0  # for running answers, once the keeper has hung up or SIGTERM came
+ORPHAN_SECONDS = 3600.0  # for them where the keeper died: engines that outlive it finish them
 BACKLOG = 1024
 # Objects made before the cycle collector looks. A request leaves no cycle behind: there is little
 # to find; the default of 700 has it look after every thirtieth request.
@@ -39,6 +40,7 @@ class Worker:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, counts: Counts, tls: Certificate | None = None
     ) -> None:
+        self._keeper = os.getppid()
         self._has_table = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._link = KeeperLink(self._hear, self._told_to_end.set)
@@ -74,8 +76,9 @@ class Worker:
         await self._told_to_end.wait()
         server.close()
         self._relay.drain()
+        grace = GRACE_SECONDS if os.getppid() == self._keeper else ORPHAN_SECONDS
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._relay.deserted.wait(), GRACE_SECONDS)
+            await asyncio.wait_for(self._relay.deserted.wait(), grace)
         self._relay.log.close()
         self._link.close()
 

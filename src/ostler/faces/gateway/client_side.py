@@ -59,6 +59,8 @@ class Client(asyncio.Protocol):
             self._held += data
         elif reader.request is None and (known := self._relay.heads.recognise(data)):
             self._take_again(data, *known)
+            if self.exchange is not None:
+                return
         elif len(data) > SLICE:
             self._held += data
         else:

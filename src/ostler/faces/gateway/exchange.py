@@ -116,6 +116,11 @@ class Exchange:
         head = head_for(self.request, target, pool.host, len(body), self.request_id)
         upstream.send(self, head, body)
 
+    def wait(self, seconds: float, longest: float) -> None:
+        """Count so many more seconds of waiting for the backend."""
+        if self._upstream is not None:
+            self._upstream.wait(seconds, longest)
+
     def pause(self) -> None:
         """Read no more from the backend: the caller is slower than it."""
         if self._upstream is not None:

@@ -72,6 +72,9 @@ class Limits(Struct, frozen=True):
     # The longest a caller may be silent between requests or within one, or not read its answer;
     # nginx has 75 s and 60 s for these.
     quiet_seconds: float = 75.0
+    # The longest an engine may say nothing while its answer is waited for: a long prompt is read
+    # in silence, so this is patient. It ends what would otherwise hang for ever.
+    engine_seconds: float = 1800.0
     access_log: str = ""  # a path; empty: none is written. It names no prompt and no key.
     default_role: str = "operator"  # of a caller without a key, where none is needed
 

@@ -248,12 +248,15 @@ class Relay:
             self.deserted.set()
 
     def sweep(self) -> None:
-        """Let go of callers that get nowhere; come back in a while."""
+        """Let go of callers that get nowhere and of engines that hang; come back in a while."""
         quiet, now = self.limits.quiet_seconds, self.loop.time()
+        pause = quiet / SWEEPS_PER_QUIET
         for client in list(self.clients):
+            if client.exchange is not None:
+                client.exchange.wait(pause, self.limits.engine_seconds)
             if client.is_waited_for and now - client.since > quiet:
                 client.transport.abort()
-        self.loop.call_later(quiet / SWEEPS_PER_QUIET, self.sweep)
+        self.loop.call_later(pause, self.sweep)
 
 
 def _entry(request: Request, done: Done, now: float) -> Entry:

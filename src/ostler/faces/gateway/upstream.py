@@ -41,6 +41,7 @@ class Upstream(asyncio.Protocol):
         "heard",
         "paused",
         "pieces",
+        "silent",
         "status",
         "transport",
     )
@@ -58,6 +59,7 @@ class Upstream(asyncio.Protocol):
     def _reset(self) -> None:
         self._at_edge = False  # the latest that the parser finished is a chunk, or a chunked head
         self._between = False  # and nothing of the next has come
+        self.silent = 0.0  # seconds without a byte, as far as sweeps have seen
         self.heard = False  # any byte of the present answer
         self.has_head = False
         self.ended = False
@@ -111,6 +113,7 @@ class Upstream(asyncio.Protocol):
             self._forget()
             return
         begins, self.heard = not self.heard, True
+        self.silent = 0.0
         if begins and (known := self._pool.heads.recognise(data)) and self.exchange.takes_whole:
             self._whole(data, *known)
             return
@@ -162,6 +165,12 @@ class Upstream(asyncio.Protocol):
             name in (b"content-length", b"transfer-encoding") for name, _ in self.headers
         )
 
+    def wait(self, seconds: float, longest: float) -> None:
+        """Count silence; break off what has been silent for too long."""
+        self.silent += 0.0 if self.paused else seconds
+        if self.silent > longest:
+            self._break(f"it has said nothing for {self.silent:.0f} s")
+
     def _forget(self) -> None:
         if self in self._pool.idle:
             self._pool.idle.remove(self)
@@ -171,7 +180,8 @@ class Upstream(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         self.transport.abort()
         if exchange is not None:
-            exchange.broken(why, stale=not self.fresh and not self.heard)
+            gone = not self.fresh and not self.heard and not self.silent
+            exchange.broken(why, stale=gone)
 
     # --- the parser's callbacks ---------------------------------------------------------
 
