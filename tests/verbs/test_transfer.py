@@ -142,6 +142,22 @@ def test_several_damaged_blocks_are_each_fetched_alone(
     assert verify(store, manifest) == ()
 
 
+def test_a_file_that_grew_is_cut_and_nothing_is_fetched(
+    hub: Hub, source: HuggingFace, store: Store
+) -> None:
+    pulled(source, store)
+    (manifest,) = store.manifests()
+    file = next(one for one in manifest.files if one.path == FILE)
+    blob = store.blob_path(file.sha256)
+    blob.chmod(0o600)
+    with blob.open("ab") as content:
+        content.write(b"more")
+    hub.faults.clear()
+    (done,) = repair.carry_out(manifest, (file,), source, store)
+    assert (done.fetched, ranges(hub)) == (0, [])
+    assert verify(store, manifest) == ()
+
+
 def test_a_repair_leaves_another_programs_link_alone(source: HuggingFace, store: Store) -> None:
     pulled(source, store)
     (manifest,) = store.manifests()
