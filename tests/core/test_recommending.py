@@ -9,8 +9,9 @@ import pytest
 from ostler import data
 from ostler.core.catalogue import Entry, find
 from ostler.core.gpus import find as find_gpu
+from ostler.core.needing import billions, need
 from ostler.core.prices import Offer
-from ostler.core.recommending import Candidate, billions, need, recommend
+from ostler.core.recommending import Candidate, recommend
 from ostler.core.weighing import facts_of
 from ostler.errors import UsageError
 from ostler.nouns import Workload

@@ -16,7 +16,7 @@ from ostler.errors import CorruptFile, LicenceBlocked, UsageError
 from ostler.nouns import Listing, Manifest
 from ostler.sources.huggingface import HuggingFace
 from ostler.store import Store
-from ostler.verbs import licensing, pull
+from ostler.verbs import accepting, licensing, pull
 
 Hub = Any  # the fixture of tests/conftest.py
 COMMERCIAL = policy("commercial", {}, "test")
@@ -115,7 +115,7 @@ def test_accepted_on_record_with_its_text(source: HuggingFace, store: Store) -> 
     known = licensing.registrar(store, COMMERCIAL)
     ruling = known.ruling(manifest)
     assert not ruling.allowed
-    made = licensing.accept(store, ruling, manifest.commit, "commercial", "ada", "2026-11-20")
+    made = accepting.accept(store, ruling.terms, manifest.commit, "commercial", "ada", "2026-11-20")
     assert (made.by, made.at, made.licence) == ("ada", "2026-11-20", "mrl")
     texts = dict(made.texts)
     assert set(texts) == {"README.md", "LICENSE.txt"}
@@ -133,13 +133,13 @@ def test_accepted_on_record_with_its_text(source: HuggingFace, store: Store) -> 
 def test_another_commit_was_not_accepted(source: HuggingFace, store: Store) -> None:
     manifest = pulled(source, store, "acme/research")
     known = licensing.registrar(store, COMMERCIAL)
-    licensing.accept(store, known.ruling(manifest), manifest.commit, "commercial", "ada", "now")
-    assert known.accepted("acme/research", "0" * 40) is None
+    accepting.accept(store, known.terms(manifest), manifest.commit, "commercial", "ada", "now")
+    assert accepting.accepted(store.home, "acme/research", "0" * 40) is None
 
 
 def test_a_damaged_record_is_said(source: HuggingFace, store: Store) -> None:
     manifest = pulled(source, store, "acme/research")
-    path = licensing.record(store.home, manifest.name, manifest.commit)
+    path = accepting.record(store.home, manifest.name, manifest.commit)
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"by": "nobody"}))
     with pytest.raises(CorruptFile, match="is damaged"):
@@ -173,7 +173,7 @@ def test_a_policy_file(tmp_path: Path) -> None:
 
 def test_the_report_names_files_and_disagreements(source: HuggingFace, store: Store) -> None:
     manifest = pulled(source, store, "acme/research")
-    assert licensing.source_of(manifest) == "LICENSE.txt"
+    assert accepting.source_of(manifest) == "LICENSE.txt"
     place = store.home / "catalogue"
     place.mkdir()
     (place / "ours.yaml").write_text(

@@ -9,34 +9,37 @@ import csv
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ostler.core import catalogue as catalogue_of
-from ostler.core import gpus as gpus_of
-from ostler.core import licences as licences_of
-from ostler.core import prices as prices_of
-from ostler.core.catalogue import Entry
-from ostler.core.gpus import Gpu
-from ostler.core.licences import Licence
-from ostler.core.prices import Offer
+if TYPE_CHECKING:  # what reads one table is not made to wait for what reads the others
+    from ostler.core.catalogue import Entry
+    from ostler.core.gpus import Gpu
+    from ostler.core.licences import Licence
+    from ostler.core.prices import Offer
 
 
 @cache
 def gpus() -> tuple[Gpu, ...]:
     """Return the GPUs that are known by name."""
-    return gpus_of.parse(table("gpus.csv"))
+    from ostler.core.gpus import parse
+
+    return parse(table("gpus.csv"))
 
 
 @cache
 def prices() -> tuple[Offer, ...]:
     """Return the prices that come along, of all dates."""
-    return prices_of.parse(table("prices.csv"), gpus())
+    from ostler.core.prices import parse
+
+    return parse(table("prices.csv"), gpus())
 
 
 @cache
 def licences() -> tuple[Licence, ...]:
     """Return the licences that are known by the names that cards give them."""
-    return licences_of.parse(table("licences.csv"))
+    from ostler.core.licences import parse
+
+    return parse(table("licences.csv"))
 
 
 @cache
@@ -48,7 +51,9 @@ def base_licences() -> dict[str, str]:
 @cache
 def catalogue() -> tuple[Entry, ...]:
     """Return the models that are known by a short name."""
-    return catalogue_of.parse(table("catalogue.csv"), table("variants.csv"))
+    from ostler.core.catalogue import parse
+
+    return parse(table("catalogue.csv"), table("variants.csv"))
 
 
 @cache

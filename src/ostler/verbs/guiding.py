@@ -9,7 +9,7 @@ from ostler import data
 from ostler.core import guide
 from ostler.core.catalogue import Entry
 from ostler.core.guide import Advice
-from ostler.core.recommending import need
+from ostler.core.needing import need
 from ostler.core.weighing import facts_of, of_config
 from ostler.errors import CorruptFile, UsageError
 from ostler.nouns import Workload

@@ -14,7 +14,6 @@ from ostler import data
 from ostler.core import licences
 from ostler.core.catalogue import Entry
 from ostler.core.licences import NO_FIELD, Licence, Policy, Terms, Verdict
-from ostler.core.plans import LEGAL
 from ostler.errors import (
     AuthRequired,
     CorruptFile,
@@ -29,21 +28,9 @@ from ostler.nouns import Listing, Manifest, ModelRef
 from ostler.ports import Source
 from ostler.store import Store, durable
 from ostler.verbs import catalogue
+from ostler.verbs.accepting import Acceptance, accepted
 
 DEEPEST = 3  # bases of bases; the longest chains seen are quantized <- tuned <- instructed <- base
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """Who accepted a model's licence, when, and which text lay with it."""
-
-    model: str
-    commit: str
-    licence: str | None
-    use: str
-    by: str
-    at: str  # UTC, ISO 8601
-    texts: tuple[tuple[str, str], ...] = ()  # (path in the repository, sha256 of the copy kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +79,9 @@ class Registrar:
         """Say what the policy makes of a model at its commit."""
         terms = self.terms(model)
         return Ruling(
-            terms, licences.decide(terms, self.policy), self.accepted(model.name, model.commit)
+            terms,
+            licences.decide(terms, self.policy),
+            accepted(self.home, model.name, model.commit),
         )
 
     def terms(self, model: Manifest | Listing) -> Terms:
@@ -172,21 +161,6 @@ class Registrar:
         """Return the catalogue's entry of a repository; None where it has none."""
         return next((one for one in self.entries if name in (one.repo, *one.renamed_from)), None)
 
-    def accepted(self, model: str, commit: str) -> Acceptance | None:
-        """Return who accepted the licence of a model at a commit; None for nobody."""
-        path = record(self.home, model, commit)
-        if not path.exists():
-            return None
-        try:
-            said = json.loads(path.read_bytes())
-            texts = tuple((str(one), str(sha)) for one, sha in said.pop("texts"))
-            return Acceptance(**said, texts=texts)
-        except (ValueError, TypeError, KeyError) as error:
-            raise CorruptFile(
-                f"{path} is damaged: {error}",
-                hint=f"Remove it and accept again: ostler licences accept {model}",
-            ) from error
-
 
 def registrar(store: Store, policy: Policy, source: Source | None = None) -> Registrar:
     """Return what knows the licences of the models of a store."""
@@ -197,31 +171,6 @@ def registrar(store: Store, policy: Policy, source: Source | None = None) -> Reg
 def findings(home: Path, model: str, commit: str) -> Path:
     """Return where the licences of a model's bases are remembered."""
     return home / "licences" / "bases" / f"{model.replace('/', '--')}@{commit}.json"
-
-
-def record(home: Path, model: str, commit: str) -> Path:
-    """Return where the acceptance of a model's licence is, or would be."""
-    return home / "licences" / "accepted" / f"{model.replace('/', '--')}@{commit}.json"
-
-
-def accept(store: Store, ruling: Ruling, commit: str, use: str, by: str, at: str) -> Acceptance:
-    """Write down who accepted a model's licence and when, and keep a copy of its text."""
-    manifest = store.get("hf", ruling.terms.model, commit)
-    texts = tuple(_texts(store, manifest)) if manifest else ()
-    made = Acceptance(ruling.terms.model, commit, ruling.terms.stated, use, by, at, texts)
-    path = record(store.home, made.model, commit)
-    durable.write(path, json.dumps(asdict(made), indent=1).encode())
-    return made
-
-
-def _texts(store: Store, manifest: Manifest) -> Iterable[tuple[str, str]]:
-    """Copy the texts that state a model's terms, so that they outlive its removal."""
-    for file in manifest.files:
-        if _legal(file.path):
-            kept = store.home / "licences" / "texts" / file.sha256
-            if not kept.exists():
-                durable.write(kept, store.blob_path(file.sha256).read_bytes())
-            yield file.path, file.sha256
 
 
 def enforce(ruling: Ruling) -> None:
@@ -249,18 +198,6 @@ def gate(home: Path, use: str, file: Path | None) -> Callable[[Manifest], None]:
             enforce(registrar(Store(home), rules).ruling(manifest))
 
     return permit
-
-
-def _legal(path: str) -> bool:
-    """Say whether a file is a licence's text, a notice or a card."""
-    return LEGAL.match(path.rpartition("/")[2]) is not None
-
-
-def source_of(manifest: Manifest) -> str:
-    """Return the file that states a kept model's licence: its text, else its card, else none."""
-    paths = [file.path for file in manifest.files if _legal(file.path)]
-    texts = [path for path in paths if "readme" not in path.lower()]
-    return next(iter((*texts, *paths)), "")
 
 
 def report(known: Registrar) -> list[tuple[Manifest, Ruling, str]]:

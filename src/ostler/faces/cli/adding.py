@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ostler import data
-from ostler.core.recommending import need
+from ostler.core.needing import need
 from ostler.faces.cli import show
 from ostler.faces.cli.facts import look_up
 from ostler.nouns import Workload

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import click
 
+from ostler.core.needing import billions, by_rule_of_thumb, held_by
 from ostler.core.offers import Match, closest, saving
-from ostler.core.recommending import billions, by_rule_of_thumb, held_by
 from ostler.errors import NoGpuFits, UsageError
 from ostler.faces.cli import money, offering, options, show
 from ostler.faces.cli.offering import Known

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ostler import data
+from ostler.core.needing import billions, by_rule_of_thumb, held_by, need
 from ostler.core.offers import Match, Wanted, closest
-from ostler.core.recommending import billions, by_rule_of_thumb, held_by, need
 from ostler.core.sizes import file_size
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show

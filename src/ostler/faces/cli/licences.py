@@ -8,7 +8,7 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.faces.cli import options, show, terms
 from ostler.settings import Settings
-from ostler.verbs import licensing
+from ostler.verbs import accepting, licensing
 from ostler.verbs.licensing import Ruling
 
 TITLES = (
@@ -51,7 +51,7 @@ def command(ctx: click.Context, form: str, ask: bool, as_json: bool) -> None:
                     "model": manifest.name,
                     "commit": manifest.commit,
                     **licensing.as_dict(ruling),
-                    "source_file": licensing.source_of(manifest) or None,
+                    "source_file": accepting.source_of(manifest) or None,
                     "note": note,
                 }
                 for manifest, ruling, note in found
@@ -59,7 +59,7 @@ def command(ctx: click.Context, form: str, ask: bool, as_json: bool) -> None:
         )
         return
     rows = [
-        (manifest.name, *_row(ruling), licensing.source_of(manifest), _accepted(ruling), note,
+        (manifest.name, *_row(ruling), accepting.source_of(manifest), _accepted(ruling), note,
          ruling.terms.licence.conditions)
         for manifest, ruling, note in found
     ]  # fmt: skip

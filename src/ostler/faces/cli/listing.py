@@ -8,8 +8,8 @@ from typing import Any
 
 from ostler import wiring
 from ostler.core.catalogue import Entry, select
+from ostler.core.needing import billions, by_rule_of_thumb, held_by, need
 from ostler.core.offers import Match, Wanted, closest
-from ostler.core.recommending import billions, by_rule_of_thumb, held_by, need
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show
 from ostler.nouns import Attempt, Estimate, Manifest, ModelFacts, Workload

@@ -191,9 +191,10 @@ def picks(found: Sequence[Pick], hours: float | None) -> None:
 def stale(offers: Sequence[Offer]) -> None:
     """Say where a price is too old to count on, and what to do about it."""
     old = sum(offer.stale(money.today()) for offer in offers)
+    be = "is" if old == 1 else "are"
     if old:
         show.line(
-            f"{old} of these prices are older than 60 days or undated; `ostler prices update`"
+            f"{old} of these prices {be} older than 60 days or undated; `ostler prices update`"
             " reads newer ones."
         )
 

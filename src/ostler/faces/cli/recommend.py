@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import click
 
+from ostler.core.needing import held_by
 from ostler.core.offers import Match, Wanted, closest, within
-from ostler.core.recommending import Pick, Recommendation, held_by, recommend
+from ostler.core.recommending import Pick, Recommendation, recommend
 from ostler.errors import DoesNotFit, NoGpuFits, UsageError
 from ostler.faces.cli import money, offering, options, show
 from ostler.faces.cli.offering import GB, Known

@@ -10,8 +10,9 @@ from ostler import wiring
 from ostler.nouns import Listing, Manifest, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
-from ostler.verbs import licensing
-from ostler.verbs.licensing import Acceptance, Registrar, Ruling
+from ostler.verbs import accepting, licensing
+from ostler.verbs.accepting import Acceptance
+from ostler.verbs.licensing import Registrar, Ruling
 
 
 def registrar(settings: Settings, source: Source | None = None) -> Registrar:
@@ -48,7 +49,7 @@ def accept(settings: Settings, ruling: Ruling, model: Manifest | Listing) -> Acc
     rules = licensing.policy(settings.home, settings.licence_use, settings.licence_policy)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     store = wiring.store(settings)
-    return licensing.accept(store, ruling, model.commit, rules.use, getuser(), now)
+    return accepting.accept(store, ruling.terms, model.commit, rules.use, getuser(), now)
 
 
 def keep_texts(settings: Settings, manifest: Manifest) -> None:
