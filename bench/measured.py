@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ostler.core.facts import described
-from ostler.core.memory import estimate
+from ostler.core.memory import PROFILES, estimate
 from ostler.core.weights import scheme
 from ostler.errors import OstlerError
 from ostler.nouns import ModelFacts, Workload
@@ -29,6 +29,7 @@ PROFILE = {
     "trtllm": "tensorrt-llm",
     "mlx-lm": "mlx",
 }
+STAND_IN = "vllm"  # for engines without a profile: weights and the cache are the model's own
 OF_GGUF = ("ik_llama.cpp", "llamacpp")
 HEADER_BYTES = 40  # of a GGUF file per word of its vocabulary: text, type, score and merges
 CACHES = ("KV cache", "KV cache of windows", "cross-attention cache", "recurrent state")
@@ -70,7 +71,8 @@ class Measured:
         name = self.row["engine"].lower()
         if name == "vllm":
             return "vllm-v0" if self.flags.get("generation") == "v0" else "vllm"
-        return PROFILE.get(name, name)
+        profile = PROFILE.get(name, name)
+        return profile if profile in PROFILES else STAND_IN
 
 
 def read(table: Path, configs: Path) -> list[Measured]:
@@ -111,9 +113,9 @@ def workload(one: Measured) -> Workload:
     default = "auto" if one.engine.startswith(("vllm", "sglang", "tensorrt")) else "f16"
     return Workload(
         context=int(float(row["ctx_tokens"])) if row["ctx_tokens"] else None,
-        sequences=int(row["sequences"] or 1),
+        sequences=int(float(row["sequences"] or 1)),
         kv_dtype=row["kv_dtype"].lower() or default,
-        tensor_parallel=int(row["tp"] or 1),
+        tensor_parallel=int(float(row["tp"] or 1)),
         flags=tuple(said),
     )
 

@@ -42,8 +42,18 @@ def kept(name: str, workload: Workload, engine: str) -> dict[str, int]:
 def test_a_config_gives_the_published_number_of_parameters(row):
     found = described(config(row["model"]))
     seen = sum(matrix.parameters for matrix in found.matrices if matrix.role == "vision")
-    towers = seen if "not computable" in row["params_note"] else 0  # the count leaves them out
-    assert (found.parameters or 0) - towers == int(row["params"])
+    drafts = sum(matrix.parameters for matrix in found.matrices if matrix.role == "draft")
+    beside = seen if "not computable" in row["params_note"] else 0  # the count leaves these out
+    beside += drafts if "without MTP" in row["params_note"] else 0
+    assert (found.parameters or 0) - beside == int(row["params"])
+
+
+def test_draft_layers_make_the_checkpoint_larger_and_are_not_loaded():
+    """DeepSeek-V3's card: 671B of the main model, 14B of the module for the next token."""
+    found = described(config("deepseek-ai/DeepSeek-V3"))
+    assert found.parameters == pytest.approx(685e9, rel=0.001)
+    loaded = estimate(found, Workload(kv_dtype="auto", tensor_parallel=8), "vllm").terms[0]
+    assert loaded.bytes * 8 < found.weight_bytes
 
 
 @pytest.mark.parametrize(
@@ -74,6 +84,9 @@ def test_latent_attention_and_what_a_loader_without_it_takes():
     load = Workload(context=2048)
     assert kept("deepseek-ai/DeepSeek-V3", load, "llamacpp")["KV cache"] == 61 * 576 * 2 * 2048
     plain = Workload(context=2048, flags=(("no-mla", ""),))
+    twice = Workload(context=2048, flags=(("latent-values", ""),))
+    both = 61 * (576 + 512) * 2 * 2048
+    assert kept("deepseek-ai/DeepSeek-V3", twice, "llamacpp")["KV cache"] == both
     per_token = 61 * 128 * (192 + 128) * 2
     assert kept("deepseek-ai/DeepSeek-V3", plain, "llamacpp")["KV cache"] == per_token * 2048
 

@@ -45,8 +45,23 @@ def matrices(outer: Sizes, text: Sizes, sizes: Mapping[str, int | None]) -> tupl
         found += _mixers(config, model, order)
         found += _middles(config, model, order)
         found += _norms(config, model, order)
+    found += _next(config, found)
     found += towers(outer, int(config["hidden"]))
     return tuple(found)
+
+
+def _next(config: Sizes, found: Sequence[Matrix]) -> list[Matrix]:
+    """Return DeepSeek's kind of draft layers: one more of the last layer, a joint and both ends.
+
+    Its checkpoints hold the embedding and the output a second time with it.
+    """
+    drafts, hidden = config.get("num_nextn_predict_layers") or 0, config["hidden"]
+    if not drafts:
+        return []
+    last = config["layers"] - 1
+    layer = sum(one.columns * one.rows * one.copies for one in found if last in one.layers)
+    both = 2 * hidden * config["vocabulary"]
+    return [Matrix("draft", layer + 2 * hidden * hidden + 3 * hidden + both, drafts)]
 
 
 def tied(outer: Sizes, text: Sizes) -> bool:

@@ -22,12 +22,14 @@ def terms(facts: ModelFacts, context: int, workload: Workload) -> Terms:
 
     Flags: "swa-full" keeps every token of layers with a window, "ubatch-size" computes so many
     at once, "n-gpu-layers" counts the part of so many layers only, "no-mla" is for files that
-    were made before llama.cpp kept the latent of latent attention.
+    were made before llama.cpp kept the latent of latent attention (ggml-org/llama.cpp#12801),
+    "latent-values" for versions that kept it twice (until ggml-org/llama.cpp#19067).
     """
     keys, values = kv_types(workload.kv_dtype, LLAMA_CPP, "llama.cpp", facts.dtype)
     keeping = Keeping(
         keys, values, CELLS,
         latent=workload.flag("no-mla") is None,
+        latent_values=workload.flag("latent-values") is not None,
         windowed=workload.flag("swa-full") is None,
         beside_window=_batch(workload),
         window_cells=_number(workload, "window-cells"),

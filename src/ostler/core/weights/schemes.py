@@ -38,8 +38,9 @@ PACKED = {
     "q3f16": 3.2 + 16 / 40,  # MLC: ten weights in 32 bits, a 16-bit scale per 40
     "q4f16": 4 + 16 / 32,
 }
+# Draft layers are kept too, but for FP8 files.
 KEPT = ("token_embd", "output", "norm", "ffn_gate_inp", "vision", "position_embd", "cls",
-        "per_layer_token_embd", "draft")  # fmt: skip
+        "per_layer_token_embd")  # fmt: skip
 # NVFP4 files leave the inputs of gated delta layers in 16 bits: the one size published of such a
 # file (vllm-project/recipes, Qwen3.8-27B) is met with them and missed by 22 % without.
 DELTA_INPUTS = ("attn_qkv", "attn_gate")
@@ -100,7 +101,8 @@ def packed(facts: ModelFacts, wanted: Scheme) -> tuple[WeightPart, ...]:
     if wanted.kind != "gguf":
         delta = any(one.role == "attn_gate" for one in facts.matrices)
         inputs = DELTA_INPUTS if delta and wanted.bits == PACKED["nvfp4"] else ()
-        kept = (*KEPT, *inputs)
+        drafts = () if wanted.bits == PACKED["fp8"] else ("draft",)
+        kept = (*KEPT, *inputs, *drafts)
         return _summed(_written(matrix, wanted, kept) for matrix in facts.matrices)
     layers = facts.layers or 1
     group = (facts.heads or 1) // (facts.kv_heads or facts.heads or 1)
