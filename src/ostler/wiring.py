@@ -16,8 +16,8 @@ from ostler.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ostler.nouns import Measurement
-    from ostler.ports import Engine, Launcher, Source
+    from ostler.nouns import LaunchSpec, Measurement
+    from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.records import Records
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
@@ -122,11 +122,31 @@ def engines(settings: Settings) -> tuple[Engine, ...]:
     )
 
 
-def launcher() -> Launcher:
-    """Return what makes a described process real on this machine."""
+def launcher(lasting: bool = False) -> Launcher:
+    """Return what makes a described process real on this machine; `lasting` ones outlive us."""
+    if lasting:
+        from ostler.launchers.lasting import LastingLauncher
+
+        return LastingLauncher()
     from ostler.launchers.process import ProcessLauncher
 
     return ProcessLauncher()
+
+
+def running(pid: int, began: float, spec: LaunchSpec, log: str) -> Process | None:
+    """Return an engine that an earlier server started, if it still runs."""
+    from ostler.launchers import lasting
+
+    if not lasting.can_last() or lasting.began(pid) != began:
+        return None
+    return lasting.LastingProcess(pid, spec, log)
+
+
+def began(pid: int) -> float | None:
+    """When a process began; None: it is gone, or this system cannot tell."""
+    from ostler.launchers import lasting
+
+    return lasting.began(pid) if lasting.can_last() else None
 
 
 def machine(settings: Settings, *, remembers: bool = True) -> Machine:

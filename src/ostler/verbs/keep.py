@@ -18,6 +18,7 @@ from ostler.ports import Process
 from ostler.verbs.prepare import Prepared
 
 T = TypeVar("T")
+BUG = "Ostler has a bug; the server's own words say more.", ""
 TICK = 0.5  # seconds; TTLs, back-offs and hours are kept to this precision
 
 
@@ -148,14 +149,11 @@ class Keeper:
             await asyncio.sleep(TICK)
             self.tell(f.Tick(self._clock()))
 
-    async def close(self, leave: bool = False) -> None:
-        """Stop every engine; nothing of them stays behind. With `leave` they stay, for adoption."""
+    async def close(self) -> None:
+        """Stop every engine; nothing of them stays behind."""
         tasks = [life.task for life in self.lives.values() if life.task]
         for life in self.lives.values():
-            if leave and life.task and life.process:
-                life.task.cancel()
-            else:
-                life.stop.set()
+            life.stop.set()
         if tasks:
             await asyncio.wait(tasks)
 
@@ -188,7 +186,7 @@ class Keeper:
 
     async def _live(self, unit: str, life: Life, less: bool = False) -> None:
         """One engine's life, from the question what it needs to its end."""
-        died: tuple[str, str] | None = None
+        died: tuple[str, str] | None = BUG
         try:
             died = await self._rise_and_run(unit, life, less)
         except OstlerError as error:
@@ -196,9 +194,9 @@ class Keeper:
         finally:
             if self.lives.get(unit) is life:
                 del self.lives[unit]
-        at = self._clock()
-        self._hands.ended(unit)
-        self.tell(f.Failed(unit, at, *died) if died else f.Ended(unit, at))
+            at = self._clock()
+            self._hands.ended(unit)
+            self.tell(f.Failed(unit, at, *died) if died else f.Ended(unit, at))
 
     async def _rise_and_run(self, unit: str, life: Life, less: bool) -> tuple[str, str] | None:
         """Return why the engine failed, or None where it ended because we asked."""

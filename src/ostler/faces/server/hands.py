@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,9 @@ from ostler.core.fleet import REPLICA
 from ostler.core.fleet.loading import Speed
 from ostler.core.naming import Named
 from ostler.core.placing import place, room
+from ostler.errors import OstlerError
 from ostler.faces.server.catalogue import Catalogue
+from ostler.faces.server.notes import Note, Notes
 from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.launchers.ports import free_port, port_range
 from ostler.nouns import LaunchSpec, Measurement, Workload
@@ -23,7 +26,7 @@ from ostler.verbs.hold import HOST
 from ostler.verbs.keep import Fitting
 from ostler.verbs.learning import measure
 from ostler.verbs.prepare import Prepared, prepare
-from ostler.verbs.start import size_of, start, tail
+from ostler.verbs.start import look, size_of, start, tail
 
 Known = Callable[[str, str | None, str], Sequence[Measurement]]
 Learned = Callable[[Sequence[Measurement]], None]
@@ -41,7 +44,7 @@ class ServerHands:
         self.wishes = WishesFile()
         self._workload = workload
         self._store = wiring.store(settings)
-        self._launcher = wiring.launcher()
+        self._notes = Notes(settings.run_dir / "engines")
         self._ports = port_range(settings.engine_ports)
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
@@ -119,7 +122,7 @@ class ServerHands:
         try:
             process = await start(
                 self._spec(unit, ready, device, port),
-                self._launcher,
+                wiring.launcher(lasting=self._adopts()),
                 log,
                 engine=ready.engine,
             )
@@ -129,7 +132,38 @@ class ServerHands:
         size = ready.served.facts.weight_bytes
         self.speeds[device] = self.speeds[device].learn(size, took)
         self._learn_later(unit, ready, process.pid, log, mark)
+        if self._adopts():
+            at = wiring.began(process.pid) or 0.0
+            self._notes.take(Note(unit, process.pid, at, port, device))
         return process
+
+    def _adopts(self) -> bool:
+        return self.wishes.adopt and wiring.began(os.getpid()) is not None
+
+    async def left(self) -> list[tuple[Note, Process, Fitting]]:
+        """Return the engines that an earlier server left; end those that are not to be kept."""
+        found = []
+        for note in self._notes.all():
+            kept = await self._left(note)
+            if kept:
+                found.append((note, *kept))
+            else:
+                self._notes.drop(note.unit)
+        return found
+
+    async def _left(self, note: Note) -> tuple[Process, Fitting] | None:
+        try:
+            fitting = await self.size(note.unit, less=False)
+        except OstlerError:
+            return None
+        assert fitting.prepared is not None
+        spec = self._spec(note.unit, fitting.prepared, note.device, note.port)
+        log = str(wiring.log_path(self.settings, note.unit))
+        process = wiring.running(note.pid, note.began, spec, log)
+        if process and not (self.wishes.adopt and await _answers(spec)):
+            await process.stop()
+            return None
+        return (process, fitting) if process else None
 
     def _learn_later(self, unit: str, ready: Prepared, pid: int, log: str, mark: int) -> None:
         """Read what the model takes, beside its first requests: they do not wait for that."""
@@ -164,4 +198,10 @@ class ServerHands:
         return f"{spec.engine} died while it served {spec.model.id}. {what}", found.cause
 
     def ended(self, unit: str) -> None:
-        """Nothing is noted of an engine outside of its life."""
+        """Forget an engine that is gone."""
+        self._notes.drop(unit)
+
+
+async def _answers(spec: LaunchSpec) -> bool:
+    answer = await look(spec, spec.health_path)
+    return answer is not None and answer.status == 200

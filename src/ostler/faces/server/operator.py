@@ -23,22 +23,27 @@ class Operator:
         self.flaws: tuple[str, ...] = ()  # wishes that cannot be met, each as a sentence
         self._unread: tuple[str, ...] = ()  # why the file is not in force
         self._hands, self._keeper = hands, keeper
-        self._seen: tuple[int, int] | None = None  # of the file: changed when, inode
+        self._seen: tuple[int, int] | None = (0, 0)  # of the file: changed when, inode
         self._told: Any = None
 
     def look(self) -> bool:
-        """Read the file again if it is another one; keep the last good wishes. Say if it was."""
-        seen = _mark(self.path)
-        changed = seen != self._seen
-        if changed:
-            self._seen = seen
-            try:
-                self._hands.wishes = w.load(self.path)
-                self._unread = ()
-            except UsageError as error:
-                self._unread = (f"{error.what} The wishes from before stay in force.",)
+        """Read the file, tell the fleet; say if the file was another one."""
+        changed = self.read()
         self.tell()
         return changed
+
+    def read(self) -> bool:
+        """Read the file if it is another one; keep the last good wishes. Say if it was."""
+        seen = _mark(self.path)
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        try:
+            self._hands.wishes = w.load(self.path)
+            self._unread = ()
+        except UsageError as error:
+            self._unread = (f"{error.what} The wishes from before stay in force.",)
+        return True
 
     def tell(self) -> None:
         """Tell the fleet, if what it is to do at this hour is something else than before."""

@@ -119,7 +119,10 @@ class Server:
     async def _up(self, control: _Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()
         await self.books.ledger.reload()
-        self._operator.look()
+        self._operator.read()
+        for note, process, fitting in await self._hands.left():
+            self._keeper.adopt(note.unit, process, note.device, fitting)
+        self._operator.tell()
         self.changed(())
         await self._link.ready.wait()
         await control.up.wait()
