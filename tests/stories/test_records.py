@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from tests.conftest import HubForTests
 from tests.stories.conftest import CHAT, EMBED, Shell, address_said, end
+from tests.stories.test_serving import until
 
 from ostler.testing.faults import FlipByte
 
@@ -22,11 +23,16 @@ ID = f"{CHAT}#q8_0"
 @pytest.fixture
 def served(shell: Shell) -> Iterator[tuple[Shell, str, subprocess.Popen[str]]]:
     shell.ok("pull", ID, "--quiet")
-    process = shell.background("serve", "--port", "0")
+    process = shell.background("serve", "--port", "0", "--access-log", log(shell))
     try:
         yield shell, address_said(process), process
     finally:
         end(process)
+
+
+def log(shell: Shell) -> str:
+    """Where the server of this home writes its requests."""
+    return f"{shell.env['OSTLER_HOME']}/requests.jsonl"
 
 
 def ask(address: str, key: str = "", path: str = "/v1/models", method: str = "GET") -> Any:
@@ -106,9 +112,15 @@ def test_requests_are_counted_for_each_key(
     anna = made(shell, "anna")
     for _ in range(3):
         assert answer(address, anna).status_code == 200
-    metrics = ask(address, anna, "/metrics").text
-    assert f'ostler_requests_total{{key="anna",model="{ID}",status="200"}} 3.0' in metrics
+    counted = f'ostler_requests_total{{key="anna",model="{ID}",status="200"}} 3.0'
+    until(lambda: counted in ask(address, anna, "/metrics").text)
     assert end(process) == 0
+    lines = [json.loads(line) for line in Path(log(shell)).read_text().splitlines()]
+    asked = [line for line in lines if line["model"] == ID]
+    assert [(line["key"], line["status"], line["completion_tokens"]) for line in asked] == [
+        ("anna", 200, 5)
+    ] * 3
+    assert anna not in Path(log(shell)).read_text()
     (use,) = shell.ok("keys", "usage", "--json").json()
     assert (use["key"], use["model"], use["requests"], use["errors"]) == ("anna", ID, 3, 0)
     assert use["completion_tokens"] == 15
@@ -169,6 +181,12 @@ def test_records_that_cannot_be_used_stop_no_pull(shell: Shell) -> None:
     asked = shell.run("history")
     assert asked.code == 38
     assert "moved away" in asked.err
+
+
+def test_an_access_log_that_cannot_be_written(shell: Shell) -> None:
+    refused = shell.run("serve", "--port", "0", "--access-log", "/nowhere/at/all.jsonl")
+    assert refused.code == 2
+    assert "cannot be written" in refused.err
 
 
 def test_ls_makes_no_records(shell: Shell) -> None:
