@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ostler import wiring
+from ostler.core.policy import policy
 from ostler.errors import UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
@@ -98,9 +99,12 @@ def _mirror(settings: Settings, kept: KeptRepos, upstream: str | None) -> Iterat
         return
     from ostler.faces.hub.mirror import Mirror
     from ostler.verbs.arrivals import Arrivals
+    from ostler.verbs.permit import Permitted
 
-    source = wiring.source(settings, upstream.rstrip("/"))
-    arrivals = Arrivals(source, wiring.store(settings), upstream.rstrip("/"))
+    address = upstream.rstrip("/")
+    rules = policy(settings.pickle, settings.allow)
+    source = Permitted(wiring.source(settings, address), rules, address)
+    arrivals = Arrivals(source, wiring.store(settings), address)
     try:
         yield Mirror(kept, source, arrivals)
     finally:
