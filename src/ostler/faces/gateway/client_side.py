@@ -139,7 +139,7 @@ class Client(asyncio.Protocol):
         self._stepping, reader = True, self._reader
         while not self._paused and self.exchange is None and not self.transport.is_closing():
             if reader.whole:
-                self._serve(reader.whole.popleft())
+                self._serve(reader.whole.pop(0))
             elif reader.request is not None and reader.request.refusal is not None:
                 self._turn_away(reader.request)
             elif self._held and not reader.deaf:

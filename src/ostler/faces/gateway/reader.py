@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from httptools import (
@@ -42,13 +41,13 @@ class Reader:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._parser: HttpRequestParser | None = HttpRequestParser(self)
+        self._parser: HttpRequestParser | None = None  # made for the first bytes: many wait idle
         self._headers: list[Header] = []  # of the head being read
         self._unfinished = 0  # bytes fed without getting on
         self.got_on = False  # a head, or a piece of a body, was finished in the latest feed
         self.deaf = False  # nothing more is to be read
         self.request: Request | None = None  # being read
-        self.whole: deque[Request] = deque()  # waiting for their turn
+        self.whole: list[Request] = []  # waiting for their turn
 
     def stop(self) -> None:
         """Read no more and forget what waits."""
@@ -62,7 +61,8 @@ class Reader:
 
     def feed(self, data: bytes | bytearray) -> bytes:
         """Read on; return what has to be fed again, usually nothing."""
-        assert self._parser is not None
+        if self._parser is None:
+            self._parser = HttpRequestParser(self)
         self.got_on, again = False, b""
         try:
             self._parser.feed_data(data)
