@@ -17,6 +17,8 @@ NAMES = {
     "verify": "hashing what is kept, warm and cold, against hashlib on every core",
     "hub": "serving files to many, against nginx on the same files",
     "start": "what Ostler adds to an engine's start, against starting it by hand",
+    "fleet": "reload seconds against LRU, LFU, static costs and the future known; one step's cost",
+    "swap": "from a cold request to its first token, less the engine's start; many swaps",
     "gateway": "what relaying costs, against HAProxy and the routers people use",
     "records": "what writing things down costs, and what measuring adds to a start",
 }

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 GB = 10**9
 SMALLEST, LARGEST = 1, 40  # GB of a model; sizes are spread evenly over the logarithm
-SPEED, OVERHEAD = 2 * GB, 2.0  # bytes a second, seconds: a model of 10 GB loads in 7 s
+SPEED = 2 * GB  # bytes a second of loading
+# Seconds that an engine takes whatever it loads: llama.cpp's few, vLLM's graphs and kernels.
+LIGHT, HEAVY, HEAVY_PART = 2.0, 45.0, 0.4  # the last: the part of models that need such an engine
 GAP = 60.0  # mean seconds between two requests
 SKEW = 1.0  # of Zipf's law
 DAY = 86_400.0
@@ -29,7 +31,11 @@ Kind = Callable[[Random, int, int], Trace]
 def sorts(random: Random, count: int) -> list[Sort]:
     """Draw so many models."""
     sizes = [math.exp(random.uniform(math.log(SMALLEST), math.log(LARGEST))) for _ in range(count)]
-    return [Sort(int(size * GB), OVERHEAD + size * GB / SPEED) for size in sizes]
+    overheads = [HEAVY if random.random() < HEAVY_PART else LIGHT for _ in range(count)]
+    return [
+        Sort(int(size * GB), overhead + size * GB / SPEED)
+        for size, overhead in zip(sizes, overheads, strict=True)
+    ]
 
 
 def zipf(random: Random, models: int, length: int) -> Trace:
