@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from ostler.faces.hub.sending import TURN
+from ostler.faces.hub.workers import workers
 
 PROGRAM = """
 import sys
@@ -51,6 +53,16 @@ def server(
         yield hub.stdout.readline().strip(), hub.pid, root
         hub.terminate()
         assert hub.stderr.read() == ""
+
+
+def processes(pid: int) -> list[psutil.Process]:
+    """Return the hub's processes."""
+    first = psutil.Process(pid)
+    return [first, *first.children()]
+
+
+def memory(hubs: list[psutil.Process]) -> int:
+    return sum(hub.memory_info().rss for hub in hubs)
 
 
 def get(address: str, path: str = URL, **headers: str) -> tuple[int, bytes]:
@@ -109,8 +121,8 @@ def test_many_readers_at_once_in_bounded_memory(
     server: tuple[str, int, Path], content: bytes
 ) -> None:
     address, pid, _ = server
-    hub, expected = psutil.Process(pid), hashlib.sha256(content).digest()
-    before, got = hub.memory_info().rss, []
+    expected, hubs = hashlib.sha256(content).digest(), processes(pid)
+    before, got = memory(hubs), []
     readers = [
         threading.Thread(target=lambda: got.append(hashlib.sha256(get(address)[1]).digest()))
         for _ in range(24)
@@ -119,10 +131,10 @@ def test_many_readers_at_once_in_bounded_memory(
         reader.start()
     peak = before
     while any(reader.is_alive() for reader in readers):
-        peak = max(peak, hub.memory_info().rss)
+        peak = max(peak, memory(hubs))
         readers[-1].join(0.01)
     assert got == [expected] * 24
-    assert peak - before < 16 * 2**20
+    assert peak - before < 24 * 2**20
 
 
 def test_readers_that_leave_or_stand_still_take_nothing_with_them(
@@ -138,7 +150,8 @@ def test_readers_that_leave_or_stand_still_take_nothing_with_them(
     assert get(server[0]) == (200, content)  # the fifth still stands still
     lines[4].close()
     for _ in range(200):
-        if not any("big.bin" in file.path for file in psutil.Process(pid).open_files()):
+        opened = [file.path for hub in processes(pid) for file in hub.open_files()]
+        if not any("big.bin" in path for path in opened):
             return
         get(server[0], "/api/models/acme/big")
     raise AssertionError("files that nobody reads are still open")
@@ -158,3 +171,16 @@ def test_a_file_that_shrinks_is_an_answer_cut_short(server: tuple[str, int, Path
     finally:
         connection.close()
         place.unlink()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_all_processes_end_with_the_first(tmp_path: Path, how: signal.Signals) -> None:
+    argv = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as hub:
+        assert hub.stdout is not None
+        assert hub.stdout.readline()
+        children = psutil.Process(hub.pid).children()
+        hub.send_signal(how)
+        assert len(children) == workers() - 1
+        assert hub.stdout.read() == ""  # which ends when the last of them has
+    assert psutil.wait_procs(children, timeout=10)[1] == []

@@ -67,8 +67,8 @@ class KernelSender:
                 sent = await self.loop.sendfile(
                     transport, file, at, min(TURN, end - at), fallback=False
                 )
-            except OSError:  # the client has gone
-                return False
+            except (OSError, asyncio.SendfileNotAvailableError):
+                return False  # the client has gone; before the first byte asyncio says it so
             if not sent:
                 return False  # the file shrank
             self.cycle.expected_content_length -= sent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Collection
 
 import uvicorn
@@ -13,7 +12,8 @@ from ostler.faces.hub.desk import Outside
 from ostler.faces.hub.repos import Repos
 from ostler.faces.hub.sending import SendfileProtocol
 from ostler.faces.hub.visitors import Door
-from ostler.faces.listening import address, is_loopback, listen
+from ostler.faces.hub.workers import listeners, run, workers
+from ostler.faces.listening import address, is_loopback
 
 GRACE = 2  # seconds that downloads under way get at the end; clients resume what is cut
 
@@ -67,7 +67,6 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    with listen(host, port) as listener:
-        ready(address(*listener.getsockname()[:2]))
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+    # a mirror is one process, so that whoever asks for a file can follow the one download of it
+    with listeners(host, port, 1 if outside else workers()) as sockets:
+        run(config, sockets, lambda: ready(address(*sockets[0].getsockname()[:2])))
