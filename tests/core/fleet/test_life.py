@@ -410,3 +410,69 @@ def test_unserved_units_are_left_to_the_requests_they_were_started_for() -> None
     assert story.sized("b", 5) == ()
     assert story.tick(0.9 * seating.UNSERVED) == ()
     assert story.tick(0.2 * seating.UNSERVED) == (f.Withdraw("a"),)
+
+
+# --- what tired hands got wrong ---------------------------------------------------------------
+
+
+def test_an_idle_model_goes_before_a_busy_one_that_would_cost_less() -> None:
+    story = Story()
+    story.up("dear", 4)
+    for at in range(1, 30):
+        story.say(f.Busy("dear", at), f.Idle("dear", at))
+    story.up("cheap", 4)
+    story.say(f.Busy("cheap", 31), f.Asked("c", 40))
+    assert story.sized("c", 4) == (f.Withdraw("dear"),)
+
+
+def test_of_two_devices_the_one_whose_models_cost_less_makes_room() -> None:
+    for dear in ("a", "b"):
+        story = Story(BOTH)
+        story.up("a", 6)
+        story.up("b", 6)
+        for at in range(1, 30):
+            story.say(f.Busy(dear, at), f.Idle(dear, at))
+        story.say(f.Asked("c", 40))
+        assert story.sized("c", 6) == (f.Withdraw("b" if dear == "a" else "a"),)
+
+
+def test_callers_are_not_refused_while_a_replica_serves_them() -> None:
+    story = Story(BOTH, a=f.Rules(replicas=2))
+    story.up("a", 3)
+    assert story.say(f.Failed("a~2", 5, "It died.")) == ()
+
+
+def test_idle_is_not_enough_while_requests_may_be_on_their_way() -> None:
+    story = Story()
+    story.up("a", 5)
+    story.say(f.Busy("a", 1), f.StopAsked("a", 2))
+    assert story.say(f.Idle("a", 3)) == ()
+    assert story.say(f.Withdrawn("a", 4)) == (f.Stop("a"),)
+
+
+def test_late_words_of_a_life_that_is_ending_change_nothing() -> None:
+    story = Story()
+    story.say(f.Asked("a", 0), f.StopAsked("a", 1))
+    assert story.sized("a", 3) == ()
+    assert story.say(f.Ready("a", 2)) == ()
+    assert story.state("a") is f.State.STOPPING
+    story.say(f.Failed("a", 3, "It was killed."))
+    assert story.state("a") is f.State.STOPPED
+
+
+def test_a_busy_model_does_not_idle() -> None:
+    story = Story(policy=f.Policy(ttl=10.0))
+    story.up("a", 3)
+    story.say(f.Busy("a", 1))
+    assert story.tick(100) == ()
+
+
+def test_among_equals_the_order_of_coming_does_not_matter() -> None:
+    for order in ("ab", "ba"):
+        story = Story()
+        for model in order:
+            story.say(f.Asked(model, 0))
+            story.sized(model, 4)
+            story.say(f.Ready(model, 0), f.Busy(model, 0), f.Idle(model, 0))
+        story.say(f.Asked("c", 9))
+        assert story.sized("c", 4) == (f.Withdraw("a"),)
