@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request
 from ostler.errors import OstlerError
 from ostler.faces.api import audit, keyring
 from ostler.faces.api.app import as_envelope
+from ostler.faces.api.auditing import auditing
 from ostler.faces.api.callers import actor, judging
 from ostler.faces.gateway.messages import Key
 from ostler.faces.server.ledger import Ledger
@@ -57,6 +58,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
     ledger = Ledger(Records(tmp_path), lambda: None, lambda _: None)
     metrics = Metrics(lambda: Now({}, {}, 0, ledger.records.attempts.counts()))
     app = FastAPI()
+    app.middleware("http")(auditing(ledger))
     app.middleware("http")(judging(Door(ledger)))
     app.exception_handler(OstlerError)(as_envelope)
     app.include_router(keyring.routes(ledger))
@@ -65,6 +67,11 @@ def api(tmp_path: Path) -> Iterator[Api]:
     @app.get("/v1/models")
     def models(request: Request) -> str:
         return actor(request)
+
+    @app.put("/api/preload")
+    def preload(refused: bool = False) -> None:
+        if refused:
+            raise OstlerError("Not that.")
 
     @app.get("/health")
     def health(request: Request) -> str:
@@ -146,6 +153,15 @@ def test_the_audit_is_filtered(api: Api) -> None:
     (failed,) = api.ask("GET", "/api/audit?act=fail&act=evict").json()
     assert (failed["subject"], failed["why"]) == ("org/b", "no memory")
     assert len(api.ask("GET", "/api/audit?subject=org/a&hours=1000000").json()) == 2
+
+
+def test_changes_by_any_route_are_told(api: Api) -> None:
+    boss = api.made("boss", role="operator")
+    assert api.ask("PUT", "/api/preload", boss).status_code == 200
+    assert api.ask("PUT", "/api/preload?refused=true", boss).status_code == 500
+    assert api.ask("PUT", "/api/preload").status_code == 401
+    told = api.ask("GET", "/api/audit?act=api", boss).json()
+    assert [(one["subject"], one["actor"]) for one in told] == [("PUT /api/preload", "key:boss")]
 
 
 def test_events_come_as_they_are_written(api: Api) -> None:

@@ -12,6 +12,7 @@ from ostler import __version__
 from ostler.core.keys import grants
 from ostler.errors import OstlerError, UnknownModel
 from ostler.faces.api import audit, keyring, lamini
+from ostler.faces.api.auditing import auditing
 from ostler.faces.api.callers import actor, caller, judging
 from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, Models, ServerState, Wished
 from ostler.faces.gateway.messages import Key
@@ -46,6 +47,7 @@ class Inn(Protocol):
 def control_app(inn: Inn) -> FastAPI:
     """Return the control API over a running server."""
     app = FastAPI(title="Ostler", version=__version__, description=__doc__ or "")
+    app.middleware("http")(auditing(inn.books.ledger))
     app.middleware("http")(judging(inn.books))
     app.middleware("http")(only_from_here)
     app.exception_handler(OstlerError)(as_envelope)
@@ -135,16 +137,16 @@ def _add_operations(app: FastAPI, inn: Inn) -> None:
     @app.post("/api/models/{name:path}/load", tags=["operate"])
     async def load(name: str, request: Request) -> Loaded:
         """Load a model and answer when it is ready."""
-        inn.books.asked(inn.canonical(name), actor(request))
-        loaded = await inn.load(name)
+        with inn.books.asked(inn.canonical(name), actor(request)):
+            loaded = await inn.load(name)
         await inn.books.ledger.keep()
         return loaded
 
     @app.post("/api/models/{name:path}/unload", tags=["operate"])
     async def unload(name: str, request: Request, force: bool = False) -> Loaded:
         """Stop a model when its requests have ended; with `force`, at once."""
-        inn.books.asked(inn.canonical(name), actor(request))
-        unloaded = await inn.unload(name, force)
+        with inn.books.asked(inn.canonical(name), actor(request)):
+            unloaded = await inn.unload(name, force)
         await inn.books.ledger.keep()
         return unloaded
 

@@ -51,13 +51,13 @@ def judged(keys: Mapping[str, Key], path: str, headers: Mapping[str, str]) -> Ke
         return NOBODY
     key = keys.get(_shown(headers))
     if key is None:
-        if not _below(path, (*OPERATORS, *ANY_KEY)):
+        if not below(path, (*OPERATORS, *ANY_KEY)):
             return NOBODY
         raise AuthRequired(
             "This address needs a key, and the request brought none that it knows.",
             hint="Send `Authorization: Bearer KEY`; `ostler keys create NAME` makes one.",
         )
-    if _below(path, OPERATORS):
+    if below(path, OPERATORS):
         require_operator(key.role, key.name)
     return key
 
@@ -74,7 +74,8 @@ def actor(request: Request) -> str:
     return f"key:{name}" if name else "api"
 
 
-def _below(path: str, roots: tuple[str, ...]) -> bool:
+def below(path: str, roots: tuple[str, ...]) -> bool:
+    """Say whether a path is one of these or lies under one."""
     return any(path == root or path.startswith(f"{root}/") for root in roots)
 
 

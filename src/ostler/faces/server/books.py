@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 from ostler.core import fleet as f
 from ostler.core.telling import Seen, told
@@ -50,9 +50,14 @@ class Books:
             return {}
         return {key.sha256: key for key in (*keys, self._owner)}
 
-    def asked(self, model: str, actor: str) -> None:
-        """Note who asks for what happens to a model next."""
+    @contextmanager
+    def asked(self, model: str, actor: str) -> Iterator[None]:
+        """Name who asked for what happens to a model meanwhile."""
         self._asked[model] = actor
+        try:
+            yield
+        finally:
+            self._asked.pop(model, None)
 
     def known(self, model: str, family: str | None, engine: str) -> Sequence[Measurement]:
         """Return what was measured before; nothing where the records cannot be read just now."""
@@ -69,8 +74,6 @@ class Books:
         """Write down what has happened to the fleet."""
         seen = {id: _seen(unit) for id, unit in fleet.units.items()}
         events = told(self._seen, seen, self._asked)
-        for event in events:
-            self._asked.pop(event.subject, None)
         self._fleet, self._seen = fleet, seen
         self.ledger.happened(events)
 
