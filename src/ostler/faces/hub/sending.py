@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, cast
@@ -21,7 +24,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 EXTENSION = "ostler.sendfile"
 # Bytes before the others get their turn: a client that reads as fast as we send could otherwise
 # hold the loop for a whole file. nginx does the same (sendfile_max_chunk, 2 MiB).
-TURN = 4 * 1024 * 1024
+TURN = 1024 * 1024
+BUSY = 32  # large files that threads send at once; the loop sends what is more
+STOP_AFTER = 500  # milliseconds until a thread notices that nobody wants its bytes any more
+THREADS = threading.BoundedSemaphore(BUSY)
+POOL = ThreadPoolExecutor(BUSY, thread_name_prefix="sendfile")
 # Bytes per read: each read is one trip to a thread, so small chunks cost more than they save.
 CHUNK = 1024 * 1024
 
@@ -61,20 +68,47 @@ class KernelSender:
 
     async def send(self, file: BinaryIO, start: int, end: int) -> bool:
         os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_SEQUENTIAL)
-        transport, at = self.cycle.transport, start
-        while at < end and not transport.is_closing():
-            try:
-                sent = await self.loop.sendfile(
-                    transport, file, at, min(TURN, end - at), fallback=False
-                )
-            except (OSError, asyncio.SendfileNotAvailableError):
-                return False  # the client has gone; before the first byte asyncio says it so
+        at = start
+        while at < end and not self.cycle.transport.is_closing():
+            sent = await self._turn(file, at, min(TURN, end - at))
+            if sent and at + sent < end and THREADS.acquire(blocking=False):
+                try:
+                    sent += await self._in_thread(file, at + sent, end)
+                finally:
+                    THREADS.release()
             if not sent:
-                return False  # the file shrank
+                return False  # the client has gone, or the file shrank
             self.cycle.expected_content_length -= sent
             at += sent
-            await asyncio.sleep(0)
         return at == end
+
+    async def _turn(self, file: BinaryIO, at: int, count: int) -> int:
+        """Send a part in the loop, after what was written before; return how much went."""
+        transport = self.cycle.transport
+        try:
+            sent = await self.loop.sendfile(transport, file, at, count, fallback=False)
+        except (OSError, asyncio.SendfileNotAvailableError):
+            return 0  # before the first byte asyncio says so of a client that has gone
+        await asyncio.sleep(0)
+        return sent
+
+    async def _in_thread(self, file: BinaryIO, at: int, end: int) -> int:
+        """Send the rest of a large part in a thread; return how much went.
+
+        The loop needs about 60 us each time that the socket takes more, a thread a few.
+        """
+        transport = self.cycle.transport
+        line = os.dup(transport.get_extra_info("socket").fileno())
+        reading, stopped = transport.is_reading(), threading.Event()
+        transport.pause_reading()
+        try:
+            return await self.loop.run_in_executor(POOL, _push, line, file, at, end, stopped)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+        finally:
+            if reading and not transport.is_closing():
+                transport.resume_reading()
 
     def cut(self) -> None:
         self.cycle.disconnected = True  # uvicorn would report an answer cut short as our error
@@ -112,6 +146,27 @@ class SendfileProtocol(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:
             sender = KernelSender(self.cycle, self.loop)
             cast(dict[str, Any], self.scope)["extensions"] = {EXTENSION: sender}
+
+
+def _push(line: int, file: BinaryIO, start: int, end: int, stopped: threading.Event) -> int:
+    """Hand the kernel a part of a file as fast as the socket takes it; close `line` after."""
+    at, ready = start, select.poll()
+    ready.register(line, select.POLLOUT)
+    try:
+        while at < end and not stopped.is_set():
+            try:
+                sent = os.sendfile(line, file.fileno(), at, min(TURN, end - at))
+            except BlockingIOError:
+                ready.poll(STOP_AFTER)
+                continue
+            if not sent:
+                break
+            at += sent
+    except OSError:  # the client has gone; what it got is counted all the same
+        return at - start
+    finally:
+        os.close(line)
+    return at - start
 
 
 async def _left(receive: Receive) -> None:
