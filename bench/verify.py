@@ -1,7 +1,8 @@
 """Read a kept model again and compare its hashes, warm and cold, against hashlib on every core.
 
-The measure is bytes a second of each core. hashlib hashes a buffer in memory on every core at once,
-in the same run; a cold file cannot come faster than the disk gives it, so that rate stands beside.
+hashlib hashes a buffer in memory on every core at once, in the same run. On a busy machine only the
+rates for each CPU second are steady; a cold file cannot come faster than the disk gives it, so that
+rate stands beside.
 OSTLER_BENCH_GIB sets the size (4).
 """
 
@@ -19,7 +20,8 @@ from pathlib import Path
 
 from bench import nginx_hub
 from bench.nginx_hub import CACHE, COMMIT, REPO
-from bench.rows import Row, alternate, median
+from bench.pull import Cost, timed
+from bench.rows import Row, alternate_costs, median
 from ostler.nouns import KeptFile, Manifest
 from ostler.store import Store
 
@@ -38,13 +40,13 @@ def rows(rounds: int) -> list[Row]:
     shutil.rmtree(home, ignore_errors=True)
     files = _keep(Store(home), weights, hashes)
     total = sum(file.stat().st_size for file in files)
-    samples = alternate(
+    samples = alternate_costs(
         {
-            "hashlib": lambda: CORES * size / _hashing(size),
-            "warm": lambda: total / _warm(files, home),
-            "disk": lambda: total / _cold(files, lambda: _read_direct(files)),
-            "cold": lambda: total / _cold(files, lambda: _verify(home)),
-            "sha256sum": lambda: total / _timed(["sha256sum", *map(str, files)]),
+            "hashlib": lambda: _hashing(total),
+            "warm": lambda: _warm(files, home),
+            "disk": lambda: _cold(files, lambda: timed(_reading(files), {})),
+            "cold": lambda: _cold(files, lambda: _verify(home)),
+            "sha256sum": lambda: timed([["sha256sum", *map(str, files)]], {}),
         },
         min(rounds, 5),
     )
@@ -52,10 +54,15 @@ def rows(rounds: int) -> list[Row]:
     return _rows(samples, total)
 
 
-def _rows(samples: dict[str, list[float]], total: int) -> list[Row]:
-    rate = {name: median(values) / 10**9 for name, values in samples.items()}
+def _rows(samples: dict[str, list[Cost]], total: int) -> list[Row]:
+    rate = {name: total / 10**9 / median([one.wall for one in costs])
+            for name, costs in samples.items()}  # fmt: skip
+    core = {name: total / 10**9 / median([one.cpu for one in costs])
+            for name, costs in samples.items()}  # fmt: skip
     possible = min(rate["hashlib"], rate["disk"])
     return [
+        _row("verify, warm, for each CPU second", core["warm"], core["hashlib"], AT_LEAST),
+        _row("verify, cold, for each CPU second", core["cold"], core["hashlib"], None),
         _row("verify, warm, all cores", rate["warm"], rate["hashlib"], AT_LEAST),
         _row("verify, cold, all cores", rate["cold"], rate["hashlib"], None),
         _row("verify, cold, of what disk and hashlib allow", rate["cold"], possible, AT_LEAST),
@@ -86,34 +93,35 @@ def _keep(store: Store, weights: Path, hashes: dict[str, str]) -> list[Path]:
     return [store.blob_path(file.sha256) for file in kept]
 
 
-def _hashing(size: int) -> float:
-    """Hash `size` bytes on every core at once; return the seconds."""
+def _hashing(size: int) -> Cost:
+    """Hash `size` bytes in memory, every core its share."""
 
     def one() -> None:
         sha256, buffer = hashlib.sha256(), bytes(BUFFER)
-        for _ in range(size // BUFFER):
+        for _ in range(size // CORES // BUFFER):
             sha256.update(buffer)
 
     threads = [threading.Thread(target=one) for _ in range(CORES)]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), time.process_time()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.perf_counter() - began
+    return Cost(time.perf_counter() - began, time.process_time() - before)
 
 
-def _verify(home: Path) -> float:
-    return _timed([str(Path(sys.executable).with_name("ostler")), "--home", str(home), "verify"])
+def _verify(home: Path) -> Cost:
+    program = str(Path(sys.executable).with_name("ostler"))
+    return timed([[program, "--home", str(home), "verify"]], {})
 
 
-def _warm(files: list[Path], home: Path) -> float:
+def _warm(files: list[Path], home: Path) -> Cost:
     for file in files:
         subprocess.run(["cat", str(file)], stdout=subprocess.DEVNULL, check=True)
     return _verify(home)
 
 
-def _cold(files: list[Path], read: Callable[[], float]) -> float:
+def _cold(files: list[Path], read: Callable[[], Cost]) -> Cost:
     """Drop the files from the page cache, which their owner may, and read them."""
     for file in files:
         fd = os.open(file, os.O_RDONLY)
@@ -123,15 +131,6 @@ def _cold(files: list[Path], read: Callable[[], float]) -> float:
     return read()
 
 
-def _read_direct(files: list[Path]) -> float:
-    began = time.perf_counter()
-    for file in files:
-        words = ["dd", f"if={file}", "of=/dev/null", "bs=4M", "iflag=direct", "status=none"]
-        subprocess.run(words, check=True)
-    return time.perf_counter() - began
-
-
-def _timed(words: list[str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+def _reading(files: list[Path]) -> list[list[str]]:
+    how = ["of=/dev/null", "bs=4M", "iflag=direct", "status=none"]
+    return [["dd", f"if={file}", *how] for file in files]

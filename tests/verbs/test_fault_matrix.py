@@ -48,7 +48,7 @@ from ostler.verbs.verify import verify
 Hub = Any  # the fixture of tests/conftest.py
 REPO, FILE = "acme/tiny-GGUF", "tiny-Q4_K_M.gguf"
 SIZE = 2 * BLOCK + 1000
-BAD = BLOCK + 500  # the byte that goes wrong, in the second of three blocks, not yet here in "resume"
+BAD = BLOCK + 500  # the byte that goes wrong; in the second of three blocks, not here in "resume"
 QUICK = Patience(attempts=4, first=0.01)
 MODES = ("first", "resume", "repair")
 

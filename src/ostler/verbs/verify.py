@@ -15,7 +15,6 @@ from ostler.verbs.digest import Digest
 from ostler.verbs.progress import Report, Step, Tally, silent
 
 READ_SIZE = 1024 * 1024  # bytes
-AHEAD = 4 * READ_SIZE
 WORKERS = 4  # files hashed at once; hashing frees the interpreter's lock
 
 # One of these is what a tokenizer is loaded from, in any of the formats in use.
@@ -55,9 +54,8 @@ def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
             size = os.fstat(blob.fileno()).st_size
             if size != file.size:
                 return Damage(file.path, "size", f"{file.size} bytes", f"{size} bytes")
-            _read_ahead(blob.fileno(), 0, 0, "SEQUENTIAL")
+            _in_order(blob.fileno())
             while count := blob.readinto(view):
-                _read_ahead(blob.fileno(), digest.count + count, AHEAD, "WILLNEED")
                 digest.update(view[:count])
                 tally.say(Step.PROGRESS, file.path, digest.count, file.size)
     except FileNotFoundError:
@@ -70,10 +68,10 @@ def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
     return None
 
 
-def _read_ahead(fd: int, offset: int, length: int, advice: str) -> None:
-    """Let the disk work while the last bytes are hashed."""
+def _in_order(fd: int) -> None:
+    """Tell the system to read ahead far: the disk works while the last bytes are hashed."""
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, offset, length, getattr(os, f"POSIX_FADV_{advice}"))
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
 
 def _first_bad(file: KeptFile, digest: Digest) -> int | None:
