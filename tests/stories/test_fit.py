@@ -21,9 +21,12 @@ def test_fit_on_gpus_that_are_not_here(shell: Shell) -> None:
 
 
 def test_what_would_make_it_fit(shell: Shell) -> None:
-    done = shell.run("fit", "ostler/tiny-llama", "--gpu", "T4", "--sequences", "20000")
+    done = shell.run("fit", "ostler/tiny-llama", "--gpu", "L4", "--sequences", "30000")
     assert done.code == 18
     assert "It would fit with --kv-dtype fp8" in done.out
+    older = shell.run("fit", "ostler/tiny-llama", "--gpu", "T4", "--sequences", "20000")
+    assert "It would fit with --sequences" in older.out  # a T4 has no fp8
+    assert "fp8" not in older.out
 
 
 def test_fit_all(shell: Shell) -> None:

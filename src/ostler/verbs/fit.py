@@ -76,8 +76,12 @@ def explore(
     margin_percent: int = MARGIN_PERCENT,
     reserve: int | None = None,
     version: str | None = None,
+    lacks: Collection[str] = (),
 ) -> Range | None:
-    """Return how far the best device of a fit reaches; None where there is no device at all."""
+    """Return how far the best device of a fit reaches; None where there is no device at all.
+
+    `lacks` are the types that it cannot compute in, such as fp8.
+    """
     if not found.placements:
         return None
 
@@ -87,7 +91,7 @@ def explore(
     device = found.placements[0].device
     free = room(device, reserve)
     load = replace(workload, context=found.estimate.context)
-    better = () if found.fits else changes(facts, load, ask, free)
+    better = () if found.fits else changes(facts, load, ask, free, lacks)
     return Range(device, reach(facts, load, ask, free), better)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
 from ostler.core.weights import packed, scheme
@@ -69,8 +69,12 @@ def _most(fits: Callable[[int], bool], limit: int) -> int:
     return low
 
 
-def changes(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> tuple[Change, ...]:
+def changes(
+    facts: ModelFacts, workload: Workload, ask: Ask, room: int, lacks: Collection[str] = ()
+) -> tuple[Change, ...]:
     """Return what would make the model fit in `room` bytes per GPU, the cheapest first.
+
+    `lacks` are the types that the device cannot compute in, such as fp8.
 
     What costs no quality and no money comes first: a smaller type for the cache, fewer sequences,
     a shorter context; then smaller weights, the least smaller first; then more GPUs.
@@ -79,8 +83,13 @@ def changes(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> tuple
         change
         for offer in (_caches, _fewer, _shorter, _smaller, _more_gpus)
         for change in offer(facts, workload, ask, room)
-        if change.required <= room
+        if change.required <= room and not lacks_any(change, lacks)
     )
+
+
+def lacks_any(change: Change, lacks: Collection[str]) -> bool:
+    """Say whether a change asks for a type that the device lacks."""
+    return any(word in lacks for word in change.what.split())
 
 
 def _caches(facts: ModelFacts, workload: Workload, ask: Ask, room: int) -> Iterator[Change]:

@@ -87,7 +87,8 @@ def command(
     """
     named, count = _gpus(gpu, tp)
     machine = wiring.machine(settings)
-    room = on_gpus(find(named, data.gpus()), count) if named else None
+    card = find(named, data.gpus()) if named else None
+    room = on_gpus(card, count) if card else None
     workload = Workload(
         context or settings.context, sequences, kv_dtype or "f16",
         tensor_parallel=count, flags=tuple(_flag(one) for one in flags),
@@ -109,8 +110,9 @@ def command(
     range_ = None
     if method == "architecture":
         range_ = explore(
-            facts, workload, ask.engine, found, margin_percent=margin, version=ask.version
-        )
+            facts, workload, ask.engine, found, margin_percent=margin, version=ask.version,
+            lacks=("fp8",) if card and card.fp8 is False else (),
+        )  # fmt: skip
     if as_json:
         show.as_json(_entry(known, found, ask, range_, count))
     else:
