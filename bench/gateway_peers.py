@@ -13,12 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from bench.native import FIRST
 from ostler.faces.gateway import messages as m
 
 CACHE = Path(__file__).parents[1] / ".bench"
-ALONE = ("taskset", "-c", "1")  # the one core that a gateway has
+ALONE = (*FIRST, "taskset", "-c", "1")  # the one core that a gateway has
 MODEL, KEY = "m", "a-key-of-some-length"
 START_SECONDS = 60.0  # LiteLLM's proxy takes 15 s on this kind of machine
 DEBIAN = ("haproxy", "liblua5.3-0", "libopentracing1", "libopentracing-c-wrapper0")
@@ -30,6 +32,7 @@ defaults
   mode http
   option abortonclose
   option http-buffer-request
+  option http-no-delay
   http-reuse always
   timeout connect 5s
   timeout client 300s
@@ -130,7 +133,8 @@ def ours(upstream: int, folder: Path, workers: int = 1) -> Target:
         limits=m.Limits(access_log=str(folder / "access.log")),
     )
     hands = Crew(listening, workers)
-    processes, ends = [], []
+    processes: list[subprocess.Popen[bytes]] = []
+    ends: list[Callable[[], None]] = []
     for number in range(workers):
         mine, theirs = socket.socketpair()
         argv, fds = hands.command(number, theirs.fileno())
@@ -138,10 +142,11 @@ def ours(upstream: int, folder: Path, workers: int = 1) -> Target:
         theirs.close()
         mine.sendall(m.encode(hands.slotted(table)))
         threading.Thread(target=_drain, args=(mine,), daemon=True).start()
-        ends.append(mine.close)
-    return Target(
-        f"ostler x{workers}" if workers > 1 else "ostler", listening.getsockname()[1], processes
-    )
+        ends.append(partial(mine.shutdown, socket.SHUT_RDWR))
+    port = listening.getsockname()[1]
+    listening.close()
+    hands.close()
+    return Target("ostler", port, processes, ends)
 
 
 def _drain(sock: socket.socket) -> None:

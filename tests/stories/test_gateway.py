@@ -133,7 +133,7 @@ def test_lamini_asks_for_a_model_until_it_is_there(guarded: str, version: str) -
         assert seen[-1] in ("requested", "downloading", "available"), said
     listed = httpx2.get(url, headers=bearer, timeout=PATIENCE).json()
     (one,) = [entry for entry in listed if entry["model_name"] == EMBED]
-    assert one["status"] == "available"
+    assert (one["status"], one["model_type"]) == ("available", "embedding")
 
 
 def test_a_download_that_fails_says_why(guarded: str) -> None:

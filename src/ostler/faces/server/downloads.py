@@ -20,6 +20,7 @@ from ostler.core.naming import Named, find
 from ostler.core.refs import parse
 from ostler.errors import UsageError
 from ostler.faces.api.lamini import Downloaded, Kind
+from ostler.nouns import Task
 
 AT_ONCE = 2  # downloads; more wait, as they would share one line to the hub anyway
 REST_SECONDS = 30.0  # a download that failed is tried again when it is asked for after so long
@@ -43,9 +44,13 @@ class Downloads:
     """Downloads of this server, until it ends; what is kept afterwards, the store knows."""
 
     def __init__(
-        self, home: Path, kept: Callable[[], Sequence[Named]], env: Mapping[str, str]
+        self,
+        home: Path,
+        kept: Callable[[], Sequence[Named]],
+        task: Callable[[Named], Task],
+        env: Mapping[str, str],
     ) -> None:
-        self._kept = kept
+        self._kept, self._task = kept, task
         self._env = {**env, "OSTLER_HOME": str(home)}
         self._wishes: dict[str, _Wish] = {}
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -58,7 +63,7 @@ class Downloads:
         found = find(self._kept(), name)
         if found is not None:
             self._wishes.pop(name, None)
-            return _available(found)
+            return self._available(found)
         wish = self._wishes.get(name)
         if wish is None or _may_try_again(wish):
             wish = self._begin(name, kind, token, by, wish.attempts if wish else 0)
@@ -94,9 +99,19 @@ class Downloads:
 
     async def known(self) -> Sequence[Downloaded]:
         """List what is kept, then what was asked for and is not kept (yet)."""
-        here = [_available(named) for named in self._kept()]
+        here = [self._available(named) for named in self._kept()]
         names = {one.model_name for one in here}
         return [*here, *(_asked(wish) for wish in self._wishes.values() if wish.name not in names)]
+
+    def _available(self, named: Named) -> Downloaded:
+        embeds = self._task(named) is Task.EMBED
+        return Downloaded(
+            model_name=named.manifest.name,
+            model_type=Kind.EMBEDDING if embeds else Kind.TRANSFORMER,
+            status="available",
+            model_id=named.id,
+            is_public=not named.manifest.private,
+        )
 
     async def close(self) -> None:
         """End what still runs; what it has fetched is kept, and a later pull goes on with it."""
@@ -140,16 +155,6 @@ def _asked(wish: _Wish) -> Downloaded:
         prev_download_ts=int(wish.ended) if wish.ended else None,
         prev_download_error=wish.error,
         download_attempts=wish.attempts,
-    )
-
-
-def _available(named: Named) -> Downloaded:
-    return Downloaded(
-        model_name=named.manifest.name,
-        model_type=Kind.TRANSFORMER,
-        status="available",
-        model_id=named.id,
-        is_public=not named.manifest.private,
     )
 
 

@@ -19,7 +19,7 @@ from fastapi import FastAPI
 
 from ostler import __version__
 from ostler.core import fleet as f
-from ostler.errors import OstlerError, from_code
+from ostler.errors import HubUnreachable, OstlerError, from_code
 from ostler.faces.api.app import control_app
 from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, ServerState, Wished
 from ostler.faces.gateway import messages as m
@@ -77,12 +77,15 @@ class Server:
         self._operator = Operator(hands, self._keeper)
         self._link = GatewayLink(listening, self._heard, workers, tls)
         self._limits = m.Limits(access_log=str(access_log.absolute()) if access_log else "")
-        self.downloads = Downloads(self._home, lambda: self._catalogue.names, environment())
+        self.downloads = Downloads(
+            self._home, lambda: self._catalogue.names, self._catalogue.task, environment()
+        )
         host, port = listening.getsockname()[:2]
         self.found = Found(host, port, os.getpid(), key, str(tls[0]) if tls else "")
         self.books = Books(
             records, keys, hashed("owner", key), not is_loopback(host), self._republish, _warn
         )
+        hands.fetch = self._fetch
         hands.learn(self.books.known, self.books.ledger.measured)
         self._stopping = asyncio.Event()
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}
@@ -169,7 +172,7 @@ class Server:
         self._link.publish(
             m.Table(
                 control_socket=self._control_socket,
-                models={named.id: self._routed(named.id) for named in self._catalogue.names},
+                models={model: self._routed(model) for model in self._known()},
                 keys=tuple(self.books.keys().values()),
                 limits=self._limits,
                 serial=self._serial,
@@ -179,13 +182,30 @@ class Server:
     def _republish(self) -> None:
         self.changed(())
 
+    def _known(self) -> list[str]:
+        kept = [named.id for named in self._catalogue.names]
+        return [*kept, *(n for n in self._hands.wishes.promised() if not self._catalogue.has(n))]
+
     def _routed(self, model: str) -> m.Model:
-        named = self._catalogue.get(model)
-        task, aliases = self._catalogue.task(named).value, self._aliases(model)
-        return describing.routed(self._keeper, model, task, aliases, time.monotonic())
+        kept = self._catalogue.has(model)
+        task = self._catalogue.task(self._catalogue.get(model)).value if kept else "chat"
+        concurrent, now = self._hands.wish(model).max_concurrent, time.monotonic()
+        aliases = self._aliases(model)
+        return describing.routed(self._keeper, model, task, aliases, concurrent, now)
 
     def _aliases(self, model: str) -> tuple[str, ...]:
-        return (*self._catalogue.get(model).aliases, *self._hands.wish(model).aliases)
+        kept = self._catalogue.has(model)
+        own = self._catalogue.get(model).aliases if kept else ()
+        return (*own, *self._hands.wish(model).aliases)
+
+    async def _fetch(self, model: str) -> None:
+        """Have a model downloaded, and wait for it. Raises what the download failed with."""
+        while not self._catalogue.has(model):
+            asked = await self.downloads.want(model, "transformer", None, "keeper")
+            if asked.status == "failed":
+                raise HubUnreachable(f"{model} could not be fetched: {asked.prev_download_error}")
+            await asyncio.sleep(LOOK_EVERY)
+            await self._catalogue.refresh()
 
     def _took(self, serial: int) -> None:
         """The gateway routes by a table: nothing is on its way to what that one lacks."""
@@ -208,8 +228,8 @@ class Server:
 
     def _heard(self, message: m.ToKeeper) -> None:
         match message:
-            case m.Want(model):
-                self._keeper.ask(model)
+            case m.Want(model, role):
+                self._keeper.ask(model, self._hands.wishes.preempts(role))
             case m.Busy(backend):
                 self._keeper.traffic(backend, busy=True)
             case m.Idle(backend):
@@ -235,14 +255,21 @@ class Server:
         """Return the id of the model that a name means. Raises UnknownModel."""
         for model, wish in self._hands.wishes.models.items():
             if name in wish.aliases:
-                return self._catalogue.get(model).id
-        return self._catalogue.get(name).id
+                return self._operator.canonical(model)
+        promised = name in self._hands.wishes.promised()
+        return self._operator.canonical(name) if promised else self._catalogue.get(name).id
 
     def models(self) -> Sequence[Model]:
-        found = [
+        kept = [
             describing.described(n, self._catalogue, self._keeper) for n in self._catalogue.names
         ]
-        return [one.model_copy(update={"aliases": list(self._aliases(one.id))}) for one in found]
+        promised = [
+            describing.promised(self._keeper, name, wish.aliases)
+            for name, wish in self._hands.wishes.promised().items()
+            if not self._catalogue.has(name)
+        ]
+        named = [one.model_copy(update={"aliases": list(self._aliases(one.id))}) for one in kept]
+        return [*named, *promised]
 
     def running(self) -> Sequence[Loaded]:
         units = self._keeper.fleet.units.values()
