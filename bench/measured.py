@@ -76,9 +76,9 @@ class Measured:
 
 
 def read(table: Path, configs: Path) -> list[Measured]:
-    """Return the rows of a table; `configs` holds one `org--name.json` for each model."""
+    """Return the rows of a table that give a size; `configs` holds an `org--name.json` each."""
     with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if float(row["gib"] or 0) > 0]
     return [_measured({name: value or "" for name, value in row.items()}, configs) for row in rows]
 
 
