@@ -47,9 +47,17 @@ def test_the_file_is_the_owner_s_alone(tmp_path: Path) -> None:
     for file in home.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     records.close()
-    (home / "ostler.db").chmod(0o644)
+    (home / "ostler.db").chmod(0o640)
     Records(home).close()
     assert stat.S_IMODE((home / "ostler.db").stat().st_mode) == 0o600
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    with database.read() as connection:
+        for name, value in (("journal_mode", "wal"), ("synchronous", 2)):  # 2: FULL
+            assert connection.exec_driver_sql(f"PRAGMA {name}").scalar() == value
+    database.close()
 
 
 def test_many_open_new_records_at_once(tmp_path: Path) -> None:

@@ -144,6 +144,29 @@ def test_listeners_hear_what_they_missed_and_what_comes(ledger: Ledger) -> None:
     assert asyncio.run(story()) == ["two", "three"]
 
 
+def test_what_happens_while_a_listener_catches_up_is_heard_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> list[str]:
+        loop = asyncio.get_running_loop()
+        since = ledger.records.events.since
+
+        def slowly(**asked: int) -> tuple[Event, ...]:
+            ledger.happened([Event("load", "meanwhile")])
+            asyncio.run_coroutine_threadsafe(ledger.keep(), loop).result()
+            return since(**asked)
+
+        monkeypatch.setattr(ledger.records.events, "since", slowly)
+        stream = ledger.listen(0)
+        heard = [(await anext(stream)).subject]
+        ledger.happened([Event("load", "later")])
+        await ledger.keep()
+        ledger.hush()
+        return heard + [event.subject async for event in stream]
+
+    assert asyncio.run(story()) == ["meanwhile", "later"]
+
+
 def test_a_listener_who_does_not_read_is_let_go(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
