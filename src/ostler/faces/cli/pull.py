@@ -76,6 +76,7 @@ def command(
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --include '*.json'
     ostler pull Qwen/Qwen2.5-0.5B-Instruct --max-speed 2MB/s
     ostler pull -f models.txt
+    ostler pull folder:./models/mine
     """
     if listed or model is None:
         pull_list.each(click.get_current_context(), model, listed)
