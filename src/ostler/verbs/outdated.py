@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ostler.errors import OstlerError
@@ -25,7 +25,9 @@ class Standing:
         return None if self.upstream is None else self.upstream != self.kept
 
 
-def standings(models: Iterable[Manifest], source: Source) -> tuple[Standing, ...]:
+def standings(
+    models: Iterable[Manifest], source_of: Callable[[Manifest], Source]
+) -> tuple[Standing, ...]:
     """Return one standing for each branch or tag of each model; no bytes are fetched.
 
     A hub that refuses or does not answer makes that one standing unknown, with its reason.
@@ -33,13 +35,17 @@ def standings(models: Iterable[Manifest], source: Source) -> tuple[Standing, ...
     found = []
     for manifest in models:
         for revision in manifest.revisions:
-            upstream, because = _ask(ModelRef(manifest.name, revision), source)
+            upstream, because = _ask(manifest, revision, source_of)
             found.append(Standing(manifest.name, revision, manifest.commit, upstream, because))
     return tuple(found)
 
 
-def _ask(ref: ModelRef, source: Source) -> tuple[str | None, str]:
+def _ask(
+    manifest: Manifest, revision: str, source_of: Callable[[Manifest], Source]
+) -> tuple[str | None, str]:
+    place = manifest.origin or None
+    ref = ModelRef(manifest.name, revision, source=manifest.source, place=place)
     try:
-        return source.listing(ref).commit, ""
+        return source_of(manifest).listing(ref).commit, ""
     except OstlerError as error:
         return None, error.what

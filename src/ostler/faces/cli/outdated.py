@@ -26,7 +26,7 @@ def command(settings: Settings, model: str | None, endpoint: str | None, as_json
 
     store = wiring.store(settings)
     models = store.matching(parse(model)) if model else store.manifests()
-    found = standings(models, wiring.source(settings, endpoint))
+    found = standings(models, lambda one: wiring.source_of(settings, one, endpoint))
     if as_json:
         show.as_json([{**show.plain(one), "outdated": one.outdated} for one in found])
         return
