@@ -157,3 +157,22 @@ def test_without_a_server_the_wishes_are_written_down(shell: Shell) -> None:
     assert f"{EMBED}#f32" in shell.ok("preload").out
     assert shell.run("pool", "set", "x", "lots").code in (0, 2)
     assert shell.run("load", EMBED).code == 23
+
+
+def test_a_model_that_is_wished_for_is_fetched_when_it_is_asked_for(shell: Shell) -> None:
+    home = Path(shell.env["OSTLER_HOME"])
+    home.mkdir(parents=True)
+    name = f"{EMBED}#f32"
+    wish = f"models: {{'{name}': {{download: true, aliases: [little]}}}}"
+    (home / "ostler.yaml").write_text(wish)
+    process = shell.background("serve", "--port", "0", "--context", "512")
+    try:
+        address = address_said(process)
+        listed = httpx2.get(f"{address}/v1/models").json()["data"]
+        assert [(one["id"], one["state"]) for one in listed] == [(name, "registered")]
+        body = {"model": "little", "input": "x"}
+        answer = httpx2.post(f"{address}/v1/embeddings", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        assert httpx2.get(f"{address}/v1/models").json()["data"][0]["state"] == "ready"
+    finally:
+        end(process)

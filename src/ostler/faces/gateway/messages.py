@@ -124,9 +124,10 @@ class Ready(Struct, frozen=True, tag=True, tag_field="kind"):
 
 
 class Want(Struct, frozen=True, tag=True, tag_field="kind"):
-    """Somebody asks for a model that is not ready."""
+    """Somebody asks for a model that is not ready; the role of who asked first."""
 
     model: str
+    role: str = ""
 
 
 class Busy(Struct, frozen=True, tag=True, tag_field="kind"):

@@ -129,7 +129,8 @@ class Relay:
     def _park(self, exchange: Exchange, model: Model) -> None:
         id, limits = exchange.model, self.limits
         if self._parking.want(id):
-            self.tell(Want(id))
+            caller = exchange.request.caller
+            self.tell(Want(id, caller.role if caller else limits.default_role))
         wait = exchange.request.wait(limits.wait_seconds)
         if self.draining or wait <= 0:
             exchange.refuse(loading(id, model.eta_seconds))

@@ -48,6 +48,14 @@ class Catalogue:
             )
         return named
 
+    def has(self, name: str) -> bool:
+        """Say whether a model of this name is kept."""
+        return find(self.names, name) is not None
+
+    async def missing(self, name: str) -> None:
+        """Nothing fetches here: a model that is not kept is unknown. Raises UnknownModel."""
+        self.get(name)
+
     def facts(self, named: Named) -> ModelFacts | None:
         """The facts of a model, None where its files cannot be read."""
         return self._facts.get(_key(named))

@@ -19,7 +19,14 @@ GATEWAY_STATE = {f.State.READY: "ready", f.State.FAILED: "failed"} | dict.fromke
 )
 
 
-def routed(keeper: Keeper, model: str, task: str, aliases: Sequence[str], now: float) -> m.Model:
+def routed(
+    keeper: Keeper,
+    model: str,
+    task: str,
+    aliases: Sequence[str],
+    concurrent: int | None,
+    now: float,
+) -> m.Model:
     """Return a model as the gateway routes to it."""
     state = f.state_of(keeper.fleet, model)
     backends = [_backend(keeper, unit) for unit in f.routable(keeper.fleet, model)]
@@ -29,6 +36,7 @@ def routed(keeper: Keeper, model: str, task: str, aliases: Sequence[str], now: f
         backends=tuple(one for one in backends if one),
         aliases=tuple(aliases),
         eta_seconds=eta(keeper, keeper.fleet.unit(model), now) if state in LOADING else None,
+        concurrent=concurrent,
     )
 
 
@@ -73,6 +81,13 @@ def described(named: Named, catalogue: Catalogue, keeper: Keeper) -> Model:
         size=facts.weight_bytes if facts else None,
         context_length=facts.context_length if facts else None,
     )
+
+
+def promised(keeper: Keeper, name: str, aliases: Sequence[str]) -> Model:
+    """Return the entry of a model that is fetched when it is first asked for."""
+    state = f.state_of(keeper.fleet, name)
+    shown = "registered" if state is f.State.STOPPED else state.value
+    return Model(id=name, created=0, owned_by=name.split("/")[0], state=shown, aliases=[*aliases])
 
 
 def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> Loaded:

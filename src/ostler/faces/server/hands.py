@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from ostler import wiring
@@ -50,6 +50,7 @@ class ServerHands:
         self._engines = {engine.name: engine for engine in self.machine.engines}
         self._known: dict[tuple[Named, Workload, str | None], Prepared] = {}
         self.catalogue = Catalogue(self._store)
+        self.fetch: Callable[[str], Awaitable[None]] = self.catalogue.missing
         self._learned: Learned = lambda measured: None
         self._reading = wiring.reading()
         self._learning: set[asyncio.Task[None]] = set()
@@ -63,6 +64,8 @@ class ServerHands:
         """Say what the model needs and where it could go. Raises OstlerError."""
         model = unit.partition(REPLICA)[0]
         wish = self.wish(model)
+        if model in self.wishes.promised() and not self.catalogue.has(model):
+            await self.fetch(model)
         named = self.catalogue.get(model)
         load = self._load(wish)
         ready = await self._prepared(named, load, wish.engine)
@@ -83,6 +86,8 @@ class ServerHands:
 
     def wish(self, model: str) -> ModelWish:
         """Return what is wished for a model, under whichever of its names."""
+        if not self.catalogue.has(model):
+            return self.wishes.of(model)
         named = self.catalogue.get(model)
         names = (named.id, *named.aliases)
         return next((self.wishes.models[n] for n in names if n in self.wishes.models), ModelWish())

@@ -90,7 +90,7 @@ class ModelWish(Wish):
     less_context: bool = False
     hours: Hours = []
     deadline: Seconds | None = None  # of its start; None: from its bytes and the speed measured
-    source: str | None = None  # where it is fetched from when it is first asked for
+    download: bool = False  # not kept yet, it is fetched under this name when first asked for
     max_concurrent: int | None = Field(default=None, ge=1)
 
 
@@ -129,12 +129,15 @@ class WishesFile(Wish):
     pools: dict[str, PoolWish] = {}
     policy: PolicyWish = PolicyWish()
     roles: dict[str, RoleWish] = {}
-    download: bool = False  # models with a source are fetched when they are first asked for
     adopt: bool = False  # engines outlive a server that dies, and the next one takes them over
 
     def of(self, model: str) -> ModelWish:
         """Return what is wished for a model."""
         return self.models.get(model) or ModelWish()
+
+    def promised(self) -> dict[str, ModelWish]:
+        """Return the models that are fetched when they are first asked for."""
+        return {name: wish for name, wish in self.models.items() if wish.download}
 
     def preempts(self, role: str) -> bool:
         """Say whether callers of this role may push other models out."""
