@@ -146,6 +146,19 @@ def test_a_former_name_still_finds_the_model(store: Store) -> None:
     assert store.find(refs.parse("acme/Meta-tiny")).name == "acme/tiny"
 
 
+def test_a_reference_prefers_its_own_source(store: Store) -> None:
+    kept = keep(store, config__json=b"{}")
+    assert store.find(refs.parse("acme/tiny")).source == "hf"
+    with pytest.raises(UnknownModel):
+        store.find(refs.parse("ms:acme/tiny"))
+    other = replace(kept, source="ms", name="acme/other", commit=OTHER)
+    store.register(other)
+    store.register(replace(other, name="acme/tiny"))
+    assert store.find(refs.parse("ms:acme/tiny")).source == "ms"
+    assert store.find(refs.parse("acme/tiny")).source == "hf"
+    assert store.find(refs.parse("acme/other")).source == "ms"
+
+
 def test_removing_keeps_what_others_share(store: Store) -> None:
     one = keep(store, "acme/one", README__md=b"shared", m_q8_0__gguf=b"only one")
     two = keep(store, "acme/two", README__md=b"shared", m_q8_0__gguf=b"only two")

@@ -57,6 +57,8 @@ class Store:
         """
         known = self.manifests()
         same = [one for one in known if ref.name == one.name or ref.name in one.aliases]
+        own = [one for one in same if one.source == ref.source]
+        same = own or (same if ref.source == "hf" else [])  # a bare name means any source's
         if ref.revision:
             same = [one for one in same if _at(one, ref.revision)]
         if not same:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class GitRemote:
         self.url = url
         self._lfs = Lfs(url)
         self._folder = Path(tempfile.mkdtemp(prefix="ostler-git-"))
+        # at the end of the process too, for those who do not close
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._made = False
 
     @property
@@ -67,7 +70,7 @@ class GitRemote:
     def close(self) -> None:
         """Close the connections and remove what git fetched."""
         self._lfs.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, HEAD where it names none.
