@@ -476,3 +476,11 @@ def test_among_equals_the_order_of_coming_does_not_matter() -> None:
             story.say(f.Ready(model, 0), f.Busy(model, 0), f.Idle(model, 0))
         story.say(f.Asked("c", 9))
         assert story.sized("c", 4) == (f.Withdraw("a"),)
+
+
+def test_a_device_divided_anew_still_holds_what_it_held() -> None:
+    story = Story()
+    story.up("a", 6)
+    berths, _ = pools.berths(ROOM, {pools.CATCHALL: pools.Share(("cpu",), bytes=4 * GIB)})
+    story.say(f.Wished(1, story.wishes, berths), f.Asked("b", 2))
+    assert f.Start("b", "cpu") not in story.sized("b", 4), "a takes 6 of 8 GiB, wherever it counts"
