@@ -50,6 +50,14 @@ def test_another_replica_is_asked_where_nothing_was_sent(gateway: Gateway, engin
     assert gateway.hear_a(Broken, backend="nobody")
 
 
+def test_each_replica_is_tried_once(gateway: Gateway) -> None:
+    first, second = nobody(), msgspec.structs.replace(nobody(), id="nobody else")
+    served(gateway, first, second)
+    for _ in range(2):
+        answer = gateway.ask(post(CALL))
+        assert (answer.status, answer.error["code"]) == (502, "request_failed")
+
+
 def test_a_request_that_was_sent_is_not_sent_again(
     gateway: Gateway, engine: Puppet, second: Puppet
 ) -> None:
