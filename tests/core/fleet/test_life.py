@@ -484,3 +484,11 @@ def test_a_device_divided_anew_still_holds_what_it_held() -> None:
     berths, _ = pools.berths(ROOM, {pools.CATCHALL: pools.Share(("cpu",), bytes=4 * GIB)})
     story.say(f.Wished(1, story.wishes, berths), f.Asked("b", 2))
     assert f.Start("b", "cpu") not in story.sized("b", 4), "a takes 6 of 8 GiB, wherever it counts"
+
+
+def test_who_may_not_preempt_waits_for_what_goes_anyway() -> None:
+    story = Story()
+    story.up("a", 6)
+    story.say(f.StopAsked("a", 1), f.Asked("b", 2, preempts=False))
+    assert story.sized("b", 6) == ()
+    assert story.gone("a") == (f.Start("b", "cpu"),)
