@@ -54,7 +54,24 @@ def fault(faults: Faults, pattern: str, make: Callable[..., Any]) -> Callable[..
     return add
 
 
-class TestHuggingFace(SourceContract):
+class PulledWhole(SourceContract):
+    """The suite, and the whole way into a store."""
+
+    def test_a_pull_keeps_it_and_a_second_fetches_nothing(
+        self, given: Given, tmp_path: Path
+    ) -> None:
+        """The whole way: planned, fetched, verified, registered."""
+        store = Store(tmp_path / "home-of-the-pull")
+        options = pull.Options(everything=True)
+        plan = pull.plan(given.ref, given.source, store, options)
+        manifest = pull.carry_out(plan, given.source, store)
+        assert {file.path for file in manifest.files} == set(given.files)
+        for file in manifest.files:
+            assert store.blob_path(file.sha256).read_bytes() == given.files[file.path]
+        assert pull.plan(given.ref, given.source, store, options).fetch == ()
+
+
+class TestHuggingFace(PulledWhole):
     """The Hub, or a mirror of it."""
 
     @pytest.fixture
@@ -84,7 +101,7 @@ class TestHuggingFace(SourceContract):
             )
 
 
-class TestAnotherOstler(SourceContract):
+class TestAnotherOstler(PulledWhole):
     """Another machine's store, through its hub; it is the same source."""
 
     @pytest.fixture
@@ -113,7 +130,7 @@ class TestAnotherOstler(SourceContract):
             )
 
 
-class TestModelScope(SourceContract):
+class TestModelScope(PulledWhole):
     """ModelScope, by the two routes that its own client uses."""
 
     @pytest.fixture
@@ -140,7 +157,7 @@ class TestModelScope(SourceContract):
             )
 
 
-class TestFolder(SourceContract):
+class TestFolder(PulledWhole):
     """A folder on this machine: no line that could be cut, and no owner to ask."""
 
     @pytest.fixture
@@ -177,7 +194,7 @@ class TestFolder(SourceContract):
 
 
 @needs_git
-class TestGit(SourceContract):
+class TestGit(PulledWhole):
     """A git remote with LFS: our hub speaks to git, so it can be one."""
 
     @pytest.fixture

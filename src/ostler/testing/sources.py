@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,6 @@ from ostler.errors import (
 )
 from ostler.nouns import Listing, ModelRef, RemoteFile
 from ostler.ports import Source
-from ostler.store import Store
-from ostler.verbs import pull
 
 Asked = tuple[Source, ModelRef]
 
@@ -170,19 +167,6 @@ class SourceContract:
         with pytest.raises(UnsafePath) as refused:
             plans.pull_plan(source.listing(ref), set(), everything=True)
         assert refused.value.what
-
-    def test_a_pull_keeps_it_and_a_second_fetches_nothing(
-        self, given: Given, tmp_path: Path
-    ) -> None:
-        """The whole way: planned, fetched, verified, registered."""
-        store = Store(tmp_path / "home-of-the-pull")
-        options = pull.Options(everything=True)
-        plan = pull.plan(given.ref, given.source, store, options)
-        manifest = pull.carry_out(plan, given.source, store)
-        assert {file.path for file in manifest.files} == set(given.files)
-        for file in manifest.files:
-            assert store.blob_path(file.sha256).read_bytes() == given.files[file.path]
-        assert pull.plan(given.ref, given.source, store, options).fetch == ()
 
 
 def received(
