@@ -32,14 +32,14 @@ def served(gateway: Gateway, *backends: Backend, **limits: object) -> None:
     gateway.table(models, limits=msgspec.convert(limits, Limits))
 
 
-def nobody() -> Backend:
+def nobody(id: str) -> Backend:
     """A backend at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as one:
-        return Backend("nobody", "127.0.0.1", one.getsockname()[1])
+        return Backend(id, "127.0.0.1", one.getsockname()[1])
 
 
 def test_another_replica_is_asked_where_nothing_was_sent(gateway: Gateway, engine: Puppet) -> None:
-    served(gateway, nobody(), engine.backend())
+    served(gateway, nobody("nobody"), engine.backend())
     for number in range(3):
         caller = gateway.connect()
         caller.send(post(CALL))
@@ -51,8 +51,7 @@ def test_another_replica_is_asked_where_nothing_was_sent(gateway: Gateway, engin
 
 
 def test_each_replica_is_tried_once(gateway: Gateway) -> None:
-    first, second = nobody(), msgspec.structs.replace(nobody(), id="nobody else")
-    served(gateway, first, second)
+    served(gateway, nobody("first"), nobody("second"))
     for _ in range(2):
         answer = gateway.ask(post(CALL))
         assert (answer.status, answer.error["code"]) == (502, "request_failed")
