@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from ostler.core import blocks
 from ostler.core.blocks import BLOCK
 from ostler.core.patience import Patience
-from ostler.errors import DamagedModel
 from ostler.nouns import Damage, KeptFile, Listing, Manifest, RemoteFile
 from ostler.ports import Source
 from ostler.store import Store, durable
@@ -163,12 +162,3 @@ def _pass_over(
         if not count:
             raise receiver.short(start)
         start += count
-
-
-def require(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
-    """Raise DamagedModel where something is still wrong after a repair."""
-    if left := [one for one in damages if one.kind != "incomplete"]:
-        raise DamagedModel(
-            f"{manifest.name} is still damaged: {', '.join(one.path for one in left)}.",
-            hint=f"`ostler pull {manifest.name}` fetches what was never pulled.",
-        )
