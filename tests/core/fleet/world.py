@@ -71,7 +71,7 @@ class World:
                     self.check_may_go(before, unit, event)
                     withdrawn.append(unit)
                 case f.Stop(unit):
-                    self.check_stop(unit, event)
+                    self.check_stop(before, unit, event)
                 case f.Refuse():
                     assert action.what
                     assert action.code
@@ -96,7 +96,9 @@ class World:
         if not isinstance(event, f.StopAsked | f.Wished):
             assert not before.rules(model).pinned, "nothing pinned is evicted"
 
-    def check_stop(self, unit: str, event: f.Event) -> None:
+    def check_stop(self, before: f.Fleet, unit: str, event: f.Event) -> None:
+        if before.unit(unit).state not in (f.State.READY, f.State.DRAINING):
+            return  # no request can have reached it; the table may still name a life before
         if isinstance(event, f.StopAsked) and event.force:
             self.by_force.add(unit)
             return
