@@ -126,7 +126,7 @@ WHAT = {
     "trash_days": "days for which `ostler undo` can bring a removed model back",
     "disk_warn_gb": "GB (10^9 bytes) free below which `ostler du` warns",
     "disk_critical_gb": "GB free below which it says that room is critical",
-    "database": "the URL of a PostgreSQL database for keys, events and measurements; without it a file",
+    "database": "the URL of a PostgreSQL database for keys and events; without it a file",
 }
 assert set(WHAT) == set(load({}).origins), "every setting is described"
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.docs.test_tour import blocks, run
 from tests.stories.conftest import ROOT, Shell, environment
 

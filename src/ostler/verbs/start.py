@@ -118,7 +118,8 @@ async def check_identity(spec: LaunchSpec) -> None:
     data = said.get("data") if isinstance(said, dict) else None
     listed = [model for model in data or () if isinstance(model, dict)]
     names = {str(name) for one in listed for name in (one.get("id"), *(one.get("aliases") or ()))}
-    if names and spec.model_name not in names:
+    ours = {spec.model_name, spec.model.folder}  # mlx names its model by the folder
+    if names and not names & ours:
         raise PortInUse(
             f"Another program answers on {spec.host}:{spec.port}; it serves {sorted(names)[0]}.",
             hint="`ostler ps` shows what Ostler runs; set OSTLER_ENGINE_PORTS to a free range.",

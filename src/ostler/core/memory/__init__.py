@@ -14,6 +14,7 @@ __all__ = ["DEFAULT_CONTEXT", "MARGIN_PERCENT", "METHODS", "PROFILES", "estimate
 
 PROFILES = {
     "ik_llama.cpp": llamacpp.terms_of_ik,
+    "infinity": transformers.terms,  # it runs models by transformers
     "llamacpp": llamacpp.terms,
     "mlx": servers.mlx,
     "sglang": servers.sglang,
