@@ -492,3 +492,9 @@ def test_who_may_not_preempt_waits_for_what_goes_anyway() -> None:
     story.say(f.StopAsked("a", 1), f.Asked("b", 2, preempts=False))
     assert story.sized("b", 6) == ()
     assert story.gone("a") == (f.Start("b", "cpu"),)
+
+
+def test_what_is_preloaded_stays_out_of_the_catch_all_pool() -> None:
+    story = Story(BOTH, shares={pools.CATCHALL: pools.Share(("gpu:0",))}, a=f.Rules(pinned=True))
+    story.say(f.Tick(0))
+    assert story.sized("a", 5) == (f.Start("a", "gpu:1"),)
