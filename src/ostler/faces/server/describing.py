@@ -44,13 +44,32 @@ def routed(
 GIVES_LOGITS = frozenset({"llamacpp", "ampere"})
 
 
+def backend_id(unit: str, pid: int) -> str:
+    """Name one life of a unit's engine, so that late news of an earlier one is known as such."""
+    return f"{unit}@{pid}"
+
+
+def unit_of(backend: str) -> str:
+    """Return the unit that a backend's name means."""
+    return backend.rpartition("@")[0]
+
+
+def living(keeper: Keeper, backend: str) -> str | None:
+    """Return the backend's unit if it is that engine which runs, None for an earlier one."""
+    unit = unit_of(backend)
+    life = keeper.lives.get(unit)
+    if life is None or life.process is None:
+        return None
+    return unit if backend == backend_id(unit, life.process.pid) else None
+
+
 def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
     life = keeper.lives.get(unit.id)
     if not life or not life.process:
         return None
     spec = life.process.spec
     return m.Backend(
-        unit.id,
+        backend_id(unit.id, life.process.pid),
         spec.host,
         spec.port,
         spec.model_name,

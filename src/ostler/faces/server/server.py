@@ -230,16 +230,16 @@ class Server:
         match message:
             case m.Want(model, role):
                 self._keeper.ask(model, self._hands.wishes.preempts(role))
-            case m.Busy(backend):
-                self._keeper.traffic(backend, busy=True)
-            case m.Idle(backend):
-                self._keeper.traffic(backend, busy=False)
+            case m.Busy(backend) | m.Idle(backend):
+                if unit := describing.living(self._keeper, backend):
+                    self._keeper.traffic(unit, busy=isinstance(message, m.Busy))
             case m.Took(serial):
                 self._took(serial)
             case m.Broken(backend=backend):
-                self._keeper.broken(backend)
+                if unit := describing.living(self._keeper, backend):
+                    self._keeper.broken(unit)
             case m.Done(backend=backend):
-                self._requests[backend] += 1
+                self._requests[describing.unit_of(backend)] += 1
                 self.books.served(message)
             case m.Ready():
                 pass
