@@ -178,6 +178,7 @@ def test_what_is_loaded_goes_before_what_is_kept(inn: Inn) -> None:
     said = ("--params", "0.001", "--quantization", "q8_0", "--context", "512", "--no-check")
     for name, repo, task in (("kept", EMBED, "embed"), ("loaded", CHAT, "embed")):
         inn.shell.ok("models", "add", "--name", name, "--hf-path", repo, "--task", task, *said)
+    inn.shell.ok("unload", EMBED)  # an earlier story may have asked this server for it
     inn.shell.ok("load", f"{CHAT}#q8_0")
     found = inn.shell.ok("recommend", "--task", "embed", "--json").json()
     assert found["recommended"]["model"] == "loaded"
