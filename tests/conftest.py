@@ -20,8 +20,8 @@ from ostler.faces.hub.visitors import Door
 from ostler.testing.faults import Faults
 from ostler.testing.server import running
 
-# Laws say what is true, not how fast: on a busy machine a first example may take its time. At a desk
-# each run looks for new examples; CI takes the same each time, so that it judges the change alone.
+# Laws say what is true, not how fast: on a busy machine a first example may take its time. At a
+# desk each run looks for new examples; CI takes the same ones, so that it judges the change alone.
 patient = [HealthCheck.too_slow]
 settings.register_profile("house", deadline=None, suppress_health_check=patient)
 settings.register_profile("ci", settings.get_profile("house"), derandomize=True, database=None)
