@@ -37,7 +37,7 @@ def command(
                 "id": known.id,
                 "kept": known.kept,
                 "variant": known.variant,
-                "facts": known.facts,
+                "facts": _without_matrices(known.facts),
                 "origin": known.origin,
                 "measured": measured(settings, known),
                 "downloads": tried(settings, known),
@@ -50,6 +50,11 @@ def command(
         show.line(f"Unknown: {text}")
     show_measured(measured(settings, known))
     show_tried(tried(settings, known))
+
+
+def _without_matrices(facts: ModelFacts) -> dict[str, object]:
+    """The facts without the shape of every matrix, of which a model has hundreds."""
+    return {name: value for name, value in show.plain(facts).items() if name != "matrices"}
 
 
 def _facts(facts: ModelFacts) -> list[tuple[str, str]]:
