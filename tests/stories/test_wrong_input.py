@@ -206,3 +206,7 @@ def test_every_kind_of_refusal_has_a_code_of_its_own() -> None:
     shared = {number: names for number, names in exits.items() if len(names) > 1}
     # Usage errors share 2 as shells expect; 1 is the general failure and damage found.
     assert set(shared) <= {1, 2}
+
+
+def test_a_mirror_of_no_hub_is_refused_before_it_listens(shell: Shell) -> None:
+    refused(shell.run("hub", "serve", "--store", "--upstream", "nonsense"), 2, "address of a hub")

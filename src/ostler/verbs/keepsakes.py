@@ -60,7 +60,7 @@ def _copy_database(origin: Path, target: Path) -> None:
             after.commit()
             after.execute("VACUUM")  # what was deleted is not in the file either
     except sqlite3.DatabaseError as error:
-        raise CorruptFile(f"{origin} cannot be read: {error}.", hint="ostler doctor") from error
+        raise CorruptFile(f"{origin} cannot be read: {error}.", hint="ostler verify") from error
     os.chmod(draft, 0o600)
     durable.rename(draft, target)
 

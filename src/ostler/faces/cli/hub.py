@@ -71,6 +71,11 @@ def serve(
         raise UsageError("Name a folder, or --store for the models kept here; one of the two.")
     if upstream and folder:
         raise UsageError("--upstream fetches into the store.", hint="Give --store with it.")
+    if upstream and not upstream.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--upstream must be the address of a hub, not {upstream!r}.",
+            hint="For example --upstream https://huggingface.co",
+        )
     from ostler.faces.hub.kept import KeptRepos
     from ostler.faces.hub.serve import serve as run
 

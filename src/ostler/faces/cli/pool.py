@@ -96,7 +96,7 @@ def _values(size: str, devices: tuple[str, ...]) -> dict[str, Any]:
     if size.isdecimal():
         here = [device.id for device in _devices()]
         if not 0 < int(size) <= len(here):
-            raise UsageError(f"This machine has {len(here)} devices: {', '.join(here)}.")
+            raise UsageError(f"There is no such device here; there is: {', '.join(here)}.")
         return {"devices": here[-int(size) :]}
     if size.endswith("%"):
         return {**on, "share": size}
