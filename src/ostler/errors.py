@@ -120,6 +120,12 @@ class UnknownModel(OstlerError):
     code, http_status, exit_code = "unknown_model", 404, 15
 
 
+class OfflineMissing(UnknownModel):
+    """The model is not kept here, and no hub may be asked."""
+
+    code, http_status, exit_code = "offline_missing", 404, 44
+
+
 class ContextTooLong(OstlerError):
     """The prompt does not fit the model's context."""
 

@@ -20,6 +20,7 @@ class Settings:
 
     home: Path = field(default_factory=lambda: Path.home() / ".ostler")
     endpoint: str = "https://huggingface.co"  # or several mirrors, by commas, tried in order
+    offline: bool = False  # ask no hub: use only what is kept here
     engines: Path | None = None  # where engine environments are; None: <home>/engines
     host: str = "127.0.0.1"
     port: int = 8077
@@ -54,7 +55,8 @@ class Settings:
 
 
 # Names that other tools made common; ours win where both are set.
-ALSO = {"endpoint": "HF_ENDPOINT"}
+ALSO = {"endpoint": "HF_ENDPOINT", "offline": "HF_HUB_OFFLINE"}
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
 def load(env: Mapping[str, str] | None = None, **flags: Any) -> Settings:
@@ -87,13 +89,23 @@ def _read(name: str, kind: str, value: Any, origin: str) -> Any:
     try:
         if kind == "path":
             return Path(value).expanduser().absolute()
+        if kind == "bool":
+            return _yes_or_no(name, str(value), origin)
         return int(value) if kind == "int" else str(value).rstrip("/")
     except ValueError:
         raise UsageError(f"{origin}: {name} must be a whole number, not {value!r}.") from None
 
 
-KINDS = {
-    f.name: "path" if "Path" in str(f.type) else "int" if "int" in str(f.type) else "str"
-    for f in fields(Settings)
-    if f.name != "origins"
-}
+def _yes_or_no(name: str, text: str, origin: str) -> bool:
+    if text.lower() not in (*YES, *NO):
+        raise UsageError(f"{origin}: {name} must be yes or no, not {text!r}.")
+    return text.lower() in YES
+
+
+def _kind(type_: str) -> str:
+    if "Path" in type_:
+        return "path"
+    return next((kind for kind in ("int", "bool") if kind in type_), "str")
+
+
+KINDS = {f.name: _kind(str(f.type)) for f in fields(Settings) if f.name != "origins"}
