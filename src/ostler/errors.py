@@ -312,3 +312,27 @@ class Contradiction(OstlerError):
     """Two files of a model say different things of it."""
 
     code, http_status, exit_code = "contradiction", 422, 42
+
+
+class BrokenYaml(UsageError):
+    """A file of the user's that should be YAML and is not; the line and column are said."""
+
+    code, http_status, exit_code = "broken_yaml", 422, 45
+
+
+class CannotEdit(OstlerError):
+    """A file is written in a way that cannot be changed without touching the rest of it."""
+
+    code, http_status, exit_code = "cannot_edit", 409, 46
+
+
+class FileChanged(OstlerError):
+    """Somebody wrote the file after its change was shown."""
+
+    code, http_status, exit_code = "file_changed", 409, 47
+
+
+class Drift(OstlerError):
+    """What is wished, what is written in files and what runs are not the same."""
+
+    code, http_status, exit_code = "drift", 409, 1
