@@ -42,8 +42,19 @@ class Allowances:
             slot = self._slots[name] = len(self._slots) % SLOTS
         return slot
 
-    def admit(self, key: Key | None, id: str, model: Model, now: float) -> Refusal | Entered:
-        """Let a request in and count it, or say why it gets nothing."""
+    def admit(
+        self,
+        key: Key | None,
+        id: str,
+        model: Model,
+        now: float,
+        through: tuple[str, Model] | None = None,
+    ) -> Refusal | Entered:
+        """Let a request in and count it, or say why it gets nothing.
+
+        `through` is the name that several models stand behind, with its entry in the table: a
+        grant for that name is a grant for them.
+        """
         entered: Entered = ()
         if model.concurrent is not None:
             slot = self._models[id]
@@ -51,8 +62,9 @@ class Allowances:
                 return limit("model_busy", f"The model {id} answers {model.concurrent} at once.", 1)
             entered = (slot,)
         if key is not None:
-            if key.models != ALL and not _granted(key, id, model):
-                return forbidden(key, id)
+            granted = key.models == ALL or _granted(key, id, model)
+            if not granted and not (through and _granted(key, *through)):
+                return forbidden(key, through[0] if through else id)
             slot = self._keys[key.name]
             refused = self._over(key, slot, now)
             if refused is not None:
@@ -82,6 +94,19 @@ class Allowances:
     def _used_today(self, key: Key, slot: int, now: float) -> int:
         day, before = self._base.get(key.name, (0, 0))
         return self._counts.spent(slot, now) + (before if day == int(now) // DAY_SECONDS else 0)
+
+    def move(self, entered: Entered, before: str, id: str, model: Model) -> Entered | None:
+        """Count a request with another model than before; None where that one is at its limit."""
+        old, new = self._models.get(before), self._models[id]
+        if model.concurrent is not None and self._counts.at_once(new) >= model.concurrent:
+            return None
+        for slot in (slot for slot in entered if slot == old):
+            self._counts.leave(slot)
+        kept = tuple(slot for slot in entered if slot != old)
+        if model.concurrent is None:
+            return kept
+        self._counts.enter(new)
+        return (new, *kept)
 
     def end(self, entered: Entered, key: Key | None, tokens: int, now: float) -> None:
         """Count a request out, with the tokens that it took."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ostler.core.lengths import Member, order, tokens_of
 from ostler.faces.gateway.body import model_of
-from ostler.faces.gateway.messages import Fault
+from ostler.faces.gateway.messages import Fault, Model
+from ostler.faces.gateway.prompts import answer_of, head_of
 from ostler.faces.gateway.request import Refusal, Request, flaw, refusal
 from ostler.faces.gateway.routing import By, Routes, Way, way
 
@@ -53,6 +55,18 @@ def decide(routes: Routes, way: Way, body: bytes) -> Refusal | Asked:
         return no_model(routes)
     id = routes.id_of(name)
     return unknown_model(routes, name) if id is None else Asked(id, spelt)
+
+
+def members_for(routes: Routes, model: Model, body: bytes, role: str) -> tuple[str, ...]:
+    """Return which of the models behind a name are to be tried with this request, in order."""
+    members = [
+        Member(one.model, one.tokens, one.roles, routes.models[one.model].state)
+        for one in model.members
+        if one.model in routes.models
+    ]
+    if len(members) < 2:
+        return tuple(one.model for one in members)
+    return order(members, tokens_of(len(body), answer_of(body)), role, head_of(body))
 
 
 def no_model(routes: Routes) -> Refusal:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ostler.faces.gateway.relay import Relay
     from ostler.faces.gateway.upstream import Upstream
 
+# An engine's word that it has not taken the request, so that another may be asked instead.
+TOO_BUSY = frozenset({429, 503})
 CLIENT_LEFT = 499  # as nginx writes it: the caller was gone before the answer was whole
 
 
@@ -47,7 +49,8 @@ class Exchange:
     timer: asyncio.TimerHandle | None = None  # while it waits for its model
     entered: Entered | None = None  # where it is counted against limits; None: not let in yet
     _pool: Pool | None = None
-    _tried: tuple[Pool, ...] = ()  # replicas to which no connection could be made
+    others: tuple[str, ...] = ()  # models that serve the name asked for as well
+    _tried: tuple[Pool, ...] = ()  # backends that could not be reached, or were too busy
     _announced = False  # the answer has begun, with comments on a model's load
     _collected: list[bytes] | None = None  # of an answer that is changed when it is whole
     _upstream: Upstream | None = None
@@ -97,15 +100,30 @@ class Exchange:
             self._use(pool, upstream)
 
     def _unreached(self, pool: Pool, why: str) -> None:
-        """Nothing was sent: another replica may be asked, each once."""
-        self._tried = (*self._tried, pool)
-        another = self._relay.replica(self.model, self._tried)
+        """Nothing was sent: another backend may be asked, each once."""
+        another = self._another(pool)
         if another is None:
             self.broken(why, stale=False)
             return
         pool.broken(why)
         pool.end()
         self.send(another)
+
+    def _another(self, pool: Pool) -> Pool | None:
+        self._tried = (*self._tried, pool)
+        return self._relay.another(self, self._tried) if self.model else None
+
+    def _went_elsewhere(self, upstream: Upstream) -> bool:
+        """Ask another backend where this one said that it is too busy, and did nothing."""
+        pool = self._pool
+        another = self._another(pool) if pool is not None else None
+        if pool is None or another is None:
+            return False
+        self._upstream = None
+        upstream.drop()
+        pool.end()
+        self.send(another)
+        return True
 
     def _use(self, pool: Pool, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -140,6 +158,8 @@ class Exchange:
         if self.request.method == b"HEAD":
             payload, ended = b"", True
         if not self._status:
+            if upstream.status in TOO_BUSY and self.model and self._went_elsewhere(upstream):
+                return
             self._look(upstream)
         if self._collected is not None:
             self._collect(upstream, payload, ended=ended)
@@ -228,6 +248,8 @@ class Exchange:
         """Pass on an answer that came in one piece."""
         upstream = self._upstream
         assert upstream is not None
+        if known.status in TOO_BUSY and self.model and self._went_elsewhere(upstream):
+            return
         self._head_sent, self._status = True, known.status
         self._count(body)
         self.client.transport.write(

@@ -30,10 +30,20 @@ class Backend(Struct, frozen=True):
     logits: bool = False
 
 
+class Member(Struct, frozen=True):
+    """One model behind a name that several serve; the fields are as in `core.lengths.Member`."""
+
+    model: str
+    tokens: int | None = None
+    roles: tuple[str, ...] = ()
+
+
 class Model(Struct, frozen=True):
     """A served model. `state` is "ready", "loading", "stopped" or "failed".
 
     `concurrent` is how many requests it may answer at once, over all workers; more get a 429.
+    `choice` says which of its backends a request goes to, "least-loaded" or "prefix". A name
+    behind which several models stand has `members` and no backend of its own.
     """
 
     state: str
@@ -42,6 +52,8 @@ class Model(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     eta_seconds: float | None = None  # until it is ready, where the keeper knows
     concurrent: int | None = None
+    choice: str = "least-loaded"
+    members: tuple[Member, ...] = ()
 
 
 class Key(Struct, frozen=True):

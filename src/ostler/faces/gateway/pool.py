@@ -34,10 +34,13 @@ class Pool:
         "idle",
         "in_flight",
         "rests_until",
+        "unit",
     )
 
     def __init__(self, backend: Backend, tell: Callable[[ToKeeper], None]) -> None:
         self.backend = backend
+        # Which of the model's engines this is, whatever its process; backends are unit@pid.
+        self.unit = backend.id.rpartition("@")[0] or backend.id
         self.host: bytes | None = b"%b:%d" % (backend.host.encode(), backend.port)
         self.heads: Known[Whole] = Known()  # of its answers
         self.idle: list[Upstream] = []

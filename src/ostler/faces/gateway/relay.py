@@ -7,16 +7,25 @@ import itertools
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from time import time
 
 from msgspec.structs import astuple
 
+from ostler.core.affinity import PREFIX, by_prefix
 from ostler.faces.gateway.access_log import AccessLog, Entry
 from ostler.faces.gateway.allowance import Allowances
 from ostler.faces.gateway.body import wants_stream
 from ostler.faces.gateway.client_side import Client
 from ostler.faces.gateway.counts import Counts
-from ostler.faces.gateway.decision import Asked, decide, loading, too_many
+from ostler.faces.gateway.decision import (
+    Asked,
+    decide,
+    loading,
+    members_for,
+    too_many,
+    unknown_model,
+)
 from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.known import Known
 from ostler.faces.gateway.messages import (
@@ -32,11 +41,13 @@ from ostler.faces.gateway.messages import (
 )
 from ostler.faces.gateway.parking import Parking
 from ostler.faces.gateway.pool import ControlPool, Pool
+from ostler.faces.gateway.prompts import head_of
 from ostler.faces.gateway.request import Refusal, Request
 from ostler.faces.gateway.routing import By, Routes, is_ready
 
 LOG_SECONDS = 0.2  # ended requests are written to the access log together
 PROGRESS_SECONDS = 1.0  # between two comments to a caller whose model is being loaded
+BUSY = 429  # another model behind the same name may have room
 SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
 
 
@@ -84,34 +95,84 @@ class Relay:
             exchange.refuse(asked)
 
     def _serve(self, exchange: Exchange, asked: Asked) -> None:
-        exchange.model, exchange.spelt = asked
-        model = self.routes.models[asked.id]
+        id, exchange.spelt = asked
+        model = self.routes.models[id]
+        if model.members:
+            chosen = self._member(exchange, id, model)
+            if isinstance(chosen, Refusal):
+                exchange.refuse(chosen)
+                return
+            id, model = chosen, self.routes.models[chosen]
+        exchange.model = id
         if exchange.entered is None:  # else it has waited, and was let in when it came
-            entered = self._allowances.admit(exchange.request.caller, asked.id, model, time())
+            entered = self._allowances.admit(exchange.request.caller, id, model, time())
             if isinstance(entered, Refusal):
                 exchange.refuse(entered)
                 return
             exchange.entered = entered
         if is_ready(model):
-            exchange.send(self._least_busy(model))
+            exchange.send(self._replica(exchange, model))
         else:
             self._park(exchange, model)
 
-    def _least_busy(self, model: Model) -> Pool:
+    def _member(self, exchange: Exchange, name: str, model: Model) -> Refusal | str:
+        """Choose among the models behind a name, and count the request in where it goes."""
+        if exchange.entered is not None and exchange.model in self.routes.models:
+            return exchange.model  # it was chosen before the request waited for it
+        caller = exchange.request.caller
+        role = caller.role if caller else self.limits.default_role
+        refused: Refusal | None = None
+        exchange.others = members_for(self.routes, model, exchange.body, role)
+        for id in exchange.others:
+            member = self.routes.models[id]
+            if refused is not None and not is_ready(member):
+                continue  # nothing is loaded because something else is busy
+            entered = self._allowances.admit(caller, id, member, time(), through=(name, model))
+            if not isinstance(entered, Refusal):
+                exchange.entered = entered
+                return id
+            refused = refused or entered
+            if entered.status != BUSY:
+                break
+        return refused or unknown_model(self.routes, name)
+
+    def _replica(self, exchange: Exchange, model: Model) -> Pool:
         if len(model.backends) == 1:
             return self._pools[model.backends[0].id]
-        return self._best([self._pools[backend.id] for backend in model.backends])
+        return self._best([self._pools[b.id] for b in model.backends], exchange, model)
 
-    def _best(self, pools: list[Pool]) -> Pool:
+    def _best(self, pools: list[Pool], exchange: Exchange, model: Model) -> Pool:
         now = self.loop.time()
-        return min(pools, key=lambda pool: (pool.rests_until > now, pool.in_flight))
+        sound = [pool for pool in pools if pool.rests_until <= now] or pools
+        head = head_of(exchange.body) if model.choice == PREFIX and len(sound) > 1 else b""
+        if not head:
+            return min(sound, key=attrgetter("in_flight"))
+        loads = [pool.in_flight for pool in sound]
+        return sound[by_prefix(head, [pool.unit for pool in sound], loads)]
 
-    def replica(self, id: str, tried: tuple[Pool, ...]) -> Pool | None:
-        """Return another backend of this model, None where all have been tried."""
-        model = self.routes.models.get(id)
-        found = [self._pools[b.id] for b in model.backends] if model is not None else []
-        left = [pool for pool in found if pool not in tried]
-        return self._best(left) if left else None
+    def another(self, exchange: Exchange, tried: tuple[Pool, ...]) -> Pool | None:
+        """Return where else a request can go, None where all have been tried.
+
+        That is another replica of its model, or a ready model behind the name it asked for.
+        """
+        for id in (exchange.model, *exchange.others):
+            model = self.routes.models.get(id)
+            if model is None or not is_ready(model):
+                continue
+            left = [self._pools[b.id] for b in model.backends if self._pools[b.id] not in tried]
+            if left and self._moved(exchange, id, model):
+                return self._best(left, exchange, model)
+        return None
+
+    def _moved(self, exchange: Exchange, id: str, model: Model) -> bool:
+        """Count a request where it goes now; say whether that model has room for one more."""
+        if id == exchange.model or exchange.entered is None:
+            return True
+        entered = self._allowances.move(exchange.entered, exchange.model, id, model)
+        if entered is None:
+            return False
+        exchange.model, exchange.entered = id, entered
+        return True
 
     def ended(self, exchange: Exchange, done: Done) -> None:
         """Count a request out, wherever it is counted."""
