@@ -12,6 +12,7 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -120,20 +121,27 @@ def environment(spec: LaunchSpec) -> dict[str, str]:
 
 
 def make_links(spec: LaunchSpec) -> None:
-    """Make the working folder and the links in it. Raises EngineFailed."""
+    """Make the working folder, the links and the files in it. Raises EngineFailed."""
     if spec.cwd is None:
         return
     os.makedirs(spec.cwd, PRIVATE_FOLDER, exist_ok=True)
     for name, target in spec.links.items():
-        inside = PurePosixPath(name)
-        if inside.is_absolute() or ".." in inside.parts or not inside.parts:
-            raise EngineFailed(f"{name!r} is no name for a link inside a run folder.")
-        link = Path(spec.cwd, *inside.parts)
-        link.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        fresh = link.with_name(f".{link.name}.{os.getpid()}")
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(target)
-        fresh.replace(link)
+        put(spec.cwd, name, lambda fresh, target=target: fresh.symlink_to(target))
+    for name, text in spec.files.items():
+        put(spec.cwd, name, lambda fresh, text=text: fresh.write_text(text, encoding="utf-8"))
+
+
+def put(folder: str, name: str, make: Callable[[Path], object]) -> None:
+    """Let `make` make what `name` is in a run folder; by one rename. Raises EngineFailed."""
+    inside = PurePosixPath(name)
+    if inside.is_absolute() or ".." in inside.parts or not inside.parts:
+        raise EngineFailed(f"{name!r} is no name inside a run folder.")
+    place = Path(folder, *inside.parts)
+    place.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    fresh = place.with_name(f".{place.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    make(fresh)
+    fresh.replace(place)
 
 
 def open_log(log_path: str, spec: LaunchSpec) -> int:

@@ -282,9 +282,12 @@ class LaunchSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str | None = None
     links: Mapping[str, str] = field(default_factory=dict)  # name in cwd -> target, made first
+    files: Mapping[str, str] = field(default_factory=dict)  # name in cwd -> text, written first
+    also: Mapping[str, int] = field(default_factory=dict)  # its other ports, by what they are for
     health_path: str = "/health"
     metrics_path: str | None = None
     model_name: str = ""  # what this engine wants to read in a request's `model`
+    devices: tuple[str, ...] = ()  # the ids of those it may use: ("nvidia:0",); empty: all
     adds_done: bool = False  # its streams end without `data: [DONE]`; the gateway adds it
     deadline: float = 120.0  # seconds until it must have answered a real request
     watches_parent: bool = False  # it ends by itself when whoever started it dies
