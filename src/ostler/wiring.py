@@ -16,8 +16,11 @@ from ostler.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ostler.nouns import LaunchSpec, Measurement
+    from collections.abc import Mapping
+
+    from ostler.nouns import Image, LaunchSpec, Measurement
     from ostler.ports import Engine, Launcher, Process, Source
+    from ostler.records.notes import Notes
     from ostler.records.records import Records
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
@@ -34,9 +37,13 @@ def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None
     """Return where to fetch from: the hub, or the source that the reference names.
 
     The user's token goes along if there is one. Several endpoints, by commas, are mirrors; the
-    token is for the first, and no mirror sees it. Raises UsageError for a reference without the
-    place that its source needs.
+    token is for the first, and no mirror sees it. Offline, a folder is the only one that is asked.
+    Raises UsageError for a reference without the place that its source needs.
     """
+    if settings.offline and not (ref and ref.source == "folder"):
+        from ostler.sources.offline import Offline
+
+        return Offline(_offline_by(settings))
     if ref and ref.source != "hf":
         return _other_source(ref, endpoint)
     from ostler.sources.huggingface import HuggingFace, stored_token
@@ -48,6 +55,12 @@ def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None
     from ostler.sources.mirrors import Mirrors
 
     return Mirrors([hub, *(HuggingFace(one) for one in mirrors)])
+
+
+def _offline_by(settings: Settings) -> str:
+    """Return what made us offline, as a user set it."""
+    said = settings.origins.get("offline", "")
+    return "--offline" if said in ("", "flag", "default") else said
 
 
 def source_of(settings: Settings, manifest: Manifest, endpoint: str | None = None) -> Source:
@@ -93,6 +106,21 @@ def records(settings: Settings) -> Records:
     return Records(settings.home, settings.database)
 
 
+def notes(settings: Settings) -> Notes | Records:
+    """Open the records for writing alone, at once where they are a file in the home.
+
+    Raises RecordsUnavailable.
+    """
+    from ostler.records.notes import Notes, OtherTables
+
+    if settings.database:
+        return records(settings)
+    try:
+        return Notes(settings.home)
+    except OtherTables:
+        return records(settings)
+
+
 def has_records(settings: Settings) -> bool:
     """Say whether anything was ever written down; asking makes no records."""
     return bool(settings.database) or (settings.home / "ostler.db").exists()
@@ -120,6 +148,14 @@ def engines(settings: Settings) -> tuple[Engine, ...]:
         *(LlamaCpp(), AmpereLlamaCpp(), Vllm(), Sglang()),
         *(Mlx(run_dir), Transformers(run_dir), Infinity()),
     )
+
+
+def engine(settings: Settings, name: str) -> Engine:
+    """Return one engine. Raises UsageError for a name that none has."""
+    known = {one.name: one for one in engines(settings)}
+    if name not in known:
+        raise UsageError(f"There is no engine {name!r}; there are {', '.join(known)}.")
+    return known[name]
 
 
 def launcher(lasting: bool = False) -> Launcher:

@@ -7,8 +7,6 @@ transaction that holds the database's own lock, so a kill leaves the old tables 
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ostler.errors import RecordsUnavailable, UsageError
-from ostler.records.schema import HEAD
+from ostler.records.head import HEAD
+from ostler.records.notes import owned_alone
 
 BUSY_SECONDS = 30  # how long to wait for another process that writes
 MIGRATING = 0x05713  # the number of PostgreSQL's advisory lock while tables are made
@@ -85,13 +84,7 @@ def refusals(shown: str) -> Iterator[None]:
 
 
 def _sqlite(path: Path) -> sa.Engine:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # its -wal and -shm get the same mode
-    try:
-        if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
+    owned_alone(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},

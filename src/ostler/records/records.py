@@ -48,6 +48,10 @@ class Records:
             attempts.insert(connection, attempt)
             events.insert(connection, event)
 
+    def happened(self, told: Iterable[Event]) -> None:
+        """Keep events, all or none. Raises RecordsUnavailable."""
+        self.events.add(told)
+
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()

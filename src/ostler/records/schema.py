@@ -1,4 +1,4 @@
-"""The tables. `HEAD` is the migration that makes exactly these."""
+"""The tables, as the migrations up to `head.HEAD` make them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from sqlalchemy import (
     Text,
     text,
 )
-
-HEAD = "0001"
 
 metadata = MetaData()
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by themselves in INTEGER

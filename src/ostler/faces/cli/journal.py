@@ -18,6 +18,7 @@ from ostler.settings import Settings
 
 if TYPE_CHECKING:
     from ostler.nouns import Attempt, Event, Measurement
+    from ostler.records.notes import Notes
     from ostler.records.records import Records
     from ostler.verbs.history import Outcome
 
@@ -39,7 +40,7 @@ def downloading(settings: Settings, model: str, *, anything: bool) -> Iterator[O
 
     def keep(attempt: Attempt, event: Event) -> None:
         if anything:
-            _write(settings, lambda records: records.downloaded(attempt, event))
+            _note(settings, lambda notes: notes.downloaded(attempt, event))
 
     with history.downloading(model, keep, actor()) as outcome:
         yield outcome
@@ -50,17 +51,23 @@ def did(settings: Settings, act: str, subject: str, why: str = "", **facts: obje
     from ostler.nouns import Event
 
     event = Event(act, subject, actor(), why=why, facts=facts)
-    _write(settings, lambda records: records.events.add([event]))
+    _note(settings, lambda notes: notes.happened([event]))
 
 
 def measured(settings: Settings, found: Sequence[Measurement]) -> None:
     """Keep what a start took."""
-    _write(settings, lambda records: records.measurements.add(found))
+    with _or_say_so(), closing(wiring.records(settings)) as records:
+        records.measurements.add(found)
 
 
-def _write(settings: Settings, act: Callable[[Records], object]) -> None:
+def _note(settings: Settings, act: Callable[[Notes | Records], object]) -> None:
+    with _or_say_so(), closing(wiring.notes(settings)) as notes:
+        act(notes)
+
+
+@contextmanager
+def _or_say_so() -> Iterator[None]:
     try:
-        with closing(wiring.records(settings)) as records:
-            act(records)
+        yield
     except RecordsUnavailable as error:
         show.note(f"Not written down: {error.what}")
