@@ -135,7 +135,10 @@ def _pair(page: Page, name: Any, value: Any) -> list[str]:
         inner = " " * step(page.root, page.text)
         return [head, *(inner + line for one in value for line in _pair(page, one, value[one]))]
     held = list_step(page.root, page.text)
-    return [head, *(line for one in value for line in _under_dash(one, 2 if held is None else held))]
+    return [
+        head,
+        *(line for one in value for line in _under_dash(one, 2 if held is None else held)),
+    ]
 
 
 def _under_dash(value: Any, indent: int) -> list[str]:

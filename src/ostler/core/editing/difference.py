@@ -10,5 +10,7 @@ def unified(name: str, before: str, after: str) -> str:
     rows = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} (new)"
     )
-    marked = (row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows)
+    marked = (
+        row if row.endswith("\n") else f"{row}\n\\ No newline at end of file\n" for row in rows
+    )
     return "".join(marked)

@@ -56,13 +56,13 @@ def _map(page: blocks.Page, node: Node, wanted: dict[Any, Any]) -> list[Splice]:
     for place, (_, value) in enumerate(node.pairs):
         name = held[place]
         if name not in wanted:
-            spliced: list[Splice] = form.take_pair(page, node, place)
-            return spliced
+            taken: list[Splice] = form.take_pair(page, node, place)
+            return taken
         if value.data != wanted[name]:
             return _value(page, node, place, wanted[name])
     name = next(one for one in wanted if one not in held)
-    spliced = form.add_pair(page, node, name, wanted[name])
-    return spliced
+    added: list[Splice] = form.add_pair(page, node, name, wanted[name])
+    return added
 
 
 def _value(page: blocks.Page, node: Node, place: int, wanted: Any) -> list[Splice]:

@@ -88,7 +88,7 @@ class Reader:
                 found.append(self.node(next(events), events))
         if len(found) > 1:
             raise CannotEdit(
-                f"{self.name} holds {len(found)} YAML documents, and it is not clear which to edit.",
+                f"{self.name} holds {len(found)} YAML documents; it is not clear which to edit.",
                 hint="Split the file, or make the change by hand.",
             )
         empty = not found or (found[0].kind == "scalar" and found[0].start == found[0].end)
@@ -137,7 +137,13 @@ class Reader:
         while not isinstance(one := next(events), yaml.MappingEndEvent):
             key = self.node(one, events)
             value = self.node(next(events), events)
-            name = key.data if key.data.__hash__ else repr(key.data)
+            if isinstance(key.data, dict | list | Tagged):
+                raise CannotEdit(
+                    f"{self.name} has a key that is no plain name, in line "
+                    f"{one.start_mark.line + 1}.",
+                    hint="Make the change by hand.",
+                )
+            name = key.data
             if name in data and name != "<<":
                 raise self.fault(one, f"the key {name!r} stands there twice")
             data[name] = value.data
