@@ -87,12 +87,16 @@ def command(
     guarded = bool(known or records.keys.all())
     listening = bind(host or settings.host, settings.port if port is None else port, guarded)
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
+    from ostler.faces.gateway.messages import Limits
+    from ostler.faces.server.entrance import Entrance
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
 
     tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
+    limits = Limits(access_log=str(access_log.absolute()) if access_log else "")
+    entrance = Entrance(listening, workers, tls, limits)
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
-    one = Server(hands, listening, known, key, records, workers, tls, access_log)
+    one = Server(hands, entrance, known, key, records)
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
 

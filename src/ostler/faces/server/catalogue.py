@@ -52,6 +52,11 @@ class Catalogue:
         """Say whether a model of this name is kept."""
         return find(self.names, name) is not None
 
+    def own_name(self, name: str) -> str:
+        """Return a model's own name; one that is not kept here is taken as it is."""
+        named = find(self.names, name)
+        return named.id if named else name
+
     async def missing(self, name: str) -> None:
         """Nothing fetches here: a model that is not kept is unknown. Raises UnknownModel."""
         self.get(name)

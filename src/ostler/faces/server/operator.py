@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ostler.core.fleet import pools
-from ostler.errors import OstlerError, UsageError
+from ostler.errors import UsageError
 from ostler.faces.server import wishes as w
 from ostler.faces.server.edits import Edit
 from ostler.faces.server.hands import ServerHands
@@ -49,19 +49,12 @@ class Operator:
         """Tell the fleet, if what it is to do at this hour is something else than before."""
         now = time.localtime()
         wishes = self._hands.wishes
-        for_fleet = wishes.for_fleet(now.tm_hour * 60 + now.tm_min, self.canonical)
+        for_fleet = wishes.for_fleet(now.tm_hour * 60 + now.tm_min, self._hands.catalogue.own_name)
         berths, short = pools.berths(self._hands.room, wishes.shares(tuple(self._hands.room)))
         self.flaws = (*self._unread, *short)
         if (for_fleet, berths) != self._told:
             self._told = for_fleet, berths
             self._keeper.wish(for_fleet, berths)
-
-    def canonical(self, name: str) -> str:
-        """Return a model's own name; one that is not kept here is taken as it is."""
-        try:
-            return self._hands.catalogue.get(name).id
-        except OstlerError:
-            return name
 
     def change(self, edit: Edit) -> None:
         """Change the file, and be told at once. Raises UsageError."""

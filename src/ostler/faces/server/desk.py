@@ -1,0 +1,130 @@
+"""What the control API asks of the server, answered from what the keeper holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+
+from ostler import __version__
+from ostler.core import fleet as f
+from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, ServerState, Wished
+from ostler.faces.server import describing, edits
+from ostler.faces.server.address import Found
+from ostler.faces.server.books import Books
+from ostler.faces.server.directory import Directory
+from ostler.faces.server.dispatch import Dispatch
+from ostler.faces.server.downloads import Downloads
+from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.operator import Operator
+
+
+class Desk:
+    """Where operators and their programs ask."""
+
+    def __init__(
+        self,
+        hands: ServerHands,
+        directory: Directory,
+        dispatch: Dispatch,
+        operator: Operator,
+        books: Books,
+        downloads: Downloads,
+        found: Found,
+        shut_down: Callable[[], None],
+    ) -> None:
+        self.books, self.downloads, self.shut_down = books, downloads, shut_down
+        self._hands, self._directory, self._dispatch = hands, directory, dispatch
+        self._operator, self._found = operator, found
+        self._keeper = dispatch.keeper
+        self._began = time.monotonic()
+
+    def canonical(self, name: str) -> str:
+        """Return the id of the model that a name means. Raises UnknownModel."""
+        return self._directory.canonical(name)
+
+    def models(self) -> Sequence[Model]:
+        return self._directory.listed(self._keeper)
+
+    def running(self) -> Sequence[Loaded]:
+        units = self._keeper.fleet.units.values()
+        return [self._loaded(u.id) for u in units if u.state is not f.State.STOPPED]
+
+    def _loaded(self, unit: str) -> Loaded:
+        return describing.loaded(self._keeper, unit, self._dispatch.requests, time.monotonic())
+
+    def state(self) -> ServerState:
+        fleet, now = self._keeper.fleet, time.monotonic()
+        flaws = (*self._operator.flaws, *describing.unmet(fleet))
+        return ServerState(
+            version=__version__,
+            pid=os.getpid(),
+            address=self._found.address,
+            home=str(self._hands.settings.home),
+            seconds=round(now - self._began, 1),
+            devices=describing.devices(self._hands, fleet),
+            pools=describing.pools(fleet),
+            waiting=[fleet.unit(id).model for id in fleet.waiting],
+            warnings=describing.warnings(fleet, flaws, now),
+        )
+
+    async def load(self, name: str) -> Loaded:
+        model = self.canonical(name)
+        await self._dispatch.until_ready(model)
+        return self._loaded(model)
+
+    async def unload(self, name: str, force: bool) -> Loaded:
+        model = self.canonical(name)
+        tasks = [
+            life.task
+            for id, life in self._keeper.lives.items()
+            if life.task and self._keeper.fleet.unit(id).model == model
+        ]
+        busy = any(unit.busy for unit in self._keeper.fleet.all_units(model))
+        self._keeper.stop(model, force)
+        if tasks and (force or not busy):
+            await asyncio.wait(tasks)
+        return self._loaded(model)
+
+    async def estimate(self, name: str) -> LoadEstimate:
+        model = self.canonical(name)
+        fitting = await self._hands.size(model, less=False)
+        return LoadEstimate(
+            id=model,
+            engine=fitting.engine,
+            memory_bytes=fitting.needs,
+            context=fitting.context,
+            devices=list(fitting.devices),
+            seconds=round(fitting.reload_seconds, 1),
+        )
+
+    # --- the operator's wishes -------------------------------------------------------------
+
+    def wished(self) -> Wished:
+        wishes = self._hands.wishes
+        return Wished(
+            path=str(self._operator.path),
+            preload=list(self._keeper.fleet.wishes.preload),
+            wishes=wishes.model_dump(mode="json", exclude_defaults=True),
+            unmet=[*self._operator.flaws, *describing.unmet(self._keeper.fleet)],
+        )
+
+    def preload(self, models: Sequence[str]) -> Wished:
+        return self._change(edits.preload([self.canonical(name) for name in models]))
+
+    def pin(self, name: str, pinned: bool) -> Wished:
+        model = self.canonical(name)
+        own_name = self._hands.catalogue.own_name
+        return self._change(edits.pin(model) if pinned else edits.unpin(model, own_name))
+
+    def wish(self, name: str, wish: dict[str, object]) -> Wished:
+        return self._change(edits.wish(self.canonical(name), wish))
+
+    def pool(self, name: str, pool: dict[str, object] | None) -> Wished:
+        return self._change(edits.pool(name, pool))
+
+    def _change(self, edit: edits.Edit) -> Wished:
+        self._operator.change(edit)
+        self._dispatch.changed()
+        return self.wished()

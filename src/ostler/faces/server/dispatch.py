@@ -1,0 +1,120 @@
+"""Between the keeper and the gateway: each is told what the other did."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from ostler.core import fleet as f
+from ostler.errors import OstlerError, from_code
+from ostler.faces.gateway import messages as m
+from ostler.faces.server import describing
+from ostler.faces.server.books import Books
+from ostler.faces.server.directory import Directory
+from ostler.faces.server.entrance import Entrance
+from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.link import GatewayLink
+from ostler.verbs.keep import Keeper
+
+
+class Dispatch:
+    """Holds the keeper and the line to the gateway, and passes their news on."""
+
+    def __init__(
+        self, hands: ServerHands, directory: Directory, books: Books, entrance: Entrance
+    ) -> None:
+        self._hands, self._directory, self._books = hands, directory, books
+        self._limits = entrance.limits
+        self.keeper = Keeper(hands.room, hands, self)
+        self.link = GatewayLink(entrance.listening, self._heard, entrance.workers, entrance.tls)
+        self.control_socket = ""
+        self.requests: Counter[str] = Counter()  # that ended, by unit
+        self._waiting: dict[str, list[asyncio.Future[None]]] = {}  # callers of the control API
+        self._leaving: list[tuple[int, str]] = []  # (table without it, unit)
+        self._serial = 0  # of the last table
+
+    async def until_ready(self, model: str) -> None:
+        """Have a model loaded, and wait for it. Raises what it is refused with."""
+        if f.routable(self.keeper.fleet, model):
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(model, []).append(future)
+        self.keeper.ask(model)
+        await future
+
+    # --- what the keeper says ---------------------------------------------------------------
+
+    def changed(self, withdrawn: Sequence[str] = ()) -> None:
+        """Units changed their state, or the catalogue its models: tell the gateway."""
+        self._books.changed(self.keeper.fleet)
+        for model in list(self._waiting):
+            if f.routable(self.keeper.fleet, model):
+                self._settle(model, None)
+        self._serial += 1
+        self._leaving += [(self._serial, unit) for unit in withdrawn]
+        self.link.publish(
+            m.Table(
+                control_socket=self.control_socket,
+                models={model: self._routed(model) for model in self._directory.ids()},
+                keys=tuple(self._books.keys().values()),
+                limits=self._limits,
+                serial=self._serial,
+            )
+        )
+
+    def _routed(self, model: str) -> m.Model:
+        task, aliases = self._directory.task(model), self._directory.aliases(model)
+        concurrent, now = self._hands.wish(model).max_concurrent, time.monotonic()
+        return describing.routed(self.keeper, model, task, aliases, concurrent, now)
+
+    def refused(self, refusal: f.Refuse) -> None:
+        """All callers of a model are refused: those of the API here, the others by the gateway."""
+        error = from_code(refusal.code, refusal.what, refusal.hint)
+        self._settle(refusal.model, error)
+        fault = m.Fault(refusal.what, refusal.code, refusal.code, refusal.hint)
+        status = error.http_status if refusal.retry_after is None else 503
+        self.link.refuse(m.Refuse(refusal.model, status, fault, refusal.retry_after))
+
+    def warned(self, warning: f.Warn) -> None:
+        """The operator should know; `state` shows it as long as it is so."""
+        warn(warning.what)
+
+    def _settle(self, model: str, error: OstlerError | None) -> None:
+        for future in self._waiting.pop(model, []):
+            if not future.done():
+                future.set_exception(error) if error else future.set_result(None)
+
+    # --- what the gateway says --------------------------------------------------------------
+
+    def _heard(self, message: m.ToKeeper) -> None:
+        match message:
+            case m.Want(model, role):
+                self.keeper.ask(model, self._hands.wishes.preempts(role))
+            case m.Busy(backend) | m.Idle(backend):
+                if unit := describing.living(self.keeper, backend):
+                    self.keeper.traffic(unit, busy=isinstance(message, m.Busy))
+            case m.Took(serial):
+                self._took(serial)
+            case m.Broken(backend=backend):
+                if unit := describing.living(self.keeper, backend):
+                    self.keeper.broken(unit)
+            case m.Done(backend=backend):
+                self.requests[describing.unit_of(backend)] += 1
+                self._books.served(message)
+            case m.Ready():
+                pass
+
+    def _took(self, serial: int) -> None:
+        """The gateway routes by a table: nothing is on its way to what that one lacks."""
+        gone = [unit for without, unit in self._leaving if without <= serial]
+        self._leaving = [(without, unit) for without, unit in self._leaving if without > serial]
+        for unit in gone:
+            self.keeper.withdrawn(unit)
+
+
+def warn(what: str) -> None:
+    """Tell whoever watches the server's output."""
+    print(f"Warning: {what}", file=sys.stderr, flush=True)  # noqa: T201
