@@ -336,3 +336,9 @@ class Drift(OstlerError):
     """What is wished, what is written in files and what runs are not the same."""
 
     code, http_status, exit_code = "drift", 409, 1
+
+
+class BadRepository(OstlerError):
+    """Triton would not serve a model of this model repository."""
+
+    code, http_status, exit_code = "bad_repository", 422, 48

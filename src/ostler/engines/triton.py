@@ -37,7 +37,8 @@ PATTERNS: tuple[Pattern, ...] = (
         r"must be configured to use decoupled model transaction policy"
         r"|KIND_GPU is currently for single-GPU models"
         r"|'model\.json' containing vllm engine args must be provided"
-        r"|failed to poll from model repository",
+        r"|failed to poll from model repository|Poll failed for model directory"
+        r"|at least one version must be available|in auto-complete-config",
         "Triton does not accept the model's files in its repository.",
         "`ostler triton check DIR` says which file, and what to write instead.",
     ),
