@@ -55,6 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
         "export": ("export", "Write down what would run: systemd, Compose."),
+        "triton": ("triton", "Check a model repository that Triton is to serve."),
         "measure": ("measure", "Start a model and keep what it really takes."),
     },
     "Catalogue, GPUs, prices": {
