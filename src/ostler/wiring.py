@@ -141,18 +141,19 @@ def engines(settings: Settings) -> tuple[Engine, ...]:
     from ostler.engines.mlx import Mlx
     from ostler.engines.sglang import Sglang
     from ostler.engines.transformers import Transformers
+    from ostler.engines.triton import Triton
     from ostler.engines.vllm import Vllm
 
-    run_dir = str(settings.run_dir)
+    run_dir = run_dir or str(settings.run_dir)
     return (
         *(LlamaCpp(), AmpereLlamaCpp(), Vllm(), Sglang()),
-        *(Mlx(run_dir), Transformers(run_dir), Infinity()),
+        *(Mlx(run_dir), Transformers(run_dir), Infinity(), Triton(run_dir)),
     )
 
 
-def engine(settings: Settings, name: str) -> Engine:
+def engine(settings: Settings, name: str, run_dir: str | None = None) -> Engine:
     """Return one engine. Raises UsageError for a name that none has."""
-    known = {one.name: one for one in engines(settings)}
+    known = {one.name: one for one in engines(settings, run_dir)}
     if name not in known:
         raise UsageError(f"There is no engine {name!r}; there are {', '.join(known)}.")
     return known[name]
