@@ -134,8 +134,8 @@ def reading() -> Reading:
     return Reading(memory_of, gpu_memory_of)
 
 
-def engines(settings: Settings) -> tuple[Engine, ...]:
-    """Return every engine that Ostler can start."""
+def engines(settings: Settings, run_dir: str | None = None) -> tuple[Engine, ...]:
+    """Return every engine that Ostler can start; `run_dir` is for those that start elsewhere."""
     from ostler.engines.infinity import Infinity
     from ostler.engines.llamacpp import AmpereLlamaCpp, LlamaCpp
     from ostler.engines.mlx import Mlx
