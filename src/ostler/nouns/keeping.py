@@ -77,6 +77,8 @@ class Manifest:
     pulled_at: str = ""  # UTC, ISO 8601
     origin: str = ""  # the hub's address, without credentials
     tool: str = ""  # "ostler 0.1.0"
+    derived_from: str = ""  # what it was made from here: "hf:org/name@<commit>#f16"
+    made_by: str = ""  # the program that made it: "llama.cpp (xllamacpp 2026.10.11549), q4_k_m"
 
     @property
     def size(self) -> int:

@@ -21,6 +21,7 @@ from ostler.store.views import Views
 if TYPE_CHECKING:
     from ostler.nouns import RemoteFile, Removal
     from ostler.store.downloads import Downloads
+    from ostler.store.jobs import Jobs
     from ostler.store.trash import Trash
 
 SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
@@ -129,6 +130,13 @@ class Store:
         from ostler.store.downloads import Downloads
 
         return Downloads(self.home / "downloads")
+
+    @property
+    def jobs(self) -> Jobs:
+        """Return the jobs that work on kept models."""
+        from ostler.store.jobs import Jobs
+
+        return Jobs(self.home / "jobs")
 
     def has_key(self, key: str) -> bool:
         """Say whether the content with this sha256, or this git blob id, is here."""

@@ -41,6 +41,30 @@ def kept_facts(store: Store, manifest: Manifest, variant: Variant) -> ModelFacts
     return _facts(_Kept(store, manifest), variant)
 
 
+def kept_tables(store: Store, manifest: Manifest, variant: Variant) -> list[TensorTable]:
+    """Return the headers of a kept model's weight files. Raises CorruptFile, DamagedModel."""
+    headers = variant.files if variant.format in READERS else ()
+    return _tables(_Kept(store, manifest), variant.format, headers, None)[0]
+
+
+def table_of(place: Path, format: Format) -> TensorTable:
+    """Return the header of a weight file that lies at `place`. Raises CorruptFile."""
+    table, _ = _table(
+        _OnDisk({place.name: place}, {place.name: place.stat().st_size}), format, place.name
+    )
+    assert table is not None  # all of it was read
+    return table
+
+
+def folder_facts(folder: Path, variant: Variant) -> ModelFacts:
+    """Return the facts of a model that lies in a folder. Raises CorruptFile, FileNotInRepo."""
+    places = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    places = {name: path for name, path in places.items() if path.is_file()}
+    return _facts(
+        _OnDisk(places, {name: path.stat().st_size for name, path in places.items()}), variant
+    )
+
+
 def remote_facts(
     source: Source, listing: Listing, variant: Variant, most: int | None = None
 ) -> ModelFacts:

@@ -21,6 +21,8 @@ import ostler
 from ostler.errors import Busy, EngineFailed, EngineUnsupported
 
 STAMP = ".ostler-ready"
+PINS = ".requirements.txt"
+ALONE = "# pip: --no-deps"  # a line of pins that leave out on purpose what a package asks for
 # PyTorch's own index: the builds for processors are a tenth of the size of those with CUDA.
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PROBE_SECONDS = 3.0
@@ -72,7 +74,9 @@ def install(plan: InstallPlan, report: Report, *, cpu_only: bool = True) -> None
             words = pip_words(plan.folder)
             report(f"Installing {plan.engine} into {plan.folder}: {plan.because}.")
             index = cpu_index(report) if cpu_only else ()
-            run_pip(plan, (*words, "install", *index, "-r", str(plan.requirements)), report)
+            alone = ("--no-deps",) if ALONE in plan.requirements.read_text() else ()
+            pins = (*alone, "-r", str(plan.requirements))
+            run_pip(plan, (*words, "install", *index, *pins), report)
             (plan.folder / STAMP).write_text(plan.stamp)
     except Timeout:
         raise Busy(
@@ -94,7 +98,7 @@ def requirements_of(engine: str) -> Path:
 def installable() -> dict[str, Path]:
     """The engines whose pins ship with Ostler, and the file with them."""
     shipped = Path(ostler.__file__).parent / "engines"
-    return {file.name.partition(".")[0]: file for file in shipped.glob("*.requirements.txt")}
+    return {file.name.removesuffix(PINS): file for file in shipped.glob(f"*{PINS}")}
 
 
 def stamp_of(requirements: bytes) -> str:

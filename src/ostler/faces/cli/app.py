@@ -55,6 +55,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
         "export": ("export", "Write down what would run: systemd, Compose."),
+        "quantize": ("quantize", "Make a kept model's weights smaller, as a model of its own."),
+        "jobs": ("jobs", "Show work that takes a while, from any terminal; end it."),
         "triton": ("triton", "Check a model repository that Triton is to serve."),
         "measure": ("measure", "Start a model and keep what it really takes."),
     },
@@ -138,10 +140,11 @@ def _did_you_mean(name: str) -> str:
     invoke_without_command=False,
 )
 @click.option("--home", metavar="DIR", help="Where models are kept. [env: OSTLER_HOME; ~/.ostler]")
+@click.option("--offline", is_flag=True, help="Ask no hub. [env: OSTLER_OFFLINE, HF_HUB_OFFLINE]")
 @click.version_option(__version__, message="ostler %(version)s")
 @click.pass_context
-def ostler(ctx: click.Context, home: str | None) -> None:
-    ctx.obj = settings.load(home=home)
+def ostler(ctx: click.Context, home: str | None, offline: bool) -> None:
+    ctx.obj = settings.load(home=home, offline="yes" if offline else None)
 
 
 def main(argv: list[str] | None = None) -> NoReturn:

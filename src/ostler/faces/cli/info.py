@@ -88,6 +88,9 @@ def _origin(known: Known) -> list[tuple[str, str]]:
     rows = [("licence", origin.licence or "unknown"), ("commit", origin.commit)]
     if not isinstance(origin, Manifest):
         return [*rows, ("kept here", f"no; `ostler pull {known.id}` fetches it")]
+    if origin.derived_from:
+        made = [("made from", origin.derived_from), ("made by", origin.made_by)]
+        return [*rows, *made, ("kept", f"{origin.pulled_at} by {origin.tool}")]
     return [
         *rows,
         ("from", f"{origin.origin or 'unknown'}, {', '.join(origin.revisions)}"),

@@ -1,0 +1,346 @@
+"""Make a kept model's weights smaller: look for it ready-made, plan, run the tool, prove, keep."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ostler import __version__
+from ostler.core import adopting, budget, quantizing, quants
+from ostler.core.naming import Named
+from ostler.core.quantizing import Method
+from ostler.core.refs import parse
+from ostler.core.sizes import file_size, memory
+from ostler.core.weights.schemes import packed, scheme
+from ostler.errors import (
+    DoesNotFit,
+    EngineUnsupported,
+    InsufficientDisk,
+    OstlerError,
+    UsageError,
+)
+from ostler.nouns import (
+    Format,
+    Installed,
+    Job,
+    KeptFile,
+    Manifest,
+    ModelFacts,
+    ModelRef,
+    TensorTable,
+)
+from ostler.ports import Source
+from ostler.store import Store
+from ostler.store.downloads import id_of
+from ostler.verbs import intake
+from ostler.verbs.inspect import check_header, kept_facts, kept_tables
+from ostler.verbs.making import Making, convert, make
+from ostler.verbs.proving import Made, held_against
+from ostler.verbs.search import search
+
+LOOKED_AT = 3  # ready-made repositories whose files are listed
+WHOLE_MODEL = (
+    1.2  # what llm-compressor holds at once, in sizes of the model: it, and a layer's work
+)
+
+Report = Callable[[Job], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A repository that has the model made smaller already."""
+
+    name: str
+    downloads: int | None
+    variant: str | None  # None: the name promises it, and the files were not looked at
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, and what it takes. Sizes are bytes."""
+
+    named: Named
+    facts: ModelFacts
+    method: Method
+    tool: Installed
+    name: str  # of the result
+    before: int
+    after: int
+    exact: bool  # the size is known to the byte, but for padding
+    working: int  # memory that the tool takes
+    writing: int  # what the disk must hold until the result is kept
+    threads: int
+    converter: Installed | None = None
+    ready: tuple[Ready, ...] = ()
+    hub_error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    named: Named,
+    to: str,
+    store: Store,
+    tools: Sequence[Installed],
+    source: Source | None,
+    *,
+    name: str | None = None,
+    wanted: str | None = None,
+    again: bool = False,
+    threads: int = 1,
+) -> Plan:
+    """Return what would be done; the hub is asked for ready-made ones, nothing is written.
+
+    `wanted` names the tool to use. `again` allows weights that are packed already to be packed
+    anew. Raises UsageError, EngineUnsupported, CorruptFile.
+    """
+    method = quantizing.method(to)
+    facts = kept_facts(store, named.manifest, named.variant)
+    tables = kept_tables(store, named.manifest, named.variant)
+    _refuse_packed(named, facts, tables, method, again)
+    tool = _tool(method, tools, wanted)
+    convert_with = _converter(named, facts, method, tools)
+    after, exact = _size_after(facts, tables, method)
+    before = facts.weight_bytes
+    whole = method.format is Format.SAFETENSORS
+    ready, hub_error = look(named.manifest.name, method, store, source)
+    return Plan(
+        named=named,
+        facts=facts,
+        method=method,
+        tool=tool,
+        name=parse(name or quantizing.new_name(named.manifest.name, method)).name,
+        before=before,
+        after=after,
+        exact=exact,
+        working=int(before * WHOLE_MODEL) if whole else threads * (64 << 20),
+        writing=after + (before if convert_with else 0),
+        threads=threads,
+        converter=convert_with,
+        ready=ready,
+        hub_error=hub_error,
+    )
+
+
+def _refuse_packed(
+    named: Named, facts: ModelFacts, tables: Sequence[TensorTable], method: Method, again: bool
+) -> None:
+    if method.format is Format.SAFETENSORS and facts.format is not Format.SAFETENSORS:
+        raise UsageError(
+            f"{method.name} is made from safetensors, and {named.id} is {facts.format}.",
+            hint="Pull the original repository, or choose a GGUF type: `ostler quantize MODEL`.",
+        )
+    if facts.format is Format.PYTORCH:
+        raise UsageError(
+            f"{named.id} is a PyTorch checkpoint, which runs code when it is read.",
+            hint="Pull a repository with safetensors.",
+        )
+    is_packed = quantizing.already(tables) if facts.format is Format.GGUF else facts.quantization
+    if is_packed and not again:
+        raise UsageError(
+            f"{named.id} is made smaller already ({is_packed}); doing it again loses more than "
+            "starting from the original.",
+            hint="Take its f16, bf16 or f32 variant, or the original repository.",
+            found=is_packed,
+        )
+
+
+def _tool(method: Method, tools: Sequence[Installed], wanted: str | None) -> Installed:
+    fit = {"llamacpp": ("llamacpp", "llama-quantize")}.get(method.tool, (method.tool,))
+    usable = [one for one in tools if one.engine in fit]
+    chosen = [one for one in usable if wanted in (None, one.engine)]
+    if chosen:
+        return chosen[0]
+    hint = {
+        "llmcompressor": "`ostler engine install llmcompressor` installs it.",
+        "llamacpp": "`pip install xllamacpp` brings it, or put llama-quantize on PATH.",
+    }[method.tool]
+    raise EngineUnsupported(
+        f"{method.name} needs {wanted or method.tool}, which is not installed.",
+        hint=hint if wanted is None else f"For {method.name} there are: {', '.join(fit)}.",
+        installed=[one.engine for one in usable],
+    )
+
+
+def _converter(
+    named: Named, facts: ModelFacts, method: Method, tools: Sequence[Installed]
+) -> Installed | None:
+    """What writes safetensors as GGUF first; None where that is not needed."""
+    if method.format is not Format.GGUF or facts.format is Format.GGUF:
+        return None
+    found = next((one for one in tools if one.engine == "converter"), None)
+    if found:
+        return found
+    raise EngineUnsupported(
+        f"{named.id} is safetensors, and {method.name} is made from GGUF. llama.cpp's converter, "
+        "convert_hf_to_gguf.py, is not on PATH.",
+        hint=f"Most models exist as GGUF: `ostler search {quantizing.stem(named.id)} gguf`. Or "
+        "clone llama.cpp, install its requirements, and put the script on PATH.",
+    )
+
+
+def _size_after(
+    facts: ModelFacts, tables: Sequence[TensorTable], method: Method
+) -> tuple[int, bool]:
+    if facts.format is Format.GGUF:
+        return quantizing.size_after(tables, quantizing.types(tables, facts, method.name)), True
+    wanted = scheme(method.name, gguf=method.format is Format.GGUF)
+    parts = packed(facts, wanted) if wanted else ()
+    return sum(part.bytes for part in parts) or facts.weight_bytes, False
+
+
+# --- ready-made -----------------------------------------------------------------------------
+
+
+def look(
+    name: str, method: Method, store: Store, source: Source | None
+) -> tuple[tuple[Ready, ...], str | None]:
+    """Return the repositories that have this model made smaller, and why the hub was not asked.
+
+    The files of the first few are listed, so that what a name promises is seen.
+    """
+    if source is None:
+        return (), "the hub was not asked"
+    found = search(quantizing.words(name, method), source, store, limit=50)
+    names = quantizing.ready_made(found.results, name, method)
+    ready = [_ready(one.name, one.downloads, method, source) for one in names[:LOOKED_AT]]
+    rest = [Ready(one.name, one.downloads, None, None) for one in names[LOOKED_AT:]]
+    return (*(one for one in ready if one), *rest), found.hub_error
+
+
+def _ready(name: str, downloads: int | None, method: Method, source: Source) -> Ready | None:
+    try:
+        listing = source.listing(ModelRef(name))
+    except OstlerError:
+        return Ready(name, downloads, None, None)
+    sizes = {file.path: file.size for file in listing.files}
+    choices = [one for one in quants.variants(sizes) if one.format is method.format]
+    if method.format is Format.GGUF:
+        choices = [one for one in choices if one.name == method.name]
+    if not choices:
+        return None  # the repository has others
+    taken = choices[0]
+    variant = taken.name if method.format is Format.GGUF else None
+    return Ready(name, downloads, variant, sum(sizes[path] for path in taken.files))
+
+
+# --- doing ----------------------------------------------------------------------------------
+
+
+def require(plan: Plan, store: Store, free_memory: int, reserve: int | None = None) -> None:
+    """Raise InsufficientDisk or DoesNotFit, with the numbers, where there is too little room."""
+    free, total = store.disk()
+    stays, because = budget.reserve(total, reserve)
+    if plan.writing > free - stays:
+        raise InsufficientDisk(
+            f"{file_size(plan.writing)} are to be written, and {store.home} has {file_size(free)} "
+            f"free, of which {file_size(stays)} stay free.",
+            hint="`ostler rm` makes room, or set OSTLER_HOME to another disk.",
+            needed=plan.writing, free=free, reserve=stays, because=because,
+        )  # fmt: skip
+    if plan.working > free_memory:
+        raise DoesNotFit(
+            f"{plan.tool.engine} needs about {memory(plan.working)} of memory for this, and "
+            f"{memory(free_memory)} are free.",
+            hint="Unload a model (`ostler ps`), use fewer threads (OSTLER_THREADS), or take one "
+            "that is ready-made.",
+            needed=plan.working, free=free_memory,
+        )  # fmt: skip
+
+
+def carry_out(
+    plan: Plan,
+    store: Store,
+    report: Report,
+    prove: Callable[[Made], None],
+) -> Manifest:
+    """Run the tool, hold the result against the model, try it by `prove`, and keep it.
+
+    `prove` raises where the result does not answer. Nothing is kept, and nothing is left behind,
+    where any of it fails. Raises Busy, Cancelled,
+    EngineFailed, CorruptFile.
+    """
+    jobs, job = store.jobs, described(plan)
+    with jobs.running(job) as folder:
+        making = Making(jobs, job, report)
+        result = folder / "result"
+        result.mkdir(mode=0o700)
+        original = store.folder(plan.named.manifest)
+        weights = [original / path for path in plan.named.variant.files]
+        if plan.converter:
+            weights = [convert(plan.converter, original, folder / "converted.gguf", making)]
+        make(plan.tool, plan.method, weights, original, result, file_name(plan), making,
+             threads=plan.threads)  # fmt: skip
+        making.stage("checking")
+        made = held_against(plan.facts, result)
+        making.check_cancelled()
+        prove(made)
+        making.check_cancelled()
+        making.stage("keeping")
+        return keep(plan, result, store)
+
+
+def described(plan: Plan) -> Job:
+    """The record of a job that is about to begin; the same job has the same id."""
+    now, source = time.time(), plan.named
+    return Job(
+        id=id_of(plan.name, source.manifest.commit, f"{source.variant.name}>{plan.method.name}"),
+        kind="quantize",
+        model=source.id,
+        result=plan.name,
+        host=platform.node(),
+        pid=os.getpid(),
+        began=now,
+        told=now,
+    )
+
+
+def file_name(plan: Plan) -> str:
+    """The weight file's name, of a GGUF result: by it the variant is known."""
+    stem = quantizing.stem(plan.named.manifest.name)
+    return f"{stem}-{plan.method.name.upper()}.gguf"
+
+
+def keep(plan: Plan, result: Path, store: Store) -> Manifest:
+    """Take the result in and register it last, with what it was made from and by what."""
+    original = plan.named.manifest
+    made = f"{original.source}:{original.name}@{original.commit}#{plan.named.variant.name}"
+    bases = (f"base_model:{original.name}", f"base_model:quantized:{original.name}")
+    with store.pulling(plan.name):
+        places = sorted(path for path in result.rglob("*") if path.is_file())
+        files = tuple(_kept(path, result, store) for path in places)
+        return store.register(
+            Manifest(
+                source="hf",
+                name=plan.name,
+                commit=adopting.made_commit(files),
+                files=files,
+                revisions=("main",),
+                licence=original.licence,
+                gated=original.gated,
+                private=original.private,
+                task=original.task,
+                tags=tuple(dict.fromkeys((*original.tags, *bases))),
+                pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                tool=f"ostler {__version__} quantize",
+                derived_from=made,
+                made_by=f"{plan.tool.engine} {plan.tool.version}, {plan.method.name}",
+            )
+        )
+
+
+def _kept(path: Path, result: Path, store: Store) -> KeptFile:
+    size = path.stat().st_size
+    name = path.relative_to(result).as_posix()
+    blank = KeptFile(name, size, "", "wanted" if size < adopting.GIT_LIMIT else None)
+    digest = intake.digest_of(path, blank)
+    file = KeptFile(name, size, digest.sha256, digest.git_sha1, digest.blocks)
+    if not store.blobs.has(file.sha256, size):
+        path.chmod(0o444)
+        file = replace(intake.link(path, store, file, check=check_header), blocks=digest.blocks)
+    return file
