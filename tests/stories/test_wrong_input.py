@@ -124,7 +124,7 @@ def test_a_disk_that_is_too_small(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_an_unknown_model(shell: Shell) -> None:
-    refused(shell.run("info", "ostler/nobody", "--offline"), 15, "ostler/nobody")
+    refused(shell.run("info", "ostler/nobody", "--offline"), 44, "ostler/nobody")
     refused(shell.run("rm", "ostler/nobody", "--yes"), 15)
 
 

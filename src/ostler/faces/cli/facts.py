@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ostler import wiring
 from ostler.core import quants
 from ostler.core.refs import parse
-from ostler.errors import UnknownModel
+from ostler.errors import OfflineMissing, UnknownModel
 from ostler.nouns import Listing, Manifest, ModelFacts, Variant
 from ostler.settings import Settings
 from ostler.verbs.inspect import kept_facts, remote_facts
@@ -32,17 +32,26 @@ def look_up(
 ) -> Known:
     """Return the facts of a model; from a hub only its headers are read, at most `most` bytes.
 
-    Raises UnknownModel where it is not kept and `offline`, and what the hub refuses with.
+    Raises OfflineMissing where it is not kept and `offline`, and what the hub refuses with.
     """
     try:
         named = wiring.named(settings, text)
-    except UnknownModel:
+    except UnknownModel as error:
         if offline:
-            raise
+            raise offline_missing(error) from error
         return _on_the_hub(settings, text, endpoint, most)
     store = wiring.store(settings)
     facts = kept_facts(store, named.manifest, named.variant)
     return Known(named.id, facts, named.variant, named.manifest)
+
+
+def offline_missing(error: UnknownModel) -> OfflineMissing:
+    """Return the refusal of whoever may ask no hub for what is not kept here."""
+    return OfflineMissing(
+        f"{error.what.rstrip('.')}, and no hub may be asked.",
+        hint="`ostler ls` lists what is kept here; leave out --offline to fetch.",
+        **error.facts,
+    )
 
 
 def _on_the_hub(settings: Settings, text: str, endpoint: str | None, most: int | None) -> Known:

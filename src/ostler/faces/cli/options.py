@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 endpoint = click.option(
     "--endpoint", metavar="URL", help="The hub to ask. [env: HF_ENDPOINT; https://huggingface.co]"
 )
-offline = click.option("--offline", is_flag=True, help="Use only what is kept here.")
+offline = click.option(
+    "--offline", is_flag=True, help="Use only what is kept here. [env: OSTLER_OFFLINE]",
+    callback=lambda context, _, value: value or context.obj.offline,
+)  # fmt: skip
 engine = click.option("--engine", metavar="NAME", help="Take this engine; refused if it cannot.")
 context = click.option(
     "--context", type=click.IntRange(1), metavar="N", help="Tokens for each sequence."
@@ -25,3 +30,18 @@ kv_dtype = click.option(
 )
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+image = click.option(
+    "--image", metavar="NAME@sha256:...",
+    help="The engine's image, by its digest. [the settings' images, else the one known]",
+)
+engine_version = click.option(
+    "--engine-version", metavar="VERSION", help="The image's; its flags depend on it."
+)
+gpus = click.option("--gpu", "gpus", multiple=True, metavar="ID", help="A GPU; may be repeated.")
+container_user = click.option(
+    "--user", metavar="UID:GID", help="Who the engine runs as; the models' owner, if not said."
+)
+key_file = click.option(
+    "--key-file", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    metavar="FILE", help="Keys that callers must send, one a line; the engine reads them there.",
+)  # fmt: skip

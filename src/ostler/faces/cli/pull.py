@@ -82,8 +82,8 @@ def command(
         pull_list.each(click.get_current_context(), model, listed)
         return
     ref = _with_revision(parse(model), revision)
-    if offline:
-        _kept_only(settings, ref, as_json)
+    if offline and ref.source != "folder":
+        _kept_only(settings, ref, quant, as_json, quiet)
         return
     settings = replace(
         settings, max_speed=max_speed or settings.max_speed, reserve=reserve or settings.reserve,
@@ -145,13 +145,18 @@ def _with_revision(ref: ModelRef, revision: str | None) -> ModelRef:
     return ref if revision is None else parse(str(replace(ref, revision=revision)))
 
 
-def _kept_only(settings: Settings, ref: ModelRef, as_json: bool) -> None:
+def _kept_only(
+    settings: Settings, ref: ModelRef, quant: str | None, as_json: bool, quiet: bool
+) -> None:
     """Without a network a pull can only say whether the model is here."""
-    manifest, variant = wiring.store(settings).resolve(ref)
+    from ostler.verbs.offline import kept
+
+    manifest = kept(ref, wiring.store(settings), quant)
     if as_json:
-        show.event({"event": "done", "name": manifest.name, "commit": manifest.commit})
-    else:
-        show.line(f"{manifest.name}#{variant.name} is here, at {manifest.commit[:12]}.")
+        done = {"name": manifest.name, "commit": manifest.commit, "fetched_bytes": 0}
+        show.event({"event": "done", **done, "offline": True})
+    elif not quiet:
+        show.line(f"{manifest.name} is here, at {manifest.commit[:12]}. No hub was asked.")
 
 
 def _carry_out(

@@ -86,9 +86,11 @@ def _kept_or_fetched(
     """Return the model, fetched first where it is not kept here."""
     try:
         return wiring.named(settings, model)
-    except UnknownModel:
+    except UnknownModel as error:
         if offline:
-            raise
+            from ostler.faces.cli.facts import offline_missing
+
+            raise offline_missing(error) from error
     from ostler.faces.cli.pull import fetch
 
     ref = parse(model)
