@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ostler.nouns import (
     Diagnosis,
@@ -44,6 +44,19 @@ class Source(Protocol):
 
     def search(self, words: str, limit: int) -> SearchResults:
         """Return what the hub knows under these words; an outage is part of the answer."""
+        ...
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source that can let go of a silent hub; one without it waits for its own time-out."""
+
+    def apart(self) -> Source:
+        """Return the same source with connections of its own, for one pull."""
+        ...
+
+    def hang_up(self) -> None:
+        """Break off what is open and open nothing more; who reads is told HubUnreachable."""
         ...
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ostler.errors import HubUnreachable
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
-from ostler.ports import Body, Source
+from ostler.ports import Body, Interruptible, Source
 
 OUT_OF_ORDER = (502, 503, 504)
 
@@ -35,6 +35,17 @@ class Mirrors:
             close = getattr(source, "close", None)
             if close:
                 close()
+
+    def apart(self) -> Mirrors:
+        """Return the same hubs with connections of their own."""
+        return Mirrors([one.apart() if isinstance(one, Interruptible) else one
+                        for one in self._sources])  # fmt: skip
+
+    def hang_up(self) -> None:
+        """Break off what is open at any of them."""
+        for source in self._sources:
+            if isinstance(source, Interruptible):
+                source.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the listing of the first that answers. Raises what the last one raised."""

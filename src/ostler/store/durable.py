@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
+import secrets
 from pathlib import Path
 
 from ostler.errors import UsageError
@@ -50,8 +50,11 @@ def link(path: Path, target: str) -> None:
 
 
 def draft(path: Path) -> Path:
-    """Return the name under which this thread prepares what will be renamed to `path`."""
-    return path.with_name(f".{os.getpid()}-{threading.get_ident()}.tmp")
+    """Return a name, like no other's, to prepare what will be renamed to `path`.
+
+    Not a process id: on a shared folder another machine has the same ones.
+    """
+    return path.with_name(f".{secrets.token_hex(8)}.tmp")
 
 
 def rename(old: Path, new: Path) -> None:

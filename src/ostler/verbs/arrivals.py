@@ -25,6 +25,7 @@ from ostler.verbs.inspect import check_header
 from ostler.verbs.progress import Progress, Step, Tally
 from ostler.verbs.pull import manifest_of
 from ostler.verbs.receiving import Stopped
+from ostler.verbs.stopping import Stop, apart
 from ostler.verbs.transfer import BUFFERS
 
 AT_ONCE = 16  # files; a client of the Hub asks for 8
@@ -36,11 +37,11 @@ class Arrivals:
     def __init__(
         self, source: Source, store: Store, origin: str = "", patience: Patience | None = None
     ) -> None:
-        self.source, self.store, self.origin = source, store, origin
+        self.source, self.store, self.origin = apart(source), store, origin
         self._patience = patience or Patience()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="arrival")
         self._buffers = Buffers(BUFFERS, BLOCK)  # of all together, so memory is bounded
-        self._stop = threading.Event()
+        self._stop = Stop(self.source)
         self._turns = Turns(store)
         self._under_way: dict[str, Arrival] = {}
         self._lock, self._registering = threading.Lock(), threading.Lock()

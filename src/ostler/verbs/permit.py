@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from ostler.core.policy import Policy
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
 from ostler.ports import Body, Source
+from ostler.verbs import stopping
 
 
 class Permitted:
@@ -14,6 +15,14 @@ class Permitted:
 
     def __init__(self, source: Source, rules: Policy, endpoint: str) -> None:
         self._source, self._rules, self._endpoint = source, rules, endpoint
+
+    def apart(self) -> Permitted:
+        """Return the same rules before a source with connections of its own."""
+        return Permitted(stopping.apart(self._source), self._rules, self._endpoint)
+
+    def hang_up(self) -> None:
+        """Break off what the source is waiting for."""
+        stopping.hang_up(self._source)
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository. Raises SourceNotAllowed, and what the source raises."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ostler.verbs.fetch import Check, Fetcher
 from ostler.verbs.progress import Progress, Report, Step, Tally, silent
 from ostler.verbs.receiving import Stopped
 from ostler.verbs.room import Limits, room
+from ostler.verbs.stopping import Stop, apart
 from ostler.verbs.throttle import Throttle
 
 __all__ = ["Limits", "Options", "carry_out", "manifest_of", "plan", "room"]
@@ -88,7 +88,8 @@ def carry_out(
     what `check` raises; whatever was verified stays, and so does what was received of the rest.
     """
     limits = limits or Limits()
-    stop = threading.Event()
+    source = apart(source)
+    stop = Stop(source)
     with _our_turn(plan, store, report):
         download = described(plan, words)
 

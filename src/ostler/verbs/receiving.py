@@ -101,6 +101,7 @@ class Receiver:
             try:
                 return attempt()
             except HubUnreachable as error:
+                self.unless_stopped()  # then it was our own doing
                 failures = 1 if page.at > furthest else failures + 1
                 furthest = max(furthest, page.at)
                 self.spliced = self.spliced or page.at > 0

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from ostler.core import git
+from ostler.store import durable
 
 CHUNK = 1024 * 1024
 
@@ -36,7 +37,7 @@ class HashMemory:
             if self.place is None or not self._unsaved:
                 return
             self.place.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self.place.with_name(f"{self.place.name}.{os.getpid()}")
+            fresh = durable.draft(self.place)
             fresh.write_text(json.dumps(self._known))
             fresh.replace(self.place)
             self._unsaved = False

@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -46,11 +46,30 @@ class Direct:
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[Connection]] = {}
+        self._asking: dict[Connection, socket.socket | None] = {}  # None: still connecting
+        self._over = False
         self._context: ssl.SSLContext | None = None
         self._moved: dict[str, str] = {}  # address of a file -> where its hub last sent us
 
+    def apart(self) -> Direct:
+        """Return the same with no connection yet."""
+        other = Direct(self._connect_timeout, self._read_timeout)
+        other._context = self._context
+        return other
+
+    def hang_up(self) -> None:
+        """Wake whoever waits for a server: nothing more comes, and nothing more is asked."""
+        with self._lock:
+            self._over = True
+            sockets = [known or one.sock for one, known in self._asking.items()]
+        for known in sockets:
+            if known:
+                with suppress(OSError):  # it has just ended by itself
+                    socket.socket.shutdown(known, socket.SHUT_RDWR)  # past TLS, which would wait
+        self.close()
+
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections that nobody uses."""
         with self._lock:
             for connections in self._idle.values():
                 for connection in connections:
@@ -73,7 +92,7 @@ class Direct:
             raise
         if moved and found.response.status in EXPIRED:
             found.response.close()
-            found.connection.close()
+            self._drop(found.connection)
             self._moved.pop(url, None)
             found = self._follow(url, headers, explain)
         if _origin(urlsplit(found.url)) != _origin(urlsplit(url)):
@@ -94,7 +113,7 @@ class Direct:
             tag = tag or _tag(response, redirected=_origin(place) != origin)
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 return _Found(connection, response, url, tag)
-            connection.close()
+            self._drop(connection)
             url = urljoin(url, response.headers["Location"])
             if _origin(urlsplit(url)) != origin:
                 headers = _without_token(headers)
@@ -106,17 +125,31 @@ class Direct:
         while True:
             connection, fresh = self._connection(place)
             try:
+                self._watch(connection)
                 if connection.sock is None:
                     connection.connect()
                     connection.timeout = self._read_timeout
                     cast("socket.socket", connection.sock).settimeout(self._read_timeout)
+                    self._watch(connection)
                 connection.request("GET", _target(place), headers=dict(headers))
                 return connection, connection.getresponse()
             except (OSError, http.client.HTTPException, ValueError) as error:
-                connection.close()
-                if fresh or isinstance(error, TimeoutError):
+                self._drop(connection)
+                if fresh or self._over or isinstance(error, TimeoutError):
                     raise explain(_as_os_error(error)) from error
                 # a kept connection that the server has closed meanwhile; ask by a new one
+
+    def _watch(self, connection: Connection) -> None:
+        """Let `hang_up` know of a connection that is about to be waited for. Raises OSError."""
+        with self._lock:
+            if self._over:
+                raise OSError("the download was ended here")
+            self._asking[connection] = connection.sock
+
+    def _drop(self, connection: Connection) -> None:
+        with self._lock:
+            self._asking.pop(connection, None)
+        connection.close()
 
     def _connection(self, place: SplitResult) -> tuple[Connection, bool]:
         with self._lock:
@@ -136,10 +169,11 @@ class Direct:
             return self._context
 
     def _keep(self, origin: tuple[str, str], connection: Connection, reusable: bool) -> None:
-        if not reusable:
-            connection.close()
+        if not reusable or self._over:
+            self._drop(connection)
             return
         with self._lock:
+            del self._asking[connection]
             self._idle.setdefault(origin, []).append(connection)
 
 

@@ -7,10 +7,12 @@ HTTP client drops it on a redirect to any other scheme, host or port.
 
 from __future__ import annotations
 
+import copy
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -51,6 +53,7 @@ class HuggingFace:
         self._patience = patience or Patience(attempts=4)
         self._client = _client()
         self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
+        self._answers: set[httpx2.Response] = set()  # through the HTTP library, being read
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
         huggingface_hub.set_client_factory(_client)
         # False, not None: with None it would send the stored token by itself
@@ -61,6 +64,19 @@ class HuggingFace:
         self._client.close()
         self._direct.close()
         huggingface_hub.close_session()
+
+    def apart(self) -> HuggingFace:
+        """Return the same hub with connections of its own for bytes."""
+        other = copy.copy(self)
+        other._direct = self._direct.apart()
+        other._answers = set()
+        return other
+
+    def hang_up(self) -> None:
+        """Break off the bytes that are on their way, and ask for none any more."""
+        self._direct.hang_up()
+        for answer in list(self._answers):
+            _break_off(answer)
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, `main` where it names none.
@@ -177,6 +193,7 @@ class HuggingFace:
         self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
     ) -> Iterator[HubBody | None]:
         response = self._send(url, headers, explain)
+        self._answers.add(response)
         try:
             if response.status_code == 416:
                 yield None
@@ -184,6 +201,7 @@ class HuggingFace:
             refusals.raise_for_status(response, explain)
             yield HubBody(response, explain)
         finally:
+            self._answers.discard(response)
             response.close()
 
     def _explainer(self, listing: Listing, file: RemoteFile) -> Callable[[Exception], Exception]:
@@ -224,3 +242,12 @@ def _client() -> httpx2.Client:
     return httpx2.Client(
         follow_redirects=True, timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     )
+
+
+def _break_off(answer: httpx2.Response) -> None:
+    """Wake whoever reads this answer."""
+    stream = answer.extensions.get("network_stream")
+    known = stream.get_extra_info("socket") if stream else None
+    if isinstance(known, socket.socket):
+        with suppress(OSError):  # it has just ended by itself
+            socket.socket.shutdown(known, socket.SHUT_RDWR)
