@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test engines check format lock models clean
+.PHONY: setup demo test test-triton engines consumers check format lock models clean
 
 setup: $(STAMP)
 
@@ -13,13 +13,21 @@ $(STAMP): requirements.lock pyproject.toml tools/setup.py
 demo: setup
 	@$(BIN)/ostler demo
 
-test: setup check engines
+test: setup check engines consumers
 	@$(BIN)/python -m pytest
 
 # These engines live in environments of their own, as they do for a user.
 engines: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install mlx --quiet
+
+# The programs that exports are written for: helm, kubernetes-validate, tritonserver.
+consumers: setup
+	@$(BIN)/python -m tools.consumers
+
+test-triton: setup
+	@$(BIN)/python -m tools.consumers triton
+	@$(BIN)/python -m pytest tests/triton
 
 check: setup
 	@$(BIN)/ruff check src tests bench tools
@@ -44,4 +52,4 @@ models:
 	@.venv-models/bin/python tools/tiny_models --check
 
 clean:
-	rm -rf .venv .venv-models .engines .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-models .engines .consumers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
