@@ -7,7 +7,6 @@ hashed stay, with a mark that the next attempt can prove them by.
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ostler.core.blocks import BLOCK
 from ostler.nouns import RemoteFile
-from ostler.store.writing import ALIGNED, Pen
+from ostler.store.writing import ALIGNED, Pen, pages
 from ostler.verbs.digest import Digest, mismatch
 from ostler.verbs.progress import Step
 from ostler.verbs.receiving import Line, Page, Receiver, reader
@@ -160,7 +159,7 @@ class Transfer(Receiver):
         lent = (
             self.line.buffers.lent(self.unless_stopped)
             if small >= SMALL
-            else nullcontext(memoryview(mmap.mmap(-1, max(small, ALIGNED))))
+            else nullcontext(memoryview(pages(max(small, ALIGNED))))
         )
         with lent as buffer:
             yield buffer

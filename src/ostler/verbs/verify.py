@@ -11,6 +11,7 @@ from typing import Any
 from ostler.core import blocks, quants
 from ostler.nouns import Damage, Format, KeptFile, Manifest, RemoteFile
 from ostler.store import Store
+from ostler.store.writing import pages
 from ostler.verbs.digest import Digest
 from ostler.verbs.progress import Report, Step, Tally, silent
 
@@ -48,7 +49,7 @@ def verify(store: Store, manifest: Manifest, report: Report = silent) -> tuple[D
 def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
     """Compare one file's size and then its bytes with what the manifest says of them."""
     digest = Digest(RemoteFile(file.path, file.size))
-    view = memoryview(bytearray(READ_SIZE))
+    view = memoryview(pages(READ_SIZE))
     try:
         with open(store.blob_path(file.sha256), "rb", buffering=0) as blob:
             size = os.fstat(blob.fileno()).st_size

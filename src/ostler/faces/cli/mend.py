@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ostler.core.sizes import file_size
 from ostler.errors import UnknownModel
 from ostler.faces.cli import progress, show
 from ostler.nouns import Damage, Manifest, ModelRef
-from ostler.ports import Source
 from ostler.store import Store
+
+if TYPE_CHECKING:
+    from ostler.ports import Source
 
 
 def verified(store: Store, manifest: Manifest, how: str) -> tuple[Damage, ...]:
