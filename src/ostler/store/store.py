@@ -106,6 +106,10 @@ class Store:
         sha256 = file.sha256 or (file.git_sha1 and self.blobs.of_git_sha1(file.git_sha1))
         return sha256 if sha256 and self.blobs.has(sha256, file.size) else None
 
+    def place(self, manifest: Manifest) -> Path:
+        """Return where the folder with the model's files is, or would be; nothing is made."""
+        return self._views.folder(manifest)
+
     def folder(self, manifest: Manifest) -> Path:
         """Return the folder with the model's files under their own names; made when missing."""
         place = self._views.folder(manifest)
