@@ -6,12 +6,14 @@ They are mounted for real, which root alone may; elsewhere the test is skipped a
 from __future__ import annotations
 
 import fcntl
+import lzma
 import os
 import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,31 @@ def power_cut(disk: Path) -> None:
         fcntl.ioctl(fd, SHUTDOWN, NO_LOG_FLUSH)
     finally:
         os.close(fd)
+
+
+@contextmanager
+def sharing(place: Path, options: str = "loop") -> Iterator[Path]:
+    """A file system on which files can share extents: btrfs, 64 MiB.
+
+    Its image lies beside this file, since not every machine has mkfs.btrfs; it was made by
+    `truncate -s 64M x && mkfs.btrfs -n 4096 -M -m single -d single x && xz -9e x`.
+    """
+    needs()
+    packed = Path(__file__).with_name("btrfs.img.xz")
+    image = place.with_suffix(".img")
+    with open(image, "wb") as file, lzma.open(packed) as content:
+        for piece in iter(partial(content.read, 2**20), b""):
+            if any(piece):
+                file.write(piece)
+            else:
+                file.seek(len(piece), os.SEEK_CUR)
+        file.truncate(file.tell())
+    with mounted(place, "-t", "btrfs", "-o", options, str(image)) as disk:
+        yield disk
+
+
+def taken(disk: Path) -> int:
+    """Return the bytes that all files together really take."""
+    os.sync()
+    state = os.statvfs(disk)
+    return (state.f_blocks - state.f_bfree) * state.f_frsize
