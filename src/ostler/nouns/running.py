@@ -161,6 +161,7 @@ class Device:
     total_bytes: int
     free_bytes: int
     driver: str | None = None
+    capability: float | None = None  # NVIDIA's compute capability, such as 8.9
 
     @property
     def id(self) -> str:
@@ -271,6 +272,18 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
+class Bed:
+    """How a running engine is put to sleep and woken, over its own HTTP paths.
+
+    Asleep it has given its device's memory back and keeps its weights in the machine's own.
+    """
+
+    sleep: str  # POST
+    wake: str  # POST
+    asleep: str  # GET; answers {"is_sleeping": true or false}
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """A process to be: everything that a launcher or an exporter needs, and nothing run yet."""
 
@@ -291,6 +304,7 @@ class LaunchSpec:
     adds_done: bool = False  # its streams end without `data: [DONE]`; the gateway adds it
     deadline: float = 120.0  # seconds until it must have answered a real request
     watches_parent: bool = False  # it ends by itself when whoever started it dies
+    bed: Bed | None = None  # None: it cannot sleep
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ostler.core.hardware import NVIDIA_QUERY, nvidia_devices
+from ostler.core.hardware import CAPABILITY, NVIDIA_QUERY, nvidia_devices
 from ostler.nouns import Device
 from ostler.probe.limits import text_of
 
@@ -27,11 +27,10 @@ def _nvidia() -> Found:
     program = shutil.which("nvidia-smi")
     if program is None:
         return (), ()
-    argv = [program, f"--query-gpu={','.join(NVIDIA_QUERY)}", "--format=csv"]
     try:
-        asked = subprocess.run(
-            argv, capture_output=True, text=True, errors="replace", check=False, timeout=PATIENCE
-        )
+        asked = _ask(program, (*NVIDIA_QUERY, CAPABILITY))
+        if asked.returncode != 0:
+            asked = _ask(program, NVIDIA_QUERY)
     except subprocess.TimeoutExpired:
         return (), (f"nvidia-smi gave no answer within {PATIENCE:g} s.",)
     except OSError as error:
@@ -40,6 +39,13 @@ def _nvidia() -> Found:
         said = (asked.stdout + asked.stderr).strip().partition("\n")[0][:200]
         return (), (f"nvidia-smi failed with code {asked.returncode}: {said or 'no words'}.",)
     return nvidia_devices(asked.stdout)
+
+
+def _ask(program: str, columns: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    argv = [program, f"--query-gpu={','.join(columns)}", "--format=csv"]
+    return subprocess.run(
+        argv, capture_output=True, text=True, errors="replace", check=False, timeout=PATIENCE
+    )
 
 
 def _amd(root: Path) -> Found:

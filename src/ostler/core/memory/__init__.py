@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ostler.core.memory import llamacpp, servers, soong, transformers, vllm
+from ostler.core.memory import llamacpp, servers, soong, transformers, vllm, vllm_cpu
 from ostler.core.memory.corrections import corrected
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.nouns import Estimate, Measurement, ModelFacts, Term, Workload
@@ -21,6 +21,7 @@ PROFILES = {
     "tensorrt-llm": servers.tensorrt,
     "transformers": transformers.terms,
     "vllm": vllm.terms,
+    "vllm-cpu": vllm_cpu.terms,
     "vllm-v0": vllm.terms_of_v0,
 }
 # Older versions of an engine that take memory in another way: below which, and by what profile.
@@ -86,9 +87,11 @@ def estimate(
 
 
 def profile_of(engine: str, version: str | None) -> str:
-    """Return the name of the profile for an engine of this version, the newest where unknown."""
+    """Return the profile's name for an engine of this version or build, the newest if unknown."""
     if version is None or engine not in OLDER:
         return engine
+    if "cpu" in version:
+        return f"{engine}-cpu"  # its version says so, as vLLM itself looks for it
     (major, minor), older = OLDER[engine]
     numbers = [int(part) for part in version.split(".")[:2] if part.isdecimal()]
     return older if len(numbers) == 2 and (numbers[0], numbers[1]) < (major, minor) else engine
