@@ -38,6 +38,12 @@ class Settings:
     trash_days: int = 7  # how long a removed model can be had back
     disk_warn_gb: int = 50  # GB (10^9) free, below which `ostler du` warns; seed I's figures
     disk_critical_gb: int = 20
+    allow_hosts: str = ""  # other names by which callers without a key may call us, by commas
+    allow_origins: str = ""  # web pages that may ask, such as https://chat.example, by commas
+    monthly_usd: int | None = None  # US dollars a month for rented GPUs; None: no budget
+    launcher: str = "process"  # how engines are run: process or container
+    container_socket: str = ""  # of Docker or Podman; empty: DOCKER_HOST's, or the usual place
+    container_user: str = ""  # uid:gid that engines in containers run as; empty: the models' owner
     database: str = ""  # URL of a PostgreSQL database for the records; empty: <home>/ostler.db
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

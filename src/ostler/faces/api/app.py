@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi import FastAPI, Request, Response
@@ -49,7 +49,6 @@ def control_app(inn: Inn) -> FastAPI:
     app = FastAPI(title="Ostler", version=__version__, description=__doc__ or "")
     app.middleware("http")(auditing(inn.books.ledger))
     app.middleware("http")(judging(inn.books))
-    app.middleware("http")(only_from_here)
     app.exception_handler(OstlerError)(as_envelope)
     _add_health(app, inn)
     _add_models(app, inn)
@@ -59,20 +58,6 @@ def control_app(inn: Inn) -> FastAPI:
     app.include_router(lamini.routes(inn.downloads))
     app.include_router(audit.routes(inn.books.ledger, inn.books.metrics))
     return app
-
-
-async def only_from_here(
-    request: Request, follow: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    """Refuse what a foreign web page makes a browser send (cross-site request forgery)."""
-    origin = request.headers.get("origin")
-    if origin and request.method not in ("GET", "HEAD", "OPTIONS"):
-        host = request.headers.get("host", "")
-        if origin.split("://", 1)[-1] != host:
-            text = f"Requests from {origin} may not change anything here."
-            body = {"error": {"message": text, "type": "forbidden", "code": "foreign_origin"}}
-            return JSONResponse(body, status_code=403)
-    return await follow(request)
 
 
 async def as_envelope(_: Request, error: Exception) -> Response:

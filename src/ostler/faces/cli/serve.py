@@ -12,7 +12,9 @@ import click
 from ostler import wiring
 from ostler.errors import Busy, UsageError
 from ostler.faces.cli import options, server, show
+from ostler.faces.gateway.messages import Limits
 from ostler.faces.server.address import Found, bind
+from ostler.faces.server.entrance import Entrance, hosts, origins
 from ostler.faces.server.keys import read_keys
 from ostler.nouns import Workload
 from ostler.settings import Settings
@@ -55,11 +57,24 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="FILE",
     help="Append a JSON line for each request: no prompt, no answer, no key.",
 )
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which callers without a key may call too. [env: OSTLER_ALLOW_HOSTS]",
+)
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Let web pages from here ask (CORS), such as https://chat.example; none by default.",
+)
 @click.pass_obj
 def command(
     settings: Settings, host: str | None, port: int | None, keys: Path | None,
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
-    tls_key: Path | None, access_log: Path | None,
+    tls_key: Path | None, access_log: Path | None, allow_host: tuple[str, ...],
+    allow_origin: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
@@ -85,15 +100,18 @@ def command(
     known = read_keys(keys, os.environ)
     records = wiring.records(settings)
     guarded = bool(known or records.keys.all())
+    pages = origins(allow_origin or settings.allow_origins.split(","), guarded)
     listening = bind(host or settings.host, settings.port if port is None else port, guarded)
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
-    from ostler.faces.gateway.messages import Limits
-    from ostler.faces.server.entrance import Entrance
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
 
     tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
-    limits = Limits(access_log=str(access_log.absolute()) if access_log else "")
+    limits = Limits(
+        access_log=str(access_log.absolute()) if access_log else "",
+        hosts=hosts(listening.getsockname()[0], allow_host or settings.allow_hosts.split(",")),
+        origins=pages,
+    )
     entrance = Entrance(listening, workers, tls, limits)
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
     one = Server(hands, entrance, known, key, records)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ostler.core.lengths import Member, order, tokens_of
+from ostler.faces.gateway import browsers
 from ostler.faces.gateway.body import model_of
 from ostler.faces.gateway.messages import Fault, Model
 from ostler.faces.gateway.prompts import answer_of, head_of
@@ -30,15 +31,31 @@ def admit(routes: Routes, request: Request) -> Refusal | None:
     request.way = way(request.method, request.target)
     if request.way is None or request.method == b"CONNECT":
         return refusal(400, "bad_request", "The request's target is no path.", close=True)
-    if request.way.guarded and routes.needs_key:
+    if browsers.is_question(request):
+        return _question(routes, request)
+    request.permits = browsers.permission(request, routes.limits)
+    if not routes.needs_key:
+        return browsers.stranger(request, routes.limits)
+    if request.way.guarded:
         request.caller = routes.caller(request.key())
-    if request.way.guarded and routes.needs_key and request.caller is None:
+    if request.way.guarded and request.caller is None:
         return refusal(
             401,
             "auth_required",
             "This address needs a key, and the request brought none that it knows.",
             hint="Send `Authorization: Bearer KEY`.",
         )
+    return None
+
+
+def _question(routes: Routes, request: Request) -> Refusal | None:
+    """A browser asks what a page may send: that is answered here, and needs no key."""
+    request.permits = browsers.permission(request, routes.limits)
+    if not request.permits:
+        return browsers.foreign(request)
+    request.way = Way(By.NOTHING, False, request.target)
+    request.permits += browsers.permitted(request)
+    request.is_question = True
     return None
 
 

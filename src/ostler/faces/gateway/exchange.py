@@ -18,6 +18,7 @@ from ostler.faces.gateway.response import (
     Whole,
     as_event,
     chunk,
+    empty_answer,
     envelope,
     error_answer,
     progress,
@@ -230,7 +231,7 @@ class Exchange:
         say = chunk(progress(self.model, eta))
         if not self._announced:
             self._announced = self._head_sent = self._chunked = True
-            say = EVENTS % self.request_id + say
+            say = EVENTS % (self.request.permits, self.request_id) + say
         self.client.transport.write(say)
 
     @property
@@ -240,6 +241,7 @@ class Exchange:
             self._close
             or self._announced
             or self._relay.draining
+            or self.request.permits
             or self.request.method != b"POST"
             or self._rescores
         )
@@ -269,6 +271,7 @@ class Exchange:
             close=self._close or self._relay.draining,
             bodiless=self.request.method == b"HEAD",
             unsized=adds_done,
+            permits=self.request.permits,
         )
         self._head_sent, self._status = True, upstream.status
         self._chunked, self._open_ended, self._close = head.chunked, head.open_ended, head.close
@@ -311,9 +314,21 @@ class Exchange:
             return
         head_only = self.request.method == b"HEAD"
         self.client.transport.write(
-            error_answer(refusal, self.request_id, close=close, head_only=head_only)
+            error_answer(
+                refusal,
+                self.request_id,
+                close=close,
+                head_only=head_only,
+                permits=self.request.permits,
+            )
         )
         self.finish(refusal.status, close=close)
+
+    def permit(self) -> None:
+        """Answer a browser's question of what a page may send."""
+        close, permits = self._close or self._relay.draining, self.request.permits
+        self.client.transport.write(empty_answer(self.request_id, close=close, permits=permits))
+        self.finish(204, close=close)
 
     def leave(self) -> None:
         """The caller is gone: let go of everything at once."""

@@ -89,6 +89,10 @@ class Limits(Struct, frozen=True):
     engine_seconds: float = 1800.0
     access_log: str = ""  # a path; empty: none is written. It names no prompt and no key.
     default_role: str = "operator"  # of a caller without a key, where none is needed
+    # Names in `Host` under which callers without a key are served, beside loopback ones; None: any.
+    hosts: tuple[str, ...] | None = None
+    # Where web pages come from that may ask and read answers, in lower case; "*": all of them.
+    origins: tuple[str, ...] = ()
 
 
 class Table(Struct, frozen=True, tag=True, tag_field="kind"):

@@ -86,7 +86,10 @@ class Relay:
         way = exchange.request.way
         assert way is not None
         if way.by is By.NOTHING:
-            exchange.send(self._control)
+            if exchange.request.is_question:
+                exchange.permit()
+            else:
+                exchange.send(self._control)
             return
         asked = decide(self.routes, way, exchange.body)
         if isinstance(asked, Asked):

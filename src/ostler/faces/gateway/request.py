@@ -28,7 +28,7 @@ HOP_BY_HOP = frozenset(
 )
 REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
 # What proves who the caller is concerns Ostler and no engine.
-PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie"}
+PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie", b"origin"}
 UPGRADE_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
 WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 USUAL = frozenset({b"close", b"keep-alive"})
@@ -60,6 +60,8 @@ class Request:
     way: Way | None = None
     caller: Key | None = None  # None: no key is needed, or the way is open to all
     refusal: Refusal | None = None
+    permits = b""  # header lines for its answer, which let a web page read that
+    is_question = False  # a browser's, of what a page may send
 
     def __init__(self) -> None:
         self.headers: list[Header] = []

@@ -12,7 +12,16 @@ import msgspec
 from ostler.faces.gateway.messages import Fault
 from ostler.faces.gateway.request import HOP_BY_HOP, Header, Refusal, named_by_connection
 
-REPLACED = HOP_BY_HOP | {b"x-request-id"}
+# What pages may read is the gateway's to say: engines would let all of them.
+REPLACED = HOP_BY_HOP | {
+    b"x-request-id",
+    b"access-control-allow-origin",
+    b"access-control-allow-credentials",
+    b"access-control-allow-headers",
+    b"access-control-allow-methods",
+    b"access-control-expose-headers",
+    b"access-control-max-age",
+}
 BODILESS = (204, 304)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -37,6 +46,7 @@ def relayed_head(
     close: bool,
     bodiless: bool,
     unsized: bool,
+    permits: bytes = b"",
 ) -> Head:
     """Return the head for the caller. `old`: it speaks HTTP/1.0, so no chunks. `bodiless`: the
     answer to a HEAD. `unsized`: its length may change on the way, so it is not stated.
@@ -63,11 +73,13 @@ def relayed_head(
         lines.append(b"transfer-encoding: chunked\r\n")
     if close:
         lines.append(b"connection: close\r\n")
-    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
+    lines.append(b"%bx-request-id: %b\r\n\r\n" % (permits, request_id))
     return Head(b"".join(lines), chunked, open_ended, close, streams)
 
 
-def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only: bool) -> bytes:
+def error_answer(
+    refusal: Refusal, request_id: bytes, *, close: bool, head_only: bool, permits: bytes = b""
+) -> bytes:
     """Return a whole answer with the error in OpenAI's envelope."""
     body = envelope(refusal)
     lines = [
@@ -80,8 +92,15 @@ def error_answer(refusal: Refusal, request_id: bytes, *, close: bool, head_only:
         lines.append(b"www-authenticate: Bearer\r\n")
     if close:
         lines.append(b"connection: close\r\n")
-    lines.append(b"x-request-id: %b\r\n\r\n" % request_id)
+    lines.append(b"%bx-request-id: %b\r\n\r\n" % (permits, request_id))
     return b"".join(lines) + (b"" if head_only else body)
+
+
+def empty_answer(request_id: bytes, *, close: bool, permits: bytes) -> bytes:
+    """Return an answer that is its headers alone."""
+    end = b"connection: close\r\n" if close else b""
+    head = b"HTTP/1.1 204 No Content\r\n"
+    return b"%b%b%bx-request-id: %b\r\n\r\n" % (head, permits, end, request_id)
 
 
 class Whole(NamedTuple):
@@ -103,7 +122,7 @@ def whole_head(status: int, headers: list[Header]) -> Whole:
 
 EVENTS = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-    b"x-accel-buffering: no\r\ntransfer-encoding: chunked\r\nx-request-id: %b\r\n\r\n"
+    b"x-accel-buffering: no\r\ntransfer-encoding: chunked\r\n%bx-request-id: %b\r\n\r\n"
 )
 
 
