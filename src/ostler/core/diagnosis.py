@@ -44,7 +44,8 @@ DAMAGED_SAFETENSORS = Pattern(
 )
 REMOTE_CODE = Pattern(
     "remote_code",
-    r"trust_remote_code",
+    # Not the bare word: vLLM and SGLang write `trust_remote_code=False` into every log.
+    r"trust_remote_code=True|--trust-remote-code|contains custom code which must be executed",
     "The model needs code from its own repository, which Ostler does not run.",
     AS_GGUF,
 )
@@ -70,12 +71,32 @@ SHARED: tuple[Pattern, ...] = (
         SMALLER + " `ostler ps` shows what else is on the GPU.",
     ),
     Pattern(
+        "wrong_driver",
+        r"CUDA driver version is insufficient|driver (on your system )?is too old"
+        r"|CUDA_ERROR_(SYSTEM_DRIVER_MISMATCH|UNSUPPORTED_PTX_VERSION)|forward compatibility was"
+        r"|Driver/library version mismatch|the provided PTX was compiled with an unsupported",
+        "The GPU's driver is older than the CUDA that the engine was built for.",
+        "Update the driver (`nvidia-smi` shows its version), or install an engine for an older "
+        "CUDA; after an update of the driver the machine must be started anew.",
+    ),
+    Pattern(
+        "no_gpu",
+        r"no CUDA-capable device|No CUDA GPUs are available|CUDA_ERROR_NO_DEVICE"
+        r"|invalid device ordinal|Found no NVIDIA driver|HIP_ERROR_NoDevice|hipErrorNoDevice",
+        "The GPU that it was to use is not there.",
+        "`ostler hw` shows the GPUs of this machine; in a container, that it was given any.",
+    ),
+    Pattern(
+        "no_kernel",
+        r"no kernel image is available",
+        "The engine was not built for a GPU of this kind.",
+        "Install a build for it, or take another engine: `ostler engine MODEL --explain`.",
+    ),
+    Pattern(
         "cuda_error",
-        r"CUDA error|CUDA_ERROR_\w+|CUDA driver version is insufficient|no CUDA-capable device"
-        r"|no kernel image is available|NCCL error",
+        r"CUDA error|CUDA_ERROR_\w+|NCCL error|HIP error",
         "The GPU or its driver refused.",
-        "`nvidia-smi` shows whether the driver sees the GPU; a driver older than the engine's CUDA "
-        "must be updated.",
+        "`nvidia-smi` shows whether the driver sees the GPU, `dmesg` whether the GPU has failed.",
     ),
     Pattern(
         "out_of_memory",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ostler.core.diagnosis import DAMAGED_SAFETENSORS, REMOTE_CODE, SMALLER, Pattern
+from ostler.core.diagnosis import (
+    DAMAGED_SAFETENSORS,
+    FETCH_AGAIN,
+    REMOTE_CODE,
+    SMALLER,
+    Pattern,
+)
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
@@ -14,9 +20,28 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "context_too_large",
         r"is larger than the (maximum number of tokens that can be stored|available KV cache)"
-        r"|No available memory for the cache blocks",
+        r"|No available memory for the cache blocks|on kv cache allocation is less than requested",
         "The KV cache for this context does not fit beside the weights.",
         SMALLER,
+    ),
+    Pattern(
+        "context_exceeds_model",
+        r"max_model_len \(\d+\) is greater than the derived max_model_len",
+        "The context is longer than the model was made for.",
+        "`ostler fit MODEL` shows the longest; take that or less with `--context`.",
+    ),
+    Pattern(
+        "missing_file",
+        r"Cannot find any model weights|is not a local folder and is not a valid model identifier",
+        "The weights are not in the model's folder.",
+        FETCH_AGAIN,
+    ),
+    Pattern(
+        "wrong_quantization",
+        r"Cannot find the config file for (awq|gptq|\w+)|does not match the quantization method"
+        r"|quantization method .* is not supported for the current|Unknown quantization method",
+        "The weights are not quantized in the way that was asked for, or not for this device.",
+        "Leave out --quantization: vLLM reads it from the model's config.json.",
     ),
     Pattern(
         "unknown_architecture",
