@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.folders import FolderRepos
 from ostler.faces.hub.visitors import Door
+from ostler.testing.dockerd import Dockerd, Unavailable, dockerd
 from ostler.testing.faults import Faults
 from ostler.testing.server import running
 
@@ -141,3 +142,14 @@ def safetensors(random: Random, name: str, count: int) -> bytes:
     ).encode()
     values = struct.pack(f"<{count}f", *(random.uniform(-1, 1) for _ in range(count)))
     return struct.pack("<Q", len(header)) + header + values
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
+    """A real dockerd; where none can run, the tests that need it are skipped with the reason."""
+    unpacked = Path(__file__).resolve().parents[1] / ".engines/containers"
+    try:
+        with dockerd(unpacked, tmp_path_factory.mktemp("docker")) as one:
+            yield one
+    except Unavailable as why:
+        pytest.skip(f"NO CONTAINERS: {why}")

@@ -222,6 +222,12 @@ class NoGpuFits(OstlerError):
     code, http_status, exit_code = "no_gpu_fits", 409, 30
 
 
+class OverSpending(OstlerError):
+    """Rented hours would cost more than the month's budget has left."""
+
+    code, http_status, exit_code = "over_spending", 409, 50
+
+
 class LfsPointer(OstlerError):
     """A file is a git-lfs pointer: its weights were never downloaded."""
 
@@ -286,6 +292,12 @@ class OutsideSchedule(OstlerError):
     """The model may not be used at this hour."""
 
     code, http_status, exit_code = "outside_schedule", 503, 43
+
+
+class ContainersUnavailable(OstlerError):
+    """Nothing on this machine runs containers, or it does not answer."""
+
+    code, http_status, exit_code = "containers_unavailable", 503, 49
 
 
 def every() -> tuple[type[OstlerError], ...]:

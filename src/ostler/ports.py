@@ -114,6 +114,8 @@ class Process(Protocol):
 class Launcher(Protocol):
     """Makes a described process real."""
 
+    listens: str  # the address on which a process must listen to be reached on loopback
+
     async def start(self, spec: LaunchSpec, log_path: str) -> Process:
         """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
         ...

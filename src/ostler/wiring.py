@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,9 @@ from ostler.settings import Settings
 from ostler.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
-    from collections.abc import Mapping
-
-    from ostler.nouns import Image, Installed, LaunchSpec, Measurement
+    from ostler.nouns import Image, Installed, LaunchSpec, Measurement, Place
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
@@ -177,6 +176,40 @@ def launcher(lasting: bool = False) -> Launcher:
     return ProcessLauncher()
 
 
+def containers(settings: Settings, images: Mapping[str, Image], lasting: bool = False) -> Launcher:
+    """Return what makes a described process real in its engine's image.
+
+    Raises ContainersUnavailable where nothing runs containers here.
+    """
+    from ostler.launchers.container import ContainerLauncher
+    from ostler.verbs.containing import place
+
+    def placed(spec: LaunchSpec) -> Place:
+        return place(spec, images[spec.engine], user=settings.container_user or None)
+
+    return ContainerLauncher(_socket(settings), placed, str(settings.home), lasting)
+
+
+async def sweep(settings: Settings, keep: Collection[str] | None = None) -> None:
+    """Remove containers that a dead one of us left; None keeps those that were to outlive it."""
+    from ostler.launchers.container import sweep
+
+    await sweep(_socket(settings), str(settings.home), keep)
+
+
+async def contained(settings: Settings, id: str, spec: LaunchSpec, log: str) -> Process | None:
+    """Return an engine in a container that an earlier server started, if it still runs."""
+    from ostler.launchers.container import running
+
+    return await running(_socket(settings), id, spec, log)
+
+
+def _socket(settings: Settings) -> str:
+    from ostler.launchers.docker import socket_of
+
+    return socket_of(settings.container_socket, os.environ)
+
+
 def running(pid: int, began: float, spec: LaunchSpec, log: str) -> Process | None:
     """Return an engine that an earlier server started, if it still runs."""
     from ostler.launchers import lasting
@@ -193,12 +226,16 @@ def began(pid: int) -> float | None:
     return lasting.began(pid) if lasting.can_last() else None
 
 
-def machine(settings: Settings, *, remembers: bool = True) -> Machine:
+def machine(
+    settings: Settings, *, remembers: bool = True, images: Mapping[str, Image] | None = None
+) -> Machine:
     """Look at this machine: its devices, which engines are installed, what was measured here.
 
-    Without `remembers` the records stay closed: opening them takes a quarter of a second.
+    Without `remembers` the records stay closed: opening them takes a quarter of a second. With
+    `images` the engines are those in the images, not those that are installed.
     """
     from ostler.core.choosing import pick
+    from ostler.core.images import installed as inside
     from ostler.launchers.discovery import installed
     from ostler.probe import probe
     from ostler.verbs.licensing import gate
@@ -206,6 +243,8 @@ def machine(settings: Settings, *, remembers: bool = True) -> Machine:
 
     hardware, known, found = probe(), engines(settings), installed(settings.engines_dir)
     picked = {one.name: pick(found, one.name, hardware) for one in known}
+    if images is not None:
+        picked = {name: inside(image) for name, image in images.items()}
     permit = gate(settings.home, settings.licence_use, settings.licence_policy)
     one = Machine(hardware, known, {name: one for name, one in picked.items() if one}, permit)
     if not (remembers and has_records(settings)):

@@ -2,74 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from ostler.nouns import LaunchSpec
+from ostler.nouns import Container
 
-HEAD = "# Written by `ostler export compose`; its command is what Ostler would run.\n"
-SCRATCH = "/tmp"  # noqa: S108 - in the container's own memory, nobody shares it
+HEAD = "# Written by `ostler export compose`; its commands are what Ostler would run.\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What the container gets of the host."""
+class Manner:
+    """How the services stand in their project."""
 
-    image: str  # pinned by its digest
-    store: str  # the folder with the weights; read-only, at its own path, so that paths agree
-    user: str  # "uid:gid" of the store's owner, who alone may read it
-    gpus: Sequence[str] = ()  # device ids
-    published: int = 8000  # on the host's loopback
+    profiles: Sequence[str] = ()  # started only when one of them is asked for; empty: always
+    network: str | None = None  # one that exists and is not the project's own
+    restart: str = "unless-stopped"
 
 
-def document(name: str, spec: LaunchSpec, first_words: int, place: Place) -> str:
-    """Return the Compose file for one model.
-
-    `first_words` of the command are the program, which replaces the image's own entry point.
-    """
-    content = {"services": {name: service(spec, first_words, place)}}
-    return HEAD + yaml.safe_dump(content, sort_keys=False, width=100)
+def document(services: Mapping[str, Container], manner: Manner | None = None) -> str:
+    """Return the Compose file for these containers, by the names of their services."""
+    return HEAD + yaml.safe_dump(content(services, manner), sort_keys=False, width=100)
 
 
-def service(spec: LaunchSpec, first_words: int, place: Place) -> dict[str, Any]:
-    """Return one service, as it stands under `services:`."""
+def content(services: Mapping[str, Container], manner: Manner | None = None) -> dict[str, Any]:
+    """Return the file as values."""
+    how = manner or Manner()
     found: dict[str, Any] = {
-        "image": place.image,
-        "entrypoint": list(spec.argv[:first_words]),
-        "command": list(spec.argv[first_words:]),
-        "environment": {"HOME": SCRATCH, **dict(sorted(spec.env.items()))},
-        "volumes": [f"{place.store}:{place.store}:ro"],
-        "ports": [f"127.0.0.1:{place.published}:{spec.port}"],
-        "healthcheck": healthcheck(spec, first_words),
-        "restart": "unless-stopped",
-        "user": place.user,
+        "services": {name: service(name, one, how) for name, one in services.items()}
+    }
+    files = {name: file for one in services.values() for name, file in one.secrets.items()}
+    if files:
+        found["secrets"] = {name: {"file": file} for name, file in files.items()}
+    if how.network:
+        found["networks"] = {how.network: {"external": True}}
+    return found
+
+
+def service(name: str, one: Container, manner: Manner | None = None) -> dict[str, Any]:
+    """Return one service, as it stands under `services:`."""
+    how = manner or Manner()
+    found: dict[str, Any] = {"image": one.image, "container_name": name}
+    if how.profiles:
+        found["profiles"] = list(how.profiles)
+    found |= {
+        "entrypoint": _plain(one.entrypoint),
+        "command": _plain(one.command),
+        "environment": {key: _escaped(value) for key, value in one.env.items()},
+        "volumes": [
+            {"type": "bind", "source": _escaped(m.source), "target": _escaped(m.target),
+             "read_only": True, "bind": {"create_host_path": False}}
+            for m in one.mounts
+        ],
+        "ports": [f"127.0.0.1:{outside}:{inside}" for outside, inside in ports(one)],
+        "healthcheck": {
+            "test": ["CMD", *_plain(one.probe)],
+            "interval": "10s",
+            "timeout": "6s",
+            "retries": 3,
+            "start_period": f"{one.patience:.0f}s",
+        },
+        "restart": how.restart,
+        "init": True,
+        "stop_grace_period": f"{one.grace}s",
+        "user": one.user,
         "read_only": True,
-        "tmpfs": [SCRATCH],
+        "tmpfs": [f"{folder}:exec,mode=1777" for folder in one.scratch],
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "shm_size": "1gb",
-    }
-    if place.gpus:
-        devices = {"driver": "nvidia", "device_ids": list(place.gpus), "capabilities": ["gpu"]}
+        "shm_size": one.shm_bytes,
+        "logging": {"driver": "json-file", "options": {"max-size": "16m", "max-file": "3"}},
+    }  # fmt: skip
+    return found | _further(one, how)
+
+
+def _further(one: Container, how: Manner) -> dict[str, Any]:
+    """What not every service has."""
+    found: dict[str, Any] = {}
+    if one.cwd:
+        found["working_dir"] = _escaped(one.cwd)
+    if one.ulimits:
+        found["ulimits"] = dict(one.ulimits)
+    if one.secrets:
+        found["secrets"] = list(one.secrets)
+    if how.network:
+        found["networks"] = [how.network]
+    if one.gpus:
+        devices = {"driver": "nvidia", "device_ids": list(one.gpus), "capabilities": ["gpu"]}
         found["deploy"] = {"resources": {"reservations": {"devices": [devices]}}}
     return found
 
 
-def healthcheck(spec: LaunchSpec, first_words: int) -> dict[str, Any]:
-    """Ask the health path; until the deadline of its start, a failure does not count."""
-    url = f"http://127.0.0.1:{spec.port}{spec.health_path}"
-    if first_words > 1:  # a Python module: its interpreter is there, curl may not be
-        probe = f"import urllib.request as u; u.urlopen({url!r}, timeout=5)"
-        test = ["CMD", spec.argv[0], "-c", probe]
-    else:
-        test = ["CMD", "curl", "--fail", "--silent", url]
-    return {
-        "test": test,
-        "interval": "10s",
-        "timeout": "6s",
-        "retries": 3,
-        "start_period": f"{spec.deadline:.0f}s",
-    }
+def ports(one: Container) -> list[tuple[int, int]]:
+    """Return which port of the host leads to which of the container."""
+    return [(one.published, one.port), *((port, port) for port in one.also)]
+
+
+def _plain(words: Sequence[str]) -> list[str]:
+    return [_escaped(word) for word in words]
+
+
+def _escaped(text: str) -> str:
+    """Write a text as Compose reads it back: a dollar begins the name of a variable."""
+    return text.replace("$", "$$")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ostler.core.containers import slug
+from ostler.core.visible import visible
 from ostler.nouns import LaunchSpec
 
 
@@ -10,15 +12,16 @@ def unit(spec: LaunchSpec, user: str) -> str:
 
     The weights are read-only for it, and only its own working folder can be written.
     """
+    env = {**visible(spec.devices), **spec.env}
     lines = [
         "[Unit]",
-        f"Description={spec.model.id} by {spec.engine}, written by Ostler",
+        f"Description={spec.model.id.replace('%', '%%')} by {spec.engine}, written by Ostler",
         "After=network.target",
         "",
         "[Service]",
         "Type=exec",
         f"User={user}",
-        *(f"Environment={quoted(f'{name}={value}')}" for name, value in sorted(spec.env.items())),
+        *(setting(name, value) for name, value in sorted(env.items())),
         *_folder(spec),
         "ExecStart=" + " ".join(quoted(word) for word in spec.argv),
         f"TimeoutStartSec={spec.deadline:.0f}",
@@ -56,9 +59,14 @@ def _folder(spec: LaunchSpec) -> list[str]:
     return lines
 
 
-def quoted(word: str) -> str:
+def setting(name: str, value: str) -> str:
+    """Return the line for one variable; there, unlike in a command, a dollar means itself."""
+    return f"Environment={quoted(f'{name}={value}', dollar='$')}"
+
+
+def quoted(word: str, dollar: str = "$$") -> str:
     """Write a word as systemd reads it back: quotes, backslashes, `%` and `$` mean themselves."""
-    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", dollar)
     text = text.replace("\n", "\\n").replace("\t", "\\t")
     plain = text and all(letter.isalnum() or letter in "-_./:=@+,%#" for letter in text)
     return text if plain else f'"{text}"'
@@ -67,8 +75,3 @@ def quoted(word: str) -> str:
 def file_name(spec: LaunchSpec) -> str:
     """Return the unit's name."""
     return f"ostler-{slug(spec.model.id)}.service"
-
-
-def slug(name: str) -> str:
-    """Return a name of letters, digits and dashes for units, services and folders."""
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")

@@ -15,8 +15,9 @@ from contextlib import suppress
 import psutil
 
 from ostler.errors import EngineFailed, PortInUse
+from ostler.launchers import logs
 from ostler.launchers.ports import is_free
-from ostler.launchers.process import environment, make_links, open_log
+from ostler.launchers.process import environment, make_links
 from ostler.nouns import LaunchSpec
 from ostler.programs import outlive
 
@@ -41,6 +42,7 @@ class LastingProcess:
             self._ended.set()
         else:
             asyncio.get_running_loop().add_reader(self._fd, self._end)
+        self._log = asyncio.create_task(logs.bounded(log_path, self._ended.wait()))
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._fd)
@@ -74,12 +76,14 @@ class LastingProcess:
 class LastingLauncher:
     """Starts engines that stay when we die."""
 
+    listens = "127.0.0.1"
+
     async def start(self, spec: LaunchSpec, log_path: str) -> LastingProcess:
         """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
         if not is_free(spec.host, spec.port):
             raise PortInUse(f"Another program listens on {spec.host}:{spec.port}.", port=spec.port)
         make_links(spec)
-        log = open_log(log_path, spec)
+        log = logs.opened(log_path, spec.argv)
         try:
             starter = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", outlive.__file__, *spec.argv),

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 
+from ostler.core.visible import visible
 from ostler.errors import EngineFailed, PortInUse
+from ostler.launchers import logs
 from ostler.launchers.ports import is_free
 from ostler.nouns import LaunchSpec
 from ostler.programs import guard
 
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 SIGNALLED = 128  # exit code 128 + N of a shell, and of the guard: ended by signal N
 CLEARING_UP = 2.0  # seconds for the guard to kill what is left
 
@@ -37,6 +37,7 @@ class LocalProcess:
         self.log_path = log_path
         self._process = process
         self._swept = False
+        self._log = asyncio.create_task(logs.bounded(log_path, process.wait()))
 
     def poll(self) -> int | None:
         """Return the exit code (negative: the signal), or None while it runs."""
@@ -77,6 +78,8 @@ class LocalProcess:
 class ProcessLauncher:
     """Starts engines as child processes."""
 
+    listens = "127.0.0.1"
+
     async def start(self, spec: LaunchSpec, log_path: str) -> LocalProcess:
         """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
         if not is_free(spec.host, spec.port):
@@ -86,7 +89,7 @@ class ProcessLauncher:
                 port=spec.port,
             )
         make_links(spec)
-        log = open_log(log_path, spec)
+        log = logs.opened(log_path, spec.argv)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv_of(spec),
@@ -117,18 +120,26 @@ def argv_of(spec: LaunchSpec) -> tuple[str, ...]:
 def environment(spec: LaunchSpec) -> dict[str, str]:
     """Ours, without the tokens that no engine needs, with what the engine asked for."""
     ours = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    return ours | dict(spec.env) | {"OSTLER_PARENT": str(os.getpid())}
+    return ours | visible(spec.devices) | dict(spec.env) | {"OSTLER_PARENT": str(os.getpid())}
 
 
 def make_links(spec: LaunchSpec) -> None:
     """Make the working folder, the links and the files in it. Raises EngineFailed."""
     if spec.cwd is None:
         return
-    os.makedirs(spec.cwd, PRIVATE_FOLDER, exist_ok=True)
+    os.makedirs(spec.cwd, logs.PRIVATE_FOLDER, exist_ok=True)
     for name, target in spec.links.items():
-        put(spec.cwd, name, lambda fresh, target=target: fresh.symlink_to(target))
+        put(spec.cwd, name, partial(_link, target))
     for name, text in spec.files.items():
-        put(spec.cwd, name, lambda fresh, text=text: fresh.write_text(text, encoding="utf-8"))
+        put(spec.cwd, name, partial(_write, text))
+
+
+def _link(target: str, fresh: Path) -> None:
+    fresh.symlink_to(target)
+
+
+def _write(text: str, fresh: Path) -> None:
+    fresh.write_text(text, encoding="utf-8")
 
 
 def put(folder: str, name: str, make: Callable[[Path], object]) -> None:
@@ -137,18 +148,8 @@ def put(folder: str, name: str, make: Callable[[Path], object]) -> None:
     if inside.is_absolute() or ".." in inside.parts or not inside.parts:
         raise EngineFailed(f"{name!r} is no name inside a run folder.")
     place = Path(folder, *inside.parts)
-    place.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    place.parent.mkdir(mode=logs.PRIVATE_FOLDER, parents=True, exist_ok=True)
     fresh = place.with_name(f".{place.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     make(fresh)
     fresh.replace(place)
-
-
-def open_log(log_path: str, spec: LaunchSpec) -> int:
-    """Open the log for appending, readable by its owner only, and write the start's first line."""
-    os.makedirs(os.path.dirname(log_path) or ".", PRIVATE_FOLDER, exist_ok=True)
-    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
-    os.fchmod(log, PRIVATE_FILE)
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    os.write(log, f"=== {now} ostler starts: {shlex.join(spec.argv)}\n".encode())
-    return log

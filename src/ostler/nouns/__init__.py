@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from ostler.nouns.recording import AccessKey, Attempt, Event, Use
     from ostler.nouns.running import (
+        Bed,
         Choice,
         Device,
         Diagnosis,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessKey",
     "Attempt",
+    "Bed",
     "Choice",
     "Container",
     "Damage",

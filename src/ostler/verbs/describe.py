@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.core.naming import Named
 from ostler.nouns import Installed, LaunchSpec, Workload
@@ -24,7 +26,4 @@ def describe(
     facts = kept_facts(store, named.manifest, named.variant)
     served = as_served(named, store, facts)
     context = workload.context or min(facts.context_length or DEFAULT_CONTEXT, DEFAULT_CONTEXT)
-    load = Workload(
-        context, workload.sequences, workload.kv_dtype, workload.threads, workload.tensor_parallel
-    )
-    return engine.launch(installed, served, load, host, port)
+    return engine.launch(installed, served, replace(workload, context=context), host, port)

@@ -25,9 +25,9 @@ async def held(
 
     Raises EngineFailed, PortInUse, StartupTimeout.
     """
-    spec = prepared.launch(HOST, port)
+    spec = prepared.launch(launcher.listens, port)
     process = await start(spec, launcher, log_path, engine=prepared.engine, report=report)
     try:
-        yield process, Endpoint(spec.host, spec.port, spec.model_name)
+        yield process, Endpoint(process.spec.host, process.spec.port, spec.model_name)
     finally:
         await process.stop()

@@ -160,7 +160,8 @@ def tail(log_path: str, mark: int) -> list[str]:
     """The end of the log, from this start on, without Ostler's own first line."""
     try:
         with open(log_path, "rb") as log:
-            log.seek(max(mark, os.fstat(log.fileno()).st_size - LOG_TAIL))
+            size = os.fstat(log.fileno()).st_size
+            log.seek(max(mark if mark <= size else 0, size - LOG_TAIL))
             lines = log.read(LOG_TAIL).decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []

@@ -31,7 +31,8 @@ kv_dtype = click.option(
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 image = click.option(
-    "--image", metavar="NAME@sha256:...",
+    "--image",
+    metavar="NAME@sha256:...",
     help="The engine's image, by its digest. [the settings' images, else the one known]",
 )
 engine_version = click.option(

@@ -92,6 +92,8 @@ class ModelWish(Wish):
     deadline: Seconds | None = None  # of its start; None: from its bytes and the speed measured
     download: bool = False  # not kept yet, it is fetched under this name when first asked for
     max_concurrent: int | None = Field(default=None, ge=1)
+    launcher: Literal["process", "container"] | None = None  # None: as the settings say
+    memory_limit: Bytes | None = Field(default=None, gt=0)  # of its container; beyond, it is killed
 
 
 class PoolWish(Wish):
@@ -121,6 +123,14 @@ class RoleWish(Wish):
     preempts: bool = True  # others may be stopped for its models
 
 
+class ImageWish(Wish):
+    """An engine's image of the operator's own, and what starts the engine in it."""
+
+    image: str  # by its digest
+    version: str = ""
+    command: list[str] = []  # empty: as in the image of the engine's makers
+
+
 class WishesFile(Wish):
     """The whole file."""
 
@@ -129,7 +139,15 @@ class WishesFile(Wish):
     pools: dict[str, PoolWish] = {}
     policy: PolicyWish = PolicyWish()
     roles: dict[str, RoleWish] = {}
+    images: dict[str, ImageWish | str] = {}  # by the engine's name
     adopt: bool = False  # engines outlive a server that dies, and the next one takes them over
+
+    def own_images(self) -> dict[str, dict[str, object] | str]:
+        """Return what is said of images, as plain values."""
+        return {
+            engine: one if isinstance(one, str) else one.model_dump()
+            for engine, one in self.images.items()
+        }
 
     def of(self, model: str) -> ModelWish:
         """Return what is wished for a model."""

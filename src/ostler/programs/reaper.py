@@ -1,0 +1,47 @@
+"""Remove a container when whoever started it dies: `python -I -S reaper.py SOCKET ID`.
+
+A container is no child of ours, so no signal reaches it when we are killed. What does reach this
+program is the end of its input, which the kernel closes with us. A line before that end says that
+the container has gone already.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+
+TRIES, PAUSE = 20, 0.5  # the server of containers may be restarting
+
+
+def main(argv: list[str]) -> None:
+    """Wait for the end of the input, then remove the container."""
+    path, container = argv
+    if sys.stdin.buffer.readline():
+        return
+    for _ in range(TRIES):
+        if removed(path, container):
+            return
+        time.sleep(PAUSE)
+    sys.exit(f"ostler: the container {container[:12]} could not be removed")
+
+
+def removed(path: str, container: str) -> bool:
+    """Ask the server of containers to kill and remove it; True once it has gone."""
+    ask = (
+        f"DELETE /containers/{container}?force=true&v=true HTTP/1.1\r\n"
+        "Host: docker\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    )
+    try:
+        with socket.socket(socket.AF_UNIX) as way:
+            way.settimeout(60)
+            way.connect(path)
+            way.sendall(ask.encode())
+            first = way.makefile("rb").readline().split()
+    except OSError:
+        return False
+    return len(first) > 1 and first[1] in (b"204", b"200", b"404")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
