@@ -109,6 +109,7 @@ def settings_page() -> str:
 WHAT = {
     "home": "where models, logs and state are kept",
     "endpoint": "the hub to search and fetch from; several, by commas, are mirrors tried in order",
+    "offline": "yes: ask no hub, and use only what is kept here",
     "engines": "where engine environments are; without it `<home>/engines`",
     "host": "the address that `ostler serve` listens on",
     "port": "its port",
@@ -126,6 +127,12 @@ WHAT = {
     "trash_days": "days for which `ostler undo` can bring a removed model back",
     "disk_warn_gb": "GB (10^9 bytes) free below which `ostler du` warns",
     "disk_critical_gb": "GB free below which it says that room is critical",
+    "monthly_usd": "US dollars a month for rented GPUs, which `ostler cost` holds sums against",
+    "allow_hosts": "other names, by commas, by which callers without a key may call the server",
+    "allow_origins": "web pages that may ask from a browser, such as `https://chat.example`",
+    "launcher": "how engines are run: `process` or `container`",
+    "container_socket": "of Docker or Podman; empty: as `DOCKER_HOST` says, or the usual place",
+    "container_user": "uid:gid that engines in containers run as; empty: the models' owner",
     "database": "the URL of a PostgreSQL database for keys and events; without it a file",
 }
 assert set(WHAT) == set(load({}).origins), "every setting is described"

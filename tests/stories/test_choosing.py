@@ -209,3 +209,37 @@ def test_a_licence_that_is_blocked_and_accepted(shell: Shell) -> None:
     lines = shell.ok("licences", "--format", "csv").out.splitlines()
     assert lines[0].startswith("model,licence,commercial,policy")
     assert len(lines) == 2
+
+
+def test_hours_are_quoted_booked_and_held_against_the_budget(shell: Shell) -> None:
+    asked = ("cost", "quote", "qwen2.5-coder-32b", "--gpu", "A100-80GB-SXM", "--hours", "4")
+    quoted = shell.ok(*asked, "--provider", "lambda", "--json").json()
+    assert quoted["cents"] == round(quoted["offer"]["usd_per_hour"] * 400)
+    assert quoted["standing"] == "no budget"
+
+    book = ("cost", "book", "qwen2.5-coder-32b", "--hours", "4")
+    alone = shell.run(*book, stdin="")
+    assert (alone.code, "--yes" in alone.err) == (2, True)
+    assert shell.ok(*book, "--dry-run", "--json").json()["booked"] is False
+    assert "Nothing was booked" in shell.ok("cost", "report").out
+    shell.ok(*book, "--usd", "5.16", "--yes")
+    shell.ok("cost", "book", "llama-3.1-8b", "--usd", "1.29", "--yes")
+
+    shell.env["OSTLER_MONTHLY_USD"] = "7"
+    near = shell.ok("cost", "report", "--json").json()
+    assert [(one["model"], one["cents"]) for one in near["models"]] == [
+        ("qwen2.5-coder-32b", 516), ("llama-3.1-8b", 129),
+    ]  # fmt: skip
+    assert (near["standing"], near["spent_cents"], near["budget_cents"]) == ("near", 645, 700)
+    over = shell.run(*book, "--usd", "1.00", "--yes", "--enforce")
+    assert (over.code, "$0.45 over" in over.err) == (50, True)
+    assert "$0.45 over" in shell.ok(*book, "--usd", "1.00", "--yes").out
+    assert "$7.45" in shell.ok("cost", "report").out
+
+
+def test_a_model_that_does_not_fit_is_not_booked_unless_forced(shell: Shell) -> None:
+    small = ("cost", "book", "deepseek-r1", "--gpu", "A10", "--yes")
+    refused = shell.run(*small)
+    assert (refused.code, "does not fit" in refused.err) == (30, True)
+    assert "Booked" in shell.ok(*small, "--force", "--usd", "2").out
+    assert shell.run("cost", "report", "--month", "11-2026").code == 2

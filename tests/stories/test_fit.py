@@ -55,3 +55,15 @@ def test_fit_all(shell: Shell) -> None:
 def test_wrong_wishes(shell: Shell, words: tuple[str, ...], code: int, said: str) -> None:
     done = shell.run("fit", "ostler/tiny-llama", *words)
     assert (done.code, said in done.err) == (code, True), done.err
+
+
+def test_fit_over_the_catalogue_where_nothing_is_kept(shell: Shell) -> None:
+    rows = {row["id"]: row for row in shell.ok("fit", "--all", "--catalogue", "--gpu", "L4",
+                                               "--context", "8192", "--json").json()}  # fmt: skip
+    assert len(rows) > 60
+    assert (rows["qwen2.5-0.5b"]["fits"], rows["llama-3.1-405b"]["fits"]) == (True, False)
+    unknown = [row for row in rows.values() if row["fits"] is None]
+    assert all(row["required_bytes"] is None and row["because"] for row in unknown)
+    lines = shell.ok("fit", "--all", "--catalogue", "--gpu", "L4").out.splitlines()
+    assert len(lines) == len(rows) + 1
+    assert shell.run("fit", "--catalogue").code == 2

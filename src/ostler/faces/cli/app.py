@@ -67,6 +67,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "guide": ("guide", "List what to take of each model, by use and platform."),
         "compare": ("compare", "Hold models against each other: memory, GPU, cost."),
         "gpus": ("gpus", "List the GPUs that are known, with their memory and prices."),
+        "cost": ("cost", "Quote and book rented hours; report the month by model."),
         "prices": ("prices", "Show what rented GPUs cost, and since when; read newer prices."),
     },
     "Serving": {

@@ -35,6 +35,7 @@ class Ask:
 @click.command("fit")
 @click.argument("model", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every model that is kept here.")
+@click.option("--catalogue", is_flag=True, help="With --all: every model of the catalogue.")
 @click.option(
     "--gpu", metavar="NAME[xN]", help="On this GPU, or N of them, in place of this machine."
 )
@@ -69,8 +70,8 @@ class Ask:
 @options.as_json
 @click.pass_obj
 def command(
-    settings: Settings, model: str | None, everything: bool, gpu: str | None, tp: int | None,
-    quant: str | None, what_if: bool, context: int | None, sequences: int, kv_dtype: str | None,
+    settings: Settings, model: str | None, everything: bool, catalogue: bool, gpu: str | None,
+    tp: int | None, quant: str | None, what_if: bool, context: int | None, sequences: int, kv_dtype: str | None,
     engine: str | None, engine_version: str | None, flags: tuple[str, ...], method: str,
     margin: int, endpoint: str | None, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
@@ -84,6 +85,7 @@ def command(
     ostler fit Qwen/Qwen2.5-7B-Instruct --gpu L4 --context 32768 --sequences 4
     ostler fit meta-llama/Llama-3.3-70B-Instruct --gpu H100x4 --kv-dtype fp8
     ostler fit --all --gpu "RTX 4090"
+    ostler fit --all --catalogue --context 8192
     """
     named, count = _gpus(gpu, tp)
     machine = wiring.machine(settings)
@@ -96,7 +98,8 @@ def command(
     if everything or model is None:
         if model is not None or not everything:
             raise UsageError("Name a model, or say --all.", hint="ostler fit --help")
-        fit_all.show_all(settings, machine, room, workload, engine, margin, as_json)
+        models = (fit_all.listed if catalogue else fit_all.kept)(settings)
+        fit_all.show_all(models, fit_all.Ask(machine, room, workload, engine, margin), as_json)
         return
     known, facts = _known(settings, model, quant, what_if, endpoint, offline)
     check(facts, workload)
