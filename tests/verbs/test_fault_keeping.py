@@ -1,30 +1,31 @@
-"""Faults of what comes from this machine: a full disk, a sweep, a second one, a power cut.
+"""Faults of what comes from this machine: a full disk, a sweep, a second one, a copy gone bad.
 
-Cut, short, flipped and lying streams are in test_bundle.py, kills in test_kill_keeping.py.
+Cut, short, flipped and lying streams are in test_bundle.py, kills in test_kill_keeping.py, power
+cuts in test_power_cut.py; test_fault_matrix.py says where each case is.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from tests.verbs import disks
 from tests.verbs.keeping import keep, whole
 
 from ostler.core.copying import CopyPlan
-from ostler.errors import Busy, InsufficientDisk
+from ostler.errors import Busy, ChecksumMismatch, InsufficientDisk
 from ostler.nouns import Manifest
 from ostler.store import Store
 from ostler.store.shelf import Shelf
 from ostler.verbs import backup, bundle, restore
+from ostler.verbs.progress import Progress
 from ostler.verbs.unbundle import Incoming
 
 MODES = ("bundle", "restore")
@@ -61,21 +62,9 @@ def origin(tmp_path: Path, request: pytest.FixtureRequest) -> Origin:
     return Origin(tmp_path, request.param)
 
 
-@contextmanager
-def small_disk(place: Path, size: int) -> Iterator[Path]:
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount, check=False).returncode:
-        pytest.skip("a file system of our own can be mounted by root alone")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
 @pytest.mark.parametrize("origin", MODES, indirect=True)
 def test_a_full_disk_loses_nothing(origin: Origin, tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", 4 * 2**20) as disk:
+    with disks.small(tmp_path / "disk", 4 * 2**20) as disk:
         store = Store(disk / "home")
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(2 * 2**20))
@@ -96,21 +85,78 @@ def test_a_full_disk_loses_nothing(origin: Origin, tmp_path: Path) -> None:
         assert store.partials.names() == []
 
 
+BRING = """
+import io, sys
+from pathlib import Path
+from ostler.store import Store
+from ostler.store.shelf import Shelf
+from ostler.verbs import backup, restore
+from ostler.verbs.unbundle import Incoming
+
+mode, root, home = sys.argv[1:]
+store, shelf = Store(Path(home)), Shelf(Path(root) / "shelf")
+if mode == "restore":
+    restore.carry_out(restore.plan(store, shelf, backup.newest(shelf)), store, shelf)
+else:
+    incoming = Incoming(open(Path(root) / "x.tar", "rb"))
+    incoming.carry_out(incoming.plan(store), store)
+"""
+
+
 @pytest.mark.parametrize("origin", MODES, indirect=True)
-def test_two_at_once(origin: Origin, tmp_path: Path) -> None:
+def test_two_processes_at_once(origin: Origin, tmp_path: Path) -> None:
     store = Store(tmp_path / "fresh")
-    threads = [threading.Thread(target=origin.bring, args=(store,)) for _ in range(2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(60)
+    words = [sys.executable, "-c", BRING, origin.mode, str(tmp_path), str(store.home)]
+    both = [subprocess.Popen(words) for _ in range(2)]
+    assert [one.wait(60) for one in both] == [0, 0]
     (manifest,) = store.manifests()
     assert whole(store, manifest)
     assert store.partials.names() == []
 
 
+@pytest.mark.parametrize("origin", ["restore"], indirect=True)
+@pytest.mark.parametrize("fault", ["short", "flipped", "changed"])
+def test_a_copy_that_is_not_what_it_was_is_never_restored(
+    origin: Origin, tmp_path: Path, fault: str
+) -> None:
+    large = max(origin.manifest.files, key=lambda file: file.size)
+    blob = origin.shelf.blobs.path(large.sha256)
+    good = blob.read_bytes()
+    bad = {"short": good[:-1], "flipped": bytes([good[0] ^ 1]) + good[1:], "changed": b"else"}
+    blob.chmod(0o600)
+    blob.write_bytes(bad[fault])
+    store = Store(tmp_path / "fresh")
+    with pytest.raises(ChecksumMismatch, match=large.path):
+        origin.bring(store)
+    assert store.manifests() == []
+    assert store.partials.names() == []
+    kept = {sha256 for sha256, _ in store.blobs.all()}
+    assert large.sha256 not in kept
+    blob.write_bytes(good)
+    plan = origin.plan(store)
+    assert not {file.sha256 for file in plan.copy} & kept
+    (manifest,) = origin.bring(store, plan)
+    assert whole(store, manifest)
+
+
+@pytest.mark.parametrize("origin", ["restore"], indirect=True)
+def test_a_sweep_in_the_middle_of_a_restore_is_refused(origin: Origin, tmp_path: Path) -> None:
+    store = Store(tmp_path / "fresh")
+    tried: list[str] = []
+
+    def report(event: Progress) -> None:
+        with pytest.raises(Busy):
+            store.sweep()
+        tried.append(event.path)
+
+    (manifest,) = restore.carry_out(origin.plan(store), store, origin.shelf, report)
+    assert tried
+    assert whole(store, manifest)
+    assert store.sweep() == 0
+
+
 @pytest.mark.parametrize("origin", ["bundle"], indirect=True)
-def test_a_sweep_in_the_middle_waits_its_turn(origin: Origin, tmp_path: Path) -> None:
+def test_a_stream_that_stands_still_and_a_sweep_meanwhile(origin: Origin, tmp_path: Path) -> None:
     store = Store(tmp_path / "fresh")
     content = origin.stream.read_bytes()
     read, write = os.pipe()

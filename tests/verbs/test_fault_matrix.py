@@ -1,14 +1,33 @@
 """What can go wrong x where it happens: the store is clean after it, the second try finishes.
 
 Each cell has a real hub on a socket; those that kill have real processes. No byte that a mark or a
-block hash had proven is asked for again.
+block hash had proven is asked for again. Where each cell is (M this module, B test_bundle.py, K
+test_fault_keeping.py, 9 test_kill.py and test_kill_keeping.py, P test_power_cut.py):
+
+| fault                | first | resume | repair | bundle import | restore |
+|----------------------|-------|--------|--------|---------------|---------|
+| cut                  | M     | M      | M      | B             | K (a)   |
+| stall                | M     | M      | M      | K             | (b)     |
+| short                | M     | M      | M      | B             | K (a)   |
+| 200 for 206          | M     | M      | M      | (c)           | (c)     |
+| changed file         | M     | M      | M      | B             | K       |
+| flipped byte         | M     | M      | M      | B             | K       |
+| 429, 503             | M     | M      | M      | (c)           | (c)     |
+| redirect             | M     | M      | M      | (c)           | (c)     |
+| kill -9              | M, 9  | M      | M      | 9             | 9       |
+| power cut            | M, P  | M, P   | M, P   | P             | P       |
+| disk full            | M     | M      | M      | K             | K       |
+| two at once          | M     | M      | M      | K             | K       |
+| sweep during it      | M     | M      | M      | K             | K       |
+
+(a) a copy in the backup that is shorter than it was; a local file ends no other way.
+(b) a disk that stops answering stops the process in the kernel; nothing of ours runs then.
+(c) no HTTP: a bundle is a stream, a backup a folder.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,11 +39,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from tests.verbs import disks
 
 from ostler.core import refs
 from ostler.core.blocks import BLOCK
 from ostler.core.patience import Patience
-from ostler.errors import Busy, ChecksumMismatch, HubUnreachable, OstlerError
+from ostler.errors import Busy, ChecksumMismatch, HubUnreachable, InsufficientDisk, OstlerError
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.folders import FolderRepos
 from ostler.sources.huggingface import HuggingFace
@@ -233,7 +253,9 @@ address, home, ref, mode = sys.argv[1:]
 source, store = HuggingFace(address), Store(Path(home))
 if mode == "repair":
     for manifest in store.manifests():
-        repair.carry_out(manifest, repair.plan(manifest, verify(store, manifest)), source, store)
+        files = repair.plan(manifest, verify(store, manifest))
+        print("damaged", flush=True)
+        repair.carry_out(manifest, files, source, store)
 else:
     pull.carry_out(pull.plan(refs.parse(ref), source, store), source, store)
 """
@@ -241,7 +263,7 @@ else:
 
 def process(cell: Cell) -> subprocess.Popen[bytes]:
     words = [cell.hub.address, str(cell.store.home), REPO, cell.mode]
-    return subprocess.Popen([sys.executable, "-c", PROCESS, *words])
+    return subprocess.Popen([sys.executable, "-c", PROCESS, *words], stdout=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("cell", MODES, indirect=True)
@@ -294,6 +316,22 @@ def test_a_power_cut_in_a_repair(cell: Cell) -> None:
     assert cell.asked() == [BLOCK]
 
 
+@pytest.mark.parametrize("cell", ["repair"], indirect=True)
+def test_two_repairs(cell: Cell) -> None:
+    """The second had seen the damage before the first had mended it, and fetches nothing."""
+    stall = Stall(after=1000)
+    cell.hub.faults.add(f"*/{FILE}", stall, times=1)
+    with process(cell) as first:
+        assert stall.reached.wait(30)
+        with process(cell) as second:
+            assert second.stdout
+            assert second.stdout.readline() == b"damaged\n"
+            stall.released.set()
+            assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert cell.asked() == [BLOCK]
+    cell.is_clean()
+
+
 @pytest.mark.parametrize("cell", ["first", "resume"], indirect=True)
 def test_two_pullers(cell: Cell) -> None:
     """Two processes want the same: one fetches, the other waits and finds it done."""
@@ -324,24 +362,12 @@ def test_a_sweep_during_the_work(cell: Cell) -> None:
     cell.is_clean()
 
 
-@contextmanager
-def small_disk(place: Path, size: int) -> Iterator[Path]:
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
-    if os.geteuid() or not shutil.which("mount") or subprocess.run(mount, check=False).returncode:
-        pytest.skip("a file system of our own can be mounted by root alone")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
 @pytest.mark.parametrize("mode", ["first", "resume"])
 def test_a_full_disk_pauses_the_pull_until_there_is_room(
     hub: Hub, tmp_path: Path, mode: str
 ) -> None:
     with (
-        small_disk(tmp_path / "disk", 32 * 2**20) as disk,
+        disks.small(tmp_path / "disk", 32 * 2**20) as disk,
         prepared(hub, Store(disk / "home"), mode) as cell,
     ):
         ballast = disk / "ballast"
@@ -360,6 +386,31 @@ def test_a_full_disk_pauses_the_pull_until_there_is_room(
         cell.store.disk = lambda: (2**40, 2**40)  # type: ignore[method-assign]
         pull.carry_out(plan, cell.source, cell.store, patience=QUICK, limits=limits, report=report)
         assert paused.is_set()
+        cell.is_clean()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["a block", "the whole file"])
+def test_a_repair_on_a_full_disk(hub: Hub, tmp_path: Path, lost: bool) -> None:
+    """A block goes where it belongs and needs no room; a lost file waits until there is some."""
+    with (
+        disks.small(tmp_path / "disk", 32 * 2**20) as disk,
+        prepared(hub, Store(disk / "home"), "repair") as cell,
+    ):
+        if lost:
+            cell.store.blob_path(cell.key).unlink()
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(cell.store.disk()[0] - (10 * 2**20 if lost else 0)))
+        if lost:
+            with pytest.raises(InsufficientDisk, match="full"):
+                cell.work()
+            assert cell.store.partials.size(cell.key) == BLOCK  # one fitted, and is proven
+            ballast.unlink()
+            hub.faults.clear()
+            cell.work()
+            assert cell.asked() == [BLOCK]
+        else:
+            cell.work()
+            assert cell.asked() == [BLOCK]
         cell.is_clean()
 
 
