@@ -41,12 +41,13 @@ COMPONENTS = (
 @options.context
 @options.sequences
 @options.kv_dtype
+@options.flags
 @options.as_json
 @click.pass_obj
 def command(
     settings: Settings, model: str, size: str | None, component: str, version: str | None,
     source: str | None, engine: str | None, context: int | None, sequences: int, kv_dtype: str,
-    as_json: bool,
+    flags: tuple[tuple[str, str], ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Start MODEL, read what it takes, keep that, and stop it again.
 
@@ -59,7 +60,8 @@ def command(
     ostler measure Qwen/Qwen2.5-7B-Instruct --vram 18.2GB --engine vllm --version 0.11.0
     """
     named = wiring.named(settings, model)
-    workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
+    tokens = context or settings.context
+    workload = Workload(tokens, sequences, kv_dtype, threads=settings.threads, flags=flags)
     if size is None:
         terms, measured = asyncio.run(_by_starting(settings, named, workload, engine))
     else:

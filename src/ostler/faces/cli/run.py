@@ -51,6 +51,7 @@ class Wish:
 @options.engine
 @options.context
 @options.kv_dtype
+@options.flags
 @options.endpoint
 @options.offline
 @click.option("--quiet", "-q", is_flag=True, help="Print the answer and nothing else.")
@@ -58,6 +59,7 @@ class Wish:
 def command(
     settings: Settings, model: str, prompt: str | None, system: str | None, max_tokens: int | None,
     temperature: float | None, engine: str | None, context: int | None, kv_dtype: str,
+    flags: tuple[tuple[str, str], ...],
     endpoint: str | None, offline: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Answer PROMPT with MODEL, or chat without one. Fetches the model if it is not here.
@@ -75,7 +77,8 @@ def command(
         if prompt is None:
             raise UsageError("There is no prompt, and no terminal to chat on.")
     named = _kept_or_fetched(settings, model, endpoint, offline, quiet)
-    workload = Workload(context or settings.context, 1, kv_dtype, threads=settings.threads)
+    tokens = context or settings.context
+    workload = Workload(tokens, 1, kv_dtype, threads=settings.threads, flags=flags)
     wish = Wish(prompt, system, max_tokens, temperature, engine, workload, quiet)
     asyncio.run(_answer(settings, named, wish))
 
@@ -100,7 +103,7 @@ def _kept_or_fetched(
 
 async def _answer(settings: Settings, named: Named, wish: Wish) -> None:
     found = server.running(settings)
-    if found and not wish.engine and not wish.workload.context:
+    if found and not (wish.engine or wish.workload.context or wish.workload.flags):
         from ostler.verbs.inspect import kept_facts
 
         _say(wish, f"Asking the server at {found.address}.")
