@@ -15,12 +15,16 @@ from ostler.nouns import Diagnosis
 SIGKILL = 9  # the numbers of POSIX
 SIGTERM = 15
 CRASHES = {4: "an illegal instruction", 6: "an abort", 7: "a bus error", 11: "a bad memory access"}
+LONGEST_NAME = 100  # characters of a flag or a path that a sentence can carry
 LONGEST_EVIDENCE = 300  # characters of a log line that an error message can carry
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression for one log line, and what it means when it is found."""
+    """A regular expression for one log line, and what it means when it is found.
+
+    What its group `which` holds, such as the flag that is not known, is told with the meaning.
+    """
 
     cause: str
     line: str
@@ -126,8 +130,8 @@ SHARED: tuple[Pattern, ...] = (
     ),
     Pattern(
         "bad_flag",
-        r"unrecognized arguments?:|error: invalid argument|unknown argument|no such option"
-        r"|error: argument ",
+        r"(?:unrecognized arguments?|error: invalid argument|unknown argument|[Nn]o such option)"
+        r":?(?P<which>.*)|error: argument ",
         "This version of the engine does not know one of its flags.",
         "`ostler engine ls` shows the version; update the engine.",
     ),
@@ -144,9 +148,11 @@ def diagnose(
     """
     for pattern in (*patterns, *SHARED):
         for line in log:
-            if re.search(pattern.line, line):
+            if found := re.search(pattern.line, line):
                 evidence = line.strip()[:LONGEST_EVIDENCE]
-                return Diagnosis(pattern.cause, pattern.what, pattern.advice, evidence)
+                which = (found.groupdict().get("which") or "").strip()[:LONGEST_NAME]
+                what = f"{pattern.what.removesuffix('.')}: {which}." if which else pattern.what
+                return Diagnosis(pattern.cause, what, pattern.advice, evidence)
     return from_exit(exit_code)
 
 

@@ -66,9 +66,9 @@ PATTERNS: tuple[Pattern, ...] = (
     DAMAGED_SAFETENSORS,
     Pattern(
         "bad_flag",
-        r"unrecognized arguments?:|got an unexpected keyword argument",
+        r"unrecognized arguments?:(?P<which>.*)|got an unexpected keyword argument",
         "This version of vLLM does not know a flag that it was given.",
-        "`ostler engine ls` shows its version; update it, or tell us which it is.",
+        "`ostler engine ls` shows its version; leave the flag out, or update vLLM.",
     ),
     REMOTE_CODE,
 )

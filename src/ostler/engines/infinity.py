@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import AS_GGUF, DAMAGED_SAFETENSORS, Pattern, diagnose
+from ostler.core.flags import extra
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -55,7 +56,7 @@ class Infinity:
         """Describe the server process; its paths get the prefix of the OpenAI API."""
         words = [*installed.argv, "--model-id", model.folder, "--served-model-name", model.id]
         words += ["--host", host, "--port", str(port), "--url-prefix", "/v1"]
-        words += ["--engine", "torch", "--no-bettertransformer"]
+        words += ["--engine", "torch", "--no-bettertransformer", *extra(workload, self.name)]
         env = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
         return LaunchSpec(
             engine=self.name,

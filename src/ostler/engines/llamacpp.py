@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
+from ostler.core.flags import extra
 from ostler.core.memory import DEFAULT_CONTEXT
+from ostler.errors import EngineUnsupported
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -89,6 +91,11 @@ class LlamaCpp:
     ) -> LaunchSpec:
         """Describe the server process; the wheel and the binary differ only in their flags."""
         flags = wheel_flags if installed.via == "wheel" else binary_flags
+        if installed.via == "wheel" and workload.flags:
+            raise EngineUnsupported(
+                f"llama.cpp's wheel takes no flags of llama-server's: --{workload.flags[0][0]}.",
+                hint="Put a llama-server on PATH; `ostler engine ls` shows which one is used.",
+            )
         return LaunchSpec(
             engine=self.name,
             argv=(*installed.argv, *flags(model, workload, host, port)),
@@ -173,4 +180,4 @@ def binary_flags(model: Served, workload: Workload, host: str, port: int) -> tup
         words += ["-b", str(max(512, context)), "-ub", str(max(512, context))]
     if workload.threads:
         words += ["-t", str(workload.threads)]
-    return tuple(words)
+    return (*words, *extra(workload, "llama-server"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import FETCH_AGAIN, Pattern, diagnose
+from ostler.core.flags import extra
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -78,7 +79,10 @@ class Mlx:
         env = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": folder}  # the folder must exist
         return LaunchSpec(
             engine=self.name,
-            argv=(*installed.argv, "--model", name, "--host", host, "--port", str(port)),
+            argv=(
+                *(*installed.argv, "--model", name, "--host", host, "--port", str(port)),
+                *extra(workload, self.name),
+            ),
             model=model,
             host=host,
             port=port,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import DAMAGED_SAFETENSORS, SMALLER, Pattern, diagnose
+from ostler.core.flags import extra
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -20,6 +21,8 @@ from ostler.nouns import (
 )
 
 START_SECONDS = 600.0  # kernels are compiled and graphs captured before it answers
+
+HANDLED = ("mem-fraction-static", "max-running-requests")
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
@@ -37,7 +40,7 @@ PATTERNS: tuple[Pattern, ...] = (
     DAMAGED_SAFETENSORS,
     Pattern(
         "bad_flag",
-        r"unrecognized arguments?:",
+        r"unrecognized arguments?:(?P<which>.*)",
         "This version of SGLang does not know a flag that it was given.",
         "`ostler engine ls` shows its version; update it.",
     ),
@@ -67,7 +70,8 @@ class Sglang:
         words += ["--host", host, "--port", str(port), "--enable-metrics"]
         if workload.context:
             words += ["--context-length", str(workload.context)]
-        words += ["--max-running-requests", str(workload.sequences)]
+        many = workload.flag("max-running-requests") or str(workload.sequences)
+        words += ["--max-running-requests", many]
         if workload.tensor_parallel > 1:
             words += ["--tp-size", str(workload.tensor_parallel)]
         if share := workload.flag("mem-fraction-static"):
@@ -76,6 +80,7 @@ class Sglang:
             words += ["--is-embedding"]
         if model.task is Task.RERANK:
             words += ["--attention-backend", "triton"]  # cross-encoders run on no other by default
+        words += extra(workload, self.name, HANDLED)
         env = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
         return LaunchSpec(
             engine=self.name,

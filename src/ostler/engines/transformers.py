@@ -16,6 +16,7 @@ from ostler.core.diagnosis import (
     Pattern,
     diagnose,
 )
+from ostler.core.flags import extra
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -100,7 +101,10 @@ class Transformers:
             env["OMP_NUM_THREADS"] = str(workload.threads)
         return LaunchSpec(
             engine=self.name,
-            argv=(*installed.argv, model.id, "--host", host, "--port", str(port)),
+            argv=(
+                *(*installed.argv, model.id, "--host", host, "--port", str(port)),
+                *extra(workload, self.name),
+            ),
             model=model,
             host=host,
             port=port,

@@ -28,6 +28,13 @@ kv_dtype = click.option(
     show_default=True,
     help="Type of the KV cache, such as q8_0.",
 )
+flags = click.option(
+    "--flag", "flags", metavar="NAME[=VALUE]", multiple=True, callback=lambda _, __, said: tuple(
+        (name.strip("-").replace("_", "-"), value)
+        for name, _, value in (one.partition("=") for one in said)
+    ),
+    help="A flag of the engine's own, such as seed=7; may be repeated.",
+)  # fmt: skip
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 image = click.option(
