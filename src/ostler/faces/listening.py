@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import socket
 
+from ostler.core.reasons import why
 from ostler.errors import PortInUse, UsageError
 
 BACKLOG = 1024  # connections that may wait to be accepted; a crowd asks at the same moment
@@ -18,7 +19,7 @@ def listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, OverflowError) as error:
-        raise UsageError(f"{host}:{port} is no address of this machine: {error}.") from None
+        raise UsageError(f"{host}:{port} is no address of this machine: {why(error)}.") from None
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ostler.core.licences import Terms
 from ostler.core.plans import LEGAL
+from ostler.core.reasons import why
 from ostler.errors import CorruptFile
 from ostler.nouns import Manifest
 from ostler.store import Store, durable
@@ -43,7 +44,7 @@ def accepted(home: Path, model: str, commit: str) -> Acceptance | None:
         return Acceptance(**said, texts=texts)
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptFile(
-            f"{path} is damaged: {error}",
+            f"{path} is damaged: {why(error)}.",
             hint=f"Remove it and accept again: ostler licences accept {model}",
         ) from error
 

@@ -12,6 +12,7 @@ import yaml
 from ostler import data
 from ostler.core import catalogue
 from ostler.core.catalogue import Entry
+from ostler.core.reasons import why
 from ostler.core.weighing import facts_of, of_config
 from ostler.errors import OstlerError, UnknownModel, UsageError
 from ostler.nouns import Manifest, ModelFacts
@@ -63,7 +64,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"it cannot be read: {error}") from error
+        raise UsageError(f"it cannot be read: {why(error)}") from error
     if not isinstance(said, dict):
         raise UsageError("it holds no names with values")
     return said

@@ -10,6 +10,7 @@ from ostler.core import guide
 from ostler.core.catalogue import Entry
 from ostler.core.guide import Advice
 from ostler.core.needing import need
+from ostler.core.reasons import why
 from ostler.core.weighing import facts_of, of_config
 from ostler.errors import CorruptFile, UsageError
 from ostler.nouns import Workload
@@ -37,7 +38,8 @@ def imported(home: Path) -> tuple[Advice, ...]:
         return guide.reread(json.loads(path.read_bytes()))
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptFile(
-            f"{path} is damaged: {error}", hint=f"Remove {path} and import the guide again."
+            f"{path} is damaged: {why(error)}.",
+            hint=f"Remove {path} and import the guide again.",
         ) from error
 
 
@@ -46,7 +48,7 @@ def plan_import(path: Path) -> tuple[Advice, ...]:
     try:
         return guide.read(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(f"{path} cannot be read: {why(error)}.") from error
 
 
 def carry_out(home: Path, planned: tuple[Advice, ...], replace: bool) -> None:

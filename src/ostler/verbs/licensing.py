@@ -14,6 +14,7 @@ from ostler import data
 from ostler.core import licences
 from ostler.core.catalogue import Entry
 from ostler.core.licences import NO_FIELD, Licence, Policy, Terms, Verdict
+from ostler.core.reasons import why
 from ostler.errors import (
     AuthRequired,
     CorruptFile,
@@ -59,7 +60,7 @@ def policy(home: Path, use: str, file: Path | None) -> Policy:
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"The licence policy {path} cannot be read: {error}") from error
+        raise UsageError(f"The licence policy {path} cannot be read: {why(error)}.") from error
     if not isinstance(said, dict):
         raise UsageError(f"The licence policy {path} holds no names with values.")
     return licences.policy(use, said, str(path))
@@ -112,7 +113,8 @@ class Registrar:
             )
         except (ValueError, TypeError) as error:
             raise CorruptFile(
-                f"{path} is damaged: {error}", hint=f"Remove {path}; `ostler licences --ask` again."
+                f"{path} is damaged: {why(error)}.",
+                hint=f"Remove {path}; `ostler licences --ask` again.",
             ) from error
 
     def remember(self, terms: Terms, commit: str) -> None:

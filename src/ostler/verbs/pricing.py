@@ -14,6 +14,7 @@ from typing import Any
 from ostler import data
 from ostler.core import pricelists, prices
 from ostler.core.prices import Offer
+from ostler.core.reasons import why
 from ostler.errors import CorruptFile, UsageError
 from ostler.store import durable
 
@@ -99,7 +100,7 @@ def _json(path: Path, text: str, today: date) -> tuple[tuple[Offer, ...], tuple[
     try:
         answer = json.loads(text)
     except ValueError as error:
-        raise UsageError(f"{path} is no JSON: {error}") from None
+        raise UsageError(f"{path} is no JSON: {why(error)}.") from None
     if not isinstance(answer, dict):
         raise UsageError(f"{path} holds no list of prices that is known here.")
     return pricelists.from_lambda(answer, data.gpus(), today, path.name)
@@ -111,4 +112,4 @@ def _text(path: Path) -> str:
             raise UsageError(f"{path} is larger than any list of prices.")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+        raise UsageError(f"{path} cannot be read: {why(error)}.") from error

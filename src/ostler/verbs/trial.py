@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from ostler.core.reasons import why
 from ostler.nouns import Task
 from ostler.verbs.asking import Answer, ask
 
@@ -48,7 +49,7 @@ async def trial(
     except TimeoutError:
         return Trial(False, None, time.perf_counter() - began, f"{path}: silent for {patience:g} s")
     except OSError as error:
-        return Trial(False, None, time.perf_counter() - began, f"{path}: {error}")
+        return Trial(False, None, time.perf_counter() - began, f"{path}: {why(error)}")
     seconds = time.perf_counter() - began
     if answer.status != 200:
         what = f"{path} answered {answer.status}: {answer.error()}"

@@ -13,6 +13,7 @@ import click
 
 from ostler import wiring
 from ostler.core.policy import policy
+from ostler.core.reasons import why
 from ostler.errors import UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
@@ -128,7 +129,10 @@ def _progress() -> Callable[[str], None]:
 
 
 def _tokens(file: Path | None, variable: str) -> list[str]:
-    lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {why(error)}.") from error
     lines.append(os.environ.get(variable, ""))
     return [line.strip() for line in lines if line.strip()]
 

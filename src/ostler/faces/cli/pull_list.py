@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ostler.core.reasons import why
 from ostler.errors import FileNotInRepo, OstlerError, UsageError
 from ostler.faces.cli import show
 
@@ -38,7 +39,7 @@ def _lines(file: str) -> list[str]:
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise FileNotInRepo(f"{file} cannot be read: {error}.") from error
+        raise FileNotInRepo(f"{file} cannot be read: {why(error)}.") from error
     return [one for line in lines if (one := line.split(" #")[0].strip()) and one[0] != "#"]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ostler.core.reasons import why
 from ostler.errors import CorruptFile
 from ostler.store.adoption.offers import Lying, Offer, lying
 
@@ -61,7 +62,7 @@ def _layers(manifest: Path) -> list[dict[str, Any]]:
         layers = json.loads(manifest.read_bytes())["layers"]
         return [dict(layer) for layer in layers]
     except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{manifest} is no Ollama manifest: {error}.") from None
+        raise CorruptFile(f"{manifest} is no Ollama manifest: {why(error)}.") from None
 
 
 def _files(root: Path, layers: list[dict[str, Any]], name: str, tag: str) -> Iterator[Lying]:
