@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ostler.core import fleet as f
 from ostler.errors import OstlerError
@@ -27,11 +27,13 @@ class Fitting:
     """A unit that only lacks a place: what it needs, where it could go, how long it would load."""
 
     engine: str
-    needs: int  # bytes, margin included
+    needs: int  # bytes on each of its devices, margin included
     context: int
     devices: tuple[str, ...]  # best first
     reload_seconds: float
     prepared: Prepared | None = None  # None: it was found running
+    spread: int = 1  # devices that it takes at once
+    nap: f.Nap | None = None  # None: its engine cannot sleep
 
 
 class Hands(Protocol):
@@ -41,8 +43,16 @@ class Hands(Protocol):
         """Fetch the model if need be, and say what it needs. Raises OstlerError."""
         ...
 
-    async def start(self, unit: str, fitting: Fitting, device: str) -> Process:
+    async def start(self, unit: str, fitting: Fitting, devices: Sequence[str]) -> Process:
         """Start its engine; return when it has answered. Raises OstlerError."""
+        ...
+
+    async def sleep(self, unit: str, process: Process) -> None:
+        """Have an engine give its memory back; return when it has. Raises OstlerError."""
+        ...
+
+    async def wake(self, unit: str, process: Process) -> None:
+        """Have it take its memory again; return when it can answer. Raises OstlerError."""
         ...
 
     def obituary(self, process: Process, code: int) -> tuple[str, str]:
@@ -76,8 +86,10 @@ class Life:
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     placed: asyncio.Event = field(default_factory=asyncio.Event)
-    device: str = ""
+    devices: tuple[str, ...] = ()
     task: asyncio.Task[None] | None = None
+    turning: asyncio.Task[None] | None = None  # over, to sleep or awake
+    of_no_use: tuple[str, str] | None = None  # why it failed though its process runs
     fitting: Fitting | None = None
     process: Process | None = None
     began: float | None = None  # when its engine was started
@@ -111,18 +123,18 @@ class Keeper:
             self._let_go()
             self._ears.changed(withdrawn)
 
-    def ask(self, model: str, preempts: bool = True) -> None:
-        """Somebody needs this model."""
-        self.tell(f.Asked(model, self._clock(), preempts))
+    def ask(self, model: str, preempts: bool = True, lease: float | None = None) -> None:
+        """Somebody needs this model; with a lease, for so many seconds."""
+        self.tell(f.Asked(model, self._clock(), preempts, lease))
 
     def stop(self, model: str, force: bool = False) -> None:
         """The operator wants this model stopped."""
         self.tell(f.StopAsked(model, self._clock(), force))
 
-    def traffic(self, unit: str, busy: bool) -> None:
-        """The gateway says that a unit turned busy or idle."""
+    def traffic(self, unit: str, busy: bool, keep: bool = False) -> None:
+        """The gateway says that a unit turned busy, or that callers `keep` it, or idle."""
         at = self._clock()
-        self.tell(f.Busy(unit, at) if busy else f.Idle(unit, at))
+        self.tell(f.Busy(unit, at, keep) if busy else f.Idle(unit, at))
 
     def broken(self, unit: str) -> None:
         """The gateway says that a unit broke a connection off."""
@@ -136,12 +148,12 @@ class Keeper:
         """The operator wishes something else, or the hour does."""
         self.tell(f.Wished(self._clock(), wishes, berths))
 
-    def adopt(self, unit: str, process: Process, device: str, fitting: Fitting) -> None:
-        """Take over an engine that an earlier keeper started."""
-        life = self.lives[unit] = Life(device=device, fitting=fitting, process=process)
+    def adopt(self, unit: str, process: Process, on: tuple[str, ...], fitting: Fitting) -> None:
+        """Take over an engine that an earlier keeper started on these devices."""
+        life = self.lives[unit] = Life(devices=on, fitting=fitting, process=process)
         at, devices, reload = self._clock(), fitting.devices, fitting.reload_seconds
         life.task = asyncio.create_task(self._live(unit, life), name=f"life of {unit}")
-        self.tell(f.Adopted(unit, at, device, fitting.needs, devices, reload))
+        self.tell(f.Adopted(unit, at, on, fitting.needs, devices, reload, fitting.nap))
 
     async def tick(self) -> None:
         """Let time pass, for ever."""
@@ -166,9 +178,13 @@ class Keeper:
                 life.task = asyncio.create_task(
                     self._live(unit, life, less), name=f"life of {unit}"
                 )
-            case f.Start(unit, device):
-                self.lives[unit].device = device
+            case f.Start(unit, devices):
+                self.lives[unit].devices = devices
                 self.lives[unit].placed.set()
+            case f.Sleep(unit):
+                self._turn(unit, self._fall_asleep)
+            case f.Wake(unit):
+                self._turn(unit, self._wake_up)
             case f.Stop(unit):
                 self.lives[unit].stop.set()
             case f.Refuse():
@@ -184,6 +200,31 @@ class Keeper:
             if self.fleet.unit(unit).state not in f.ALIVE:
                 life.stop.set()
 
+    def _turn(self, unit: str, how: Callable[[str, Life], Coroutine[Any, Any, None]]) -> None:
+        life = self.lives[unit]
+        life.turning = asyncio.create_task(how(unit, life), name=f"turning over of {unit}")
+
+    async def _fall_asleep(self, unit: str, life: Life) -> None:
+        assert life.process is not None
+        try:
+            await self._hands.sleep(unit, life.process)
+        except OstlerError:  # then it makes room by ending
+            life.stop.set()
+        else:
+            self.tell(f.Slept(unit, self._clock()))
+
+    async def _wake_up(self, unit: str, life: Life) -> None:
+        assert life.process is not None
+        life.began = self._clock()
+        try:
+            await self._hands.wake(unit, life.process)
+        except OstlerError as error:
+            life.of_no_use = error.what, str(error.facts.get("cause", ""))
+            life.stop.set()
+        else:
+            life.ready_seconds = self._clock() - life.began
+            self.tell(f.Ready(unit, self._clock()))
+
     async def _live(self, unit: str, life: Life, less: bool = False) -> None:
         """One engine's life, from the question what it needs to its end."""
         died: tuple[str, str] | None = BUG
@@ -194,6 +235,8 @@ class Keeper:
         finally:
             if self.lives.get(unit) is life:
                 del self.lives[unit]
+            if life.turning is not None:
+                life.turning.cancel()
             at = self._clock()
             self._hands.ended(unit)
             self.tell(f.Failed(unit, at, *died) if died else f.Ended(unit, at))
@@ -206,7 +249,7 @@ class Keeper:
         code = await _unless(life.stop, life.process.wait())
         if code is None:
             await life.process.stop()
-            return None
+            return life.of_no_use
         return self._hands.obituary(life.process, code)
 
     async def _rise(self, unit: str, life: Life, less: bool) -> bool:
@@ -214,12 +257,16 @@ class Keeper:
         life.fitting = fitting = await _unless(life.stop, self._hands.size(unit, less))
         if fitting is None:
             return False
-        devices, reload = fitting.devices, fitting.reload_seconds
-        self.tell(f.Sized(unit, self._clock(), fitting.needs, devices, reload))
+        self.tell(
+            f.Sized(
+                unit, self._clock(), fitting.needs, fitting.devices, fitting.reload_seconds,
+                fitting.spread, fitting.nap,
+            )
+        )  # fmt: skip
         if await _unless(life.stop, life.placed.wait()) is None:
             return False
         life.began = self._clock()
-        starting = self._hands.start(unit, fitting, life.device)
+        starting = self._hands.start(unit, fitting, life.devices)
         life.process = await _unless(life.stop, starting)
         if life.process is None:
             return False

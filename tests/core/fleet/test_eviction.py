@@ -8,61 +8,158 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.core.fleet.eviction import choose
-from ostler.core.fleet.returning import NEVER, Usage, likelihood, used
+from ostler.core.fleet.eviction import (
+    Candidate,
+    Choice,
+    Ranking,
+    cheapest,
+    first,
+    floor,
+    longest_unused,
+    weigh,
+)
+from ostler.core.fleet.returning import SOON, Usage, likelihood, used
 from ostler.core.fleet.shelves import Shelves
-from ostler.core.fleet.state import Unit
+from ostler.core.fleet.state import Nap, Place, State, Unit
+
+
+def ready(id: str, needs: int, reload_seconds: float, usage: Usage) -> Unit:
+    return Unit(id, State.READY, needs=needs, reload_seconds=reload_seconds, usage=usage)
+
 
 CANDIDATES = st.lists(
     st.builds(
-        Unit,
-        id=st.text("abcdefgh", min_size=3, max_size=6),
-        needs=st.integers(1, 50),
-        reload_seconds=st.floats(0.5, 60),
-        usage=st.builds(Usage, st.floats(0, 500), *(st.floats(1, 9),) * 3),
+        ready,
+        st.text("abcdefgh", min_size=3, max_size=6),
+        st.integers(1, 50),
+        st.floats(0.5, 60),
+        st.builds(Usage, st.floats(0, 500), *(st.floats(1, 9),) * 3),
     ),
     max_size=7,
     unique_by=lambda one: one.id,
 )
+AT = 1000.0
 
 
-def cost(chosen: tuple[Unit, ...]) -> float:
-    return sum(one.reload_seconds * likelihood(one.usage or NEVER, 1000.0) for one in chosen)
+def weighed(candidates: list[Unit]) -> list[Candidate]:
+    return [one for unit in candidates if (one := weigh(unit, "gpu", AT))]
+
+
+def chosen(candidates: list[Unit], shortage: int, by: str = "cost") -> Choice | None:
+    if by == "lru":
+        return first(longest_unused(zip(candidates, weighed(candidates), strict=True)), shortage)
+    return cheapest(sorted(weighed(candidates)), shortage)
+
+
+def ids(choice: Choice | None) -> set[str] | None:
+    return None if choice is None else {one.id for one in choice.units}
 
 
 @given(CANDIDATES, st.integers(1, 150), st.sampled_from(["cost", "lru"]))
 def test_just_enough_goes(candidates: list[Unit], shortage: int, by: str) -> None:
-    choice = choose(candidates, shortage, 1000.0, by)
-    total = sum(one.needs for one in candidates)
+    choice = chosen(candidates, shortage, by)
+    total = sum(one.bytes for one in weighed(candidates))
     if choice is None:
         assert total < shortage
         return
-    chosen = choice.units
-    freed = sum(one.needs for one in chosen)
+    freed = sum(one.bytes for one in choice.units)
     assert freed >= shortage
-    assert len({one.id for one in chosen}) == len(chosen)
+    assert len({one.id for one in choice.units}) == len(choice.units)
     if by == "cost":
-        assert all(freed - one.needs < shortage for one in chosen), "nobody goes needlessly"
-    assert choose(candidates[::-1], shortage, 1000.0, by) == choice, "the order does not matter"
+        assert all(freed - one.bytes < shortage for one in choice.units), "nobody goes needlessly"
+    assert ids(chosen(candidates[::-1], shortage, by)) == ids(choice), "their order is no matter"
 
 
 @given(CANDIDATES, st.integers(1, 150))
 def test_the_cost_is_at_most_twice_the_least(candidates: list[Unit], shortage: int) -> None:
-    choice = choose(candidates, shortage, 1000.0, "cost")
+    choice = chosen(candidates, shortage)
     if choice is None:
         return
+    every = weighed(candidates)
     least = min(
-        cost(some)
-        for count in range(1, len(candidates) + 1)
-        for some in combinations(candidates, count)
-        if sum(one.needs for one in some) >= shortage
+        sum(one.cost for one in some)
+        for count in range(1, len(every) + 1)
+        for some in combinations(every, count)
+        if sum(one.bytes for one in some) >= shortage
     )
-    assert choice.cost == pytest.approx(cost(choice.units))
+    assert choice.cost == pytest.approx(sum(one.cost for one in choice.units))
     assert choice.cost <= 2 * least * (1 + 1e-9)
 
 
+@given(CANDIDATES, st.integers(1, 150), st.lists(st.floats(0, 900), min_size=7, max_size=7))
+def test_a_ranking_of_any_age_gives_the_same_choice(
+    candidates: list[Unit], shortage: int, ages: list[float]
+) -> None:
+    """Whoever was weighed long ago is weighed again where it could matter, and only there."""
+    units = {unit.id: unit for unit in candidates}
+    order = sorted(
+        (floor(unit, "gpu", max(AT - age, unit.usage.last if unit.usage else 0.0)), unit.id)
+        for unit, age in zip(candidates, ages, strict=False)
+    )
+    ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT), AT)
+    choice = cheapest(ranking, shortage)
+    assert ids(choice) == ids(chosen(candidates, shortage))
+    assert ranking.looked_at <= len(order)
+    assert set(ranking.ranks) == {id for _, id in order[: ranking.looked_at]}
+    for id, rank in ranking.ranks.items():
+        assert rank == pytest.approx(floor(units[id], "gpu", AT))
+
+
+@given(CANDIDATES, st.floats(0, 5_000), st.booleans())
+def test_no_rank_overtakes_the_truth(candidates: list[Unit], later: float, used_: bool) -> None:
+    for unit in candidates:
+        rank = floor(unit, "gpu", AT)
+        if used_:
+            unit = unit._replace(usage=used(unit.usage, AT + later / 2))
+        weight = weigh(unit, "gpu", AT + later)
+        assert weight is not None
+        assert weight.density >= 2 ** (rank - (AT + later) / SOON) * (1 - 1e-9)
+
+
+def test_only_those_are_weighed_that_could_go() -> None:
+    units = {
+        f"{n:03}": Unit(f"{n:03}", needs=10, reload_seconds=1.0 + n, usage=used(None, AT))
+        for n in range(100)
+    }
+    order = sorted((floor(unit, "gpu", AT), unit.id) for unit in units.values())
+    ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT + 1), AT + 1)
+    assert ids(cheapest(ranking, 10)) == {"000"}
+    assert ranking.looked_at <= 2
+
+
 def test_nobody_goes_where_nothing_is_short() -> None:
-    assert choose([Unit("a", needs=1)], 0, 0.0, "cost") == (0.0, ())
+    assert chosen([Unit("a", needs=1)], 0) == (0.0, ())
+
+
+def test_one_that_can_sleep_sleeps_if_that_is_cheaper_for_what_it_frees() -> None:
+    usage = used(None, AT)
+    nap = Nap(left=2, kept=8, seconds=1.0)
+    sleeper = Unit("a", State.READY, needs=10, reload_seconds=30.0, usage=usage, nap=nap)
+    found = weigh(sleeper, "gpu", AT)
+    assert found is not None
+    assert (found.sleeps, found.bytes) == (True, 8)
+    awake = weigh(sleeper, "gpu", AT, naps=False)
+    assert awake is not None
+    assert (awake.sleeps, awake.bytes) == (False, 10)
+    assert awake.least == found.least
+    slow = weigh(sleeper._replace(nap=nap._replace(seconds=29.0)), "gpu", AT)
+    assert slow is not None
+    assert not slow.sleeps, "it would hold two bytes of ten for hardly any gain"
+
+
+def test_what_sleeps_costs_what_it_then_takes_longer() -> None:
+    nap = Nap(left=2, kept=8, seconds=1.0)
+    usage, host = used(None, AT), Place("cpu", "cpu")
+    unit = Unit(
+        "a", State.ASLEEP, needs=10, reload_seconds=30.0, usage=usage, nap=nap, host=host,
+        asleep=True,
+    )  # fmt: skip
+    on_gpu, on_host = weigh(unit, "gpu", AT), weigh(unit, "cpu", AT)
+    assert on_gpu is not None
+    assert on_host is not None
+    assert (on_gpu.bytes, on_host.bytes) == (2, 8)
+    assert on_gpu.cost == on_host.cost == pytest.approx(29 * likelihood(usage, AT))
+    assert weigh(unit._replace(nap=nap._replace(left=0)), "gpu", AT) is None
 
 
 def test_more_and_later_uses_make_a_return_likelier() -> None:

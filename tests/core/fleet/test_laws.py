@@ -1,8 +1,9 @@
 """The fleet's laws over generated histories, with slow lines, deaths, clocks and other wishes.
 
-Each request is answered exactly once; memory is never overcommitted; nothing pinned is evicted
-and nothing busy stopped; one engine and one sizing per unit; nobody starves; the same history
-gives the same actions. `World` asserts all but the last two at every step.
+Each request is answered exactly once; no device's memory is ever overcommitted, and nothing runs
+on a part of its devices; nothing pinned is evicted and nothing busy stopped or put to sleep; one
+engine and one sizing per unit; nobody starves; the same history gives the same actions; the
+accounts that are carried on are true. `World` asserts all but the last three at every step.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tests.core.fleet.world import NEEDS, World
 
 from ostler.core import fleet as f
 from ostler.core.fleet import pools
+from ostler.core.fleet.state import LOADING
 
 # OSTLER_HISTORIES=5000 plays thousands, and shows a failure as it was found, without shrinking it.
 ASKED_FOR = os.environ.get("OSTLER_HISTORIES")
@@ -37,6 +39,7 @@ RULES = st.fixed_dictionaries(
         "b": st.builds(f.Rules, replicas=st.sampled_from([1, 2]), less_context=st.booleans()),
         "c": st.builds(f.Rules, closed=st.sampled_from(["", "It is used by night."])),
         "e": st.builds(f.Rules, pinned=st.just(True)),
+        "wide": st.builds(f.Rules, pinned=st.booleans()),
     },
 )
 SHARES = st.sampled_from(
@@ -58,9 +61,13 @@ class History(RuleBasedStateMachine):
         self.policy = policy
         self.world = World(wishes(rules, policy), shares)
 
-    @rule(model=st.sampled_from(sorted(NEEDS)))
-    def somebody_asks(self, model: str) -> None:
-        self.world.request(model)
+    @rule(model=st.sampled_from(sorted(NEEDS)), keep=st.booleans())
+    def somebody_asks(self, model: str, keep: bool) -> None:
+        self.world.request(model, keep)
+
+    @rule(model=st.sampled_from(sorted(NEEDS)), lease=st.sampled_from([0.0, 10.0, 100.0]))
+    def the_operator_loads_for_a_while(self, model: str, lease: float) -> None:
+        self.world.tell(f.Asked(model, self.world.now, lease=lease))
 
     @rule(count=st.integers(1, 6))
     def the_gateway_hears(self, count: int) -> None:
@@ -91,11 +98,19 @@ class History(RuleBasedStateMachine):
     @rule(data=st.data(), good=st.sampled_from([True, True, True, False]))
     def a_start_ends(self, data: st.DataObject, good: bool) -> None:
         unit = data.draw(st.sampled_from(sorted(self.world.engines)))
-        if self.world.fleet.unit(unit).state is f.State.STARTING:
+        if self.world.fleet.unit(unit).state in LOADING:
             if good:
-                self.world.tell(f.Ready(unit, self.world.now))
+                self.world.is_ready(unit)
             else:
                 self.world.dies(unit, data.draw(st.sampled_from(["", "out_of_memory"])))
+
+    @rule(good=st.sampled_from([True, True, False]))
+    def falling_asleep_ends(self, good: bool) -> None:
+        for unit in list(self.world.fleet.units.values()):
+            if unit.state is f.State.DOZING and good:
+                self.world.sleeps(unit.id)
+            elif unit.state is f.State.DOZING:
+                self.world.stop_is_done(unit.id)
 
     @precondition(lambda self: self.world.engines)
     @rule(data=st.data())

@@ -8,7 +8,7 @@ import pytest
 from tests.core.fleet.world import GIB
 
 from ostler.core import fleet as f
-from ostler.core.fleet import life, pools, seating, thrashing
+from ostler.core.fleet import leaving, life, pools, thrashing
 
 ROOM = {"cpu": 8 * GIB}
 BOTH = {"gpu:0": 8 * GIB, "gpu:1": 8 * GIB}
@@ -78,7 +78,7 @@ def test_an_idle_model_makes_room_and_only_then_the_new_one_starts() -> None:
     story.say(f.Asked("b", 10))
     assert story.sized("b", 5) == (f.Withdraw("a"),)
     assert story.say(f.Withdrawn("a", 11)) == (f.Stop("a"),)
-    assert story.say(f.Ended("a", 12)) == (f.Start("b", "cpu"),)
+    assert story.say(f.Ended("a", 12)) == (f.Start("b", ("cpu",)),)
     assert story.fleet.unit("a").why == "It made room for b."
 
 
@@ -179,7 +179,7 @@ def test_who_waits_first_gets_the_room_first() -> None:
     story.say(f.Idle("a", 12))
     assert story.gone("a") == (), "small would fit, but big stands before it"
     story.say(f.Idle("b", 13))
-    assert story.gone("b") == (f.Start("big", "cpu"),)
+    assert story.gone("b") == (f.Start("big", ("cpu",)),)
 
 
 def test_nobody_waits_longer_than_the_policy_s_patience() -> None:
@@ -196,9 +196,9 @@ def test_nobody_waits_longer_than_the_policy_s_patience() -> None:
 def test_one_load_at_a_time_on_a_device() -> None:
     story = Story()
     story.say(f.Asked("a", 0), f.Asked("b", 0))
-    assert story.sized("a", 2) == (f.Start("a", "cpu"),)
+    assert story.sized("a", 2) == (f.Start("a", ("cpu",)),)
     assert story.sized("b", 2) == ()
-    assert story.say(f.Ready("a", 5)) == (f.Start("b", "cpu"),)
+    assert story.say(f.Ready("a", 5)) == (f.Start("b", ("cpu",)),)
 
 
 def test_models_that_push_each_other_out_are_noticed() -> None:
@@ -231,9 +231,9 @@ def test_what_is_not_preloaded_goes_to_the_catch_all_pool() -> None:
             policy=f.Policy(residency=0.0, spill=spill),
         )
         story.say(f.Asked("a", 0))
-        assert story.sized("a", 5) == (f.Start("a", "gpu:1"),)
+        assert story.sized("a", 5) == (f.Start("a", ("gpu:1",)),)
         story.say(f.Ready("a", 1), f.Busy("a", 1), f.Asked("b", 2))
-        expected = f.Start("b", "gpu:0") if spill else f.Withdraw("a")
+        expected = f.Start("b", ("gpu:0",)) if spill else f.Withdraw("a")
         assert story.sized("b", 5) == (expected,)
 
 
@@ -262,7 +262,7 @@ def test_pools_that_ask_for_too_much_are_told() -> None:
 def test_preloaded_models_come_in_their_order_and_one_too_big_says_so() -> None:
     story = Story(a=f.Rules(pinned=True), c=f.Rules(pinned=True), b=f.Rules(pinned=True))
     assert story.say(f.Wished(0, story.wishes, story.berths)) == (f.Size("a"),)
-    assert story.sized("a", 5) == (f.Start("a", "cpu"), f.Size("c"))
+    assert story.sized("a", 5) == (f.Start("a", ("cpu",)), f.Size("c"))
     refusal, size = story.sized("c", 5)
     assert isinstance(refusal, f.Refuse)
     assert "pinned (a)" in refusal.what
@@ -275,7 +275,7 @@ def test_replicas_go_to_different_devices() -> None:
     story = Story(BOTH, a=f.Rules(replicas=2))
     story.up("a", 3)
     assert story.state("a~2") is f.State.SIZING
-    assert story.sized("a~2", 3) == (f.Start("a~2", "gpu:1"),)
+    assert story.sized("a~2", 3) == (f.Start("a~2", ("gpu:1",)),)
     story.say(f.Ready("a~2", 1))
     assert [unit.id for unit in f.routable(story.fleet, "a")] == ["a", "a~2"]
     fewer = f.Wishes({}, (), f.Policy())
@@ -397,10 +397,10 @@ def test_stopped_while_it_loads_its_callers_are_told() -> None:
 
 def test_an_engine_that_runs_already_is_taken_over_if_it_still_has_room() -> None:
     story = Story()
-    story.say(f.Adopted("a", 0, "cpu", 5 * GIB, ("cpu",)))
+    story.say(f.Adopted("a", 0, ("cpu",), 5 * GIB, ("cpu",)))
     assert story.state("a") is f.State.READY
     assert story.fleet.held("cpu") == 5 * GIB
-    assert story.say(f.Adopted("b", 0, "cpu", 5 * GIB, ("cpu",))) == (f.Stop("b"),)
+    assert story.say(f.Adopted("b", 0, ("cpu",), 5 * GIB, ("cpu",))) == (f.Stop("b"),)
 
 
 def test_unserved_units_are_left_to_the_requests_they_were_started_for() -> None:
@@ -408,8 +408,8 @@ def test_unserved_units_are_left_to_the_requests_they_were_started_for() -> None
     story.up("a", 5, used=False)
     story.say(f.Asked("b", 0))
     assert story.sized("b", 5) == ()
-    assert story.tick(0.9 * seating.UNSERVED) == ()
-    assert story.tick(0.2 * seating.UNSERVED) == (f.Withdraw("a"),)
+    assert story.tick(0.9 * leaving.UNSERVED) == ()
+    assert story.tick(0.2 * leaving.UNSERVED) == (f.Withdraw("a"),)
 
 
 # --- what tired hands got wrong ---------------------------------------------------------------
@@ -483,7 +483,9 @@ def test_a_device_divided_anew_still_holds_what_it_held() -> None:
     story.up("a", 6)
     berths, _ = pools.berths(ROOM, {pools.CATCHALL: pools.Share(("cpu",), bytes=4 * GIB)})
     story.say(f.Wished(1, story.wishes, berths), f.Asked("b", 2))
-    assert f.Start("b", "cpu") not in story.sized("b", 4), "a takes 6 of 8 GiB, wherever it counts"
+    assert f.Start("b", ("cpu",)) not in story.sized("b", 4), (
+        "a takes 6 of 8 GiB, wherever it counts"
+    )
 
 
 def test_who_may_not_preempt_waits_for_what_goes_anyway() -> None:
@@ -491,10 +493,10 @@ def test_who_may_not_preempt_waits_for_what_goes_anyway() -> None:
     story.up("a", 6)
     story.say(f.StopAsked("a", 1), f.Asked("b", 2, preempts=False))
     assert story.sized("b", 6) == ()
-    assert story.gone("a") == (f.Start("b", "cpu"),)
+    assert story.gone("a") == (f.Start("b", ("cpu",)),)
 
 
 def test_what_is_preloaded_stays_out_of_the_catch_all_pool() -> None:
     story = Story(BOTH, shares={pools.CATCHALL: pools.Share(("gpu:0",))}, a=f.Rules(pinned=True))
     story.say(f.Tick(0))
-    assert story.sized("a", 5) == (f.Start("a", "gpu:1"),)
+    assert story.sized("a", 5) == (f.Start("a", ("gpu:1",)),)

@@ -6,14 +6,19 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from ostler.core import fleet as f
-from ostler.core.fleet import life, pools, seating, ticking
-
-__all__ = ["GIB", "NEEDS", "ROOM", "World", "life", "seating", "ticking"]
+from ostler.core.fleet import pools
+from ostler.core.fleet.decks import shares
+from ostler.core.fleet.state import IN_LINE, LOADING, RUNNING
 
 GIB = 2**30
-ROOM = {"gpu:0": 10 * GIB, "gpu:1": 6 * GIB}
-NEEDS = {"a": 2 * GIB, "b": 3 * GIB, "c": 5 * GIB, "d": 9 * GIB, "e": 4 * GIB, "huge": 20 * GIB}
-LOADING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
+ROOM = {"gpu:0": 10 * GIB, "gpu:1": 6 * GIB, "cpu": 4 * GIB}
+GPUS = ("gpu:0", "gpu:1")
+NEEDS = {
+    "a": 2 * GIB, "b": 3 * GIB, "c": 5 * GIB, "d": 9 * GIB, "e": 4 * GIB, "huge": 20 * GIB,
+    "wide": 4 * GIB, "wider": 1 * GIB,
+}  # fmt: skip
+SPREAD = {"wide": 2, "wider": 3}  # devices at once; there are two
+NAPS = {"b": f.Nap(GIB // 2, 2 * GIB, 0.5), "wide": f.Nap(GIB, 3 * GIB, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class World:
     def __post_init__(self) -> None:
         berths, _ = pools.berths(ROOM, self.shares)
         self.fleet = f.Fleet(ROOM, berths)
-        self.engines: dict[str, tuple[str, int]] = {}  # unit -> device, bytes; they run for real
+        # What engines really take: unit -> device -> bytes.
+        self.engines: dict[str, dict[str, int]] = {}
         self.sizing: set[str] = set()
         self.by_force: set[str] = set()
         self.outbox: deque[Table | f.Refuse] = deque()  # to the gateway, in order
@@ -64,9 +70,20 @@ class World:
                 case f.Size(unit):
                     assert unit not in self.sizing | self.engines.keys(), "single flight"
                     self.sizing.add(unit)
-                case f.Start(unit, device):
+                case f.Start(unit, devices):
                     assert unit not in self.engines, "single flight"
-                    self.engines[unit] = device, self.fleet.unit(unit).needs
+                    started = self.fleet.unit(unit)
+                    assert len(set(devices)) == started.spread, "whole, or not at all"
+                    assert [place.device for place in started.places] == [*devices]
+                    self.engines[unit] = dict.fromkeys(devices, started.needs)
+                case f.Sleep(unit):
+                    self.check_stop(before, unit, event)
+                    self.engines[unit]["cpu"] = NAPS[unit.partition("~")[0]].kept
+                case f.Wake(unit):
+                    nap, needs = NAPS[unit.partition("~")[0]], self.fleet.unit(unit).needs
+                    held = self.engines[unit]
+                    assert held["cpu"] == nap.kept
+                    self.engines[unit] = held | {on: needs for on in held if on != "cpu"}
                 case f.Withdraw(unit):
                     self.check_may_go(before, unit, event)
                     withdrawn.append(unit)
@@ -93,7 +110,8 @@ class World:
 
     def check_may_go(self, before: f.Fleet, unit: str, event: f.Event) -> None:
         model = unit.partition("~")[0]
-        if not isinstance(event, f.StopAsked | f.Wished):
+        leases = [one.until for one in before.all_units(model) if one.until is not None]
+        if not isinstance(event, f.StopAsked | f.Wished) and not any(t <= self.now for t in leases):
             assert not before.rules(model).pinned, "nothing pinned is evicted"
 
     def check_stop(self, before: f.Fleet, unit: str, event: f.Event) -> None:
@@ -108,18 +126,37 @@ class World:
 
     def check_room(self) -> None:
         for device, room in ROOM.items():
-            held = sum(bytes for where, bytes in self.engines.values() if where == device)
+            held = sum(engine.get(device, 0) for engine in self.engines.values())
             assert held <= room, "nothing is overcommitted"
-            loading = sum(u.state is f.State.STARTING for u in self.fleet.on(device))
+            loading = sum(u.state in LOADING for u in self.fleet.on(device))
             assert loading <= self.fleet.wishes.policy.loads
+            self.check_account(device)
+
+    def check_account(self, device: str) -> None:
+        """What is carried on from step to step is what counting all units again would give."""
+        deck = self.fleet.deck(device)
+        found = [(u, s) for u in self.fleet.units.values() for s in shares(u) if s.device == device]
+        assert deck.units == {unit.id: unit for unit, _ in found}
+        assert deck.held == sum(share.held for _, share in found) <= ROOM[device]
+        assert deck.loads == sum(share.loading for _, share in found)
+        for berth in {*deck.berths, *(share.berth for _, share in found)}:
+            here = [share for _, share in found if share.berth == berth]
+            sums = sum(share.held for share in here), sum(share.going for share in here)
+            assert deck.berths.get(berth, (0, 0)) == sums
+        assert sorted(id for _, id in deck.order) == sorted(
+            unit.id for unit, _ in found if unit.state in RUNNING
+        )
+        assert list(deck.order) == sorted(deck.order)
+        waiting = [unit.id for unit in self.fleet.units.values() if unit.state in IN_LINE]
+        assert sorted(self.fleet.waiting) == sorted(waiting)
 
     # --- the gateway ----------------------------------------------------------------------
 
-    def request(self, model: str) -> None:
+    def request(self, model: str, keep: bool = False) -> None:
         self.requests += 1
-        self.serve(model, self.requests)
+        self.serve(model, self.requests, keep)
 
-    def serve(self, model: str, request: int) -> None:
+    def serve(self, model: str, request: int, keep: bool = False) -> None:
         routes = self.table.routes.get(model, ())
         if not routes:
             self.parked[model].append(request)
@@ -127,8 +164,8 @@ class World:
             return
         load = Counter(self.flying.values())
         unit = min(routes, key=lambda id: load[id])
-        if not load[unit]:
-            self.inbox.append(f.Busy(unit, self.now))
+        if not load[unit] or keep:
+            self.inbox.append(f.Busy(unit, self.now, keep))
         self.flying[request] = unit
 
     def want(self, model: str) -> None:
@@ -151,7 +188,7 @@ class World:
                 self.wanted.discard(model)
                 for request in self.release(model):
                     self.serve(model, request)
-            elif before.states[model] in LOADING and said.states[model] not in LOADING:
+            elif before.states[model] in f.COMING and said.states[model] not in f.COMING:
                 self.wanted.discard(model)
                 if self.parked[model] and said.states[model] is not f.State.FAILED:
                     self.want(model)
@@ -191,14 +228,27 @@ class World:
         if unit_now.state is f.State.STOPPING:
             self.tell(f.Ended(unit, self.now))
         else:
-            needs = NEEDS[unit_now.model] // (2 if unit_now.less else 1)
-            self.tell(f.Sized(unit, self.now, needs, tuple(ROOM), 3.0))
+            model = unit_now.model
+            needs = NEEDS[model] // (2 if unit_now.less else 1)
+            spread, nap = SPREAD.get(model, 1), NAPS.get(model)
+            self.tell(f.Sized(unit, self.now, needs, GPUS, 3.0, spread, nap))
 
     def goes(self, unit: str) -> None:
         """An engine is gone: what it had under way was broken off, which is an answer too."""
         self.engines.pop(unit, None)
         for request in [r for r, where in self.flying.items() if where == unit]:
             self.request_ends(request)
+
+    def is_ready(self, unit: str) -> None:
+        """Its start, or its waking, has ended well."""
+        self.engines[unit].pop("cpu", None)
+        self.tell(f.Ready(unit, self.now))
+
+    def sleeps(self, unit: str) -> None:
+        """It has given back what it does not keep."""
+        nap, held = NAPS[unit.partition("~")[0]], self.engines[unit]
+        self.engines[unit] = {on: nap.kept if on == "cpu" else nap.left for on in held}
+        self.tell(f.Slept(unit, self.now))
 
     def dies(self, unit: str, cause: str = "") -> None:
         self.goes(unit)
@@ -228,8 +278,10 @@ class World:
         for unit in list(self.sizing):
             self.sizing_ends(unit)
         for unit in list(self.fleet.units.values()):
-            if unit.state is f.State.STARTING:
-                self.tell(f.Ready(unit.id, self.now))
+            if unit.state in LOADING:
+                self.is_ready(unit.id)
+            elif unit.state is f.State.DOZING:
+                self.sleeps(unit.id)
             elif unit.state is f.State.STOPPING:
                 self.stop_is_done(unit.id)
         self.now += 1.0

@@ -75,7 +75,7 @@ def test_a_busy_engines_request_goes_to_another_once(
     assert other.message().body == b'{"model":"m"}'
     other.send(ok(b"served"))
     assert caller.message().body == b"served"
-    assert gateway.hear_a(Done, status=200).backend == second.name
+    assert gateway.hear_a(Done, backend=second.name).status == 200
     caller.send(post({"model": "m"}))  # the first one is asked again; now both are busy
     again = engine.accept()
     again.message()
@@ -112,7 +112,7 @@ def test_short_requests_go_one_way_and_long_ones_another(
     gateway.table(several(engine, second))
     home, _ = answered(gateway, {"model": "m", "prompt": "x" * 400}, engine, second)
     assert home == engine.name
-    assert gateway.hear_a(Done).model == "short"
+    assert gateway.hear_a(Done, backend=engine.name).model == "short"
     home, _ = answered(gateway, {"model": "m", "prompt": "x" * 20_000}, engine, second)
     assert home == second.name
     said = {"model": "m", "prompt": "x", "max_tokens": 5000}

@@ -3,7 +3,17 @@
 Time arrives inside the events, in seconds on any steady clock. Nothing here waits.
 """
 
-from ostler.core.fleet.actions import Action, Refuse, Size, Start, Stop, Warn, Withdraw
+from ostler.core.fleet.actions import (
+    Action,
+    Refuse,
+    Size,
+    Sleep,
+    Start,
+    Stop,
+    Wake,
+    Warn,
+    Withdraw,
+)
 from ostler.core.fleet.events import (
     Adopted,
     Asked,
@@ -15,6 +25,7 @@ from ostler.core.fleet.events import (
     Idle,
     Ready,
     Sized,
+    Slept,
     StopAsked,
     Tick,
     Wished,
@@ -24,10 +35,13 @@ from ostler.core.fleet.life import FIRST_BACKOFF, LONGEST_BACKOFF, PROVEN
 from ostler.core.fleet.routing import routable, state_of
 from ostler.core.fleet.state import (
     ALIVE,
+    COMING,
     HOLDING,
     REPLICA,
     Berth,
     Fleet,
+    Nap,
+    Place,
     Policy,
     Rules,
     State,
@@ -40,6 +54,7 @@ from ostler.core.fleet.thrashing import thrashes
 
 __all__ = [
     "ALIVE",
+    "COMING",
     "FIRST_BACKOFF",
     "HOLDING",
     "LONGEST_BACKOFF",
@@ -56,18 +71,23 @@ __all__ = [
     "Failed",
     "Fleet",
     "Idle",
+    "Nap",
+    "Place",
     "Policy",
     "Ready",
     "Refuse",
     "Rules",
     "Size",
     "Sized",
+    "Sleep",
+    "Slept",
     "Start",
     "State",
     "Stop",
     "StopAsked",
     "Tick",
     "Unit",
+    "Wake",
     "Warn",
     "Wished",
     "Wishes",

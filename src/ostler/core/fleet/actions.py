@@ -15,10 +15,24 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start its engine on this device and report Ready or Failed."""
+    """Start its engine on these devices, on all at once, and report Ready or Failed."""
 
     unit: str
-    device: str
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Have its engine give its memory back, and report Slept; one that cannot ends: Ended."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Have its engine take its memory again, and report Ready or Failed."""
+
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +68,4 @@ class Warn:
     what: str
 
 
-Action = Size | Start | Withdraw | Stop | Refuse | Warn
+Action = Size | Start | Sleep | Wake | Withdraw | Stop | Refuse | Warn

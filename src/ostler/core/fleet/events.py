@@ -5,32 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ostler.core.fleet.state import Berth, Wishes
+from ostler.core.fleet.state import Berth, Nap, Wishes
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Somebody needs this model now; others may be stopped for it where `preempts`."""
+    """Somebody needs this model now; others may be stopped for it where `preempts`.
+
+    With a `lease` it ends so many seconds after it is ready, or after now where it is.
+    """
 
     model: str
     at: float
     preempts: bool = True
+    lease: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """What the unit needs is known, and the devices that it can run on, best first."""
+    """What the unit needs is known, and the devices that it can run on, best first.
+
+    `needs` are the bytes on each of the `spread` devices that it takes at once.
+    """
 
     unit: str
     at: float
     needs: int
     devices: tuple[str, ...]
     reload_seconds: float = 1.0
+    spread: int = 1
+    nap: Nap | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Its engine has answered a real request."""
+    """Its engine has answered a real request, or is awake again."""
 
     unit: str
     at: float
@@ -42,10 +51,11 @@ class Adopted:
 
     unit: str
     at: float
-    device: str
-    needs: int
+    on: tuple[str, ...]  # the devices that it runs on
+    needs: int  # bytes on each of them
     devices: tuple[str, ...]
     reload_seconds: float = 1.0
+    nap: Nap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +70,24 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Its first request of a while is under way."""
+    """Its first request of a while is under way, or the first of callers that `keep` it."""
+
+    unit: str
+    at: float
+    keep: bool = False  # others are not to pre-empt it while it is busy
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Its last request has ended."""
 
     unit: str
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Idle:
-    """Its last request has ended."""
+class Slept:
+    """Its engine has given its memory back, and stays."""
 
     unit: str
     at: float
@@ -124,6 +143,6 @@ class Tick:
 
 
 Event = (
-    Asked | Sized | Ready | Adopted | Failed | Busy | Idle | Withdrawn | Broken | StopAsked
+    Asked | Sized | Ready | Adopted | Failed | Busy | Idle | Slept | Withdrawn | Broken | StopAsked
     | Ended | Wished | Tick
 )  # fmt: skip

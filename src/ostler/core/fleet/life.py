@@ -1,14 +1,15 @@
 """One unit's life: what each event makes of it.
 
-    stopped -> sizing -> waiting -> starting -> ready -> draining -> stopping -> stopped
-                  \\          \\          \\         \\
-                   `----------`----------`---------`-> failed, with a back-off
+stopped -> sizing -> waiting -> starting -> ready -> draining -> stopping -> stopped
+              \\          \\          \\      ^  \\      \\-> dozing -> asleep -> stopping
+               `----------`----------`-----|---`-> failed, with a back-off |
+                                           `-- waking <- roused <----------'
 """
 
 from __future__ import annotations
 
 from ostler.core.fleet import thrashing
-from ostler.core.fleet.actions import Refuse, Size, Stop, Withdraw
+from ostler.core.fleet.actions import Refuse, Size, Sleep, Stop, Withdraw
 from ostler.core.fleet.events import (
     Adopted,
     Asked,
@@ -19,12 +20,24 @@ from ostler.core.fleet.events import (
     Idle,
     Ready,
     Sized,
+    Slept,
     StopAsked,
     Withdrawn,
 )
+from ostler.core.fleet.refusals import answer
 from ostler.core.fleet.returning import NEVER, Usage
-from ostler.core.fleet.seating import answer
-from ostler.core.fleet.state import ALIVE, COMING, HOLDING, LEAVING, Berth, State, Unit
+from ostler.core.fleet.state import (
+    ALIVE,
+    COMING,
+    HOLDING,
+    LEAVING,
+    LOADING,
+    Berth,
+    Fleet,
+    Place,
+    State,
+    Unit,
+)
 from ostler.core.fleet.turn import Turn
 from ostler.core.sizes import duration
 
@@ -32,7 +45,8 @@ FIRST_BACKOFF = 1.0  # seconds after a first failure; doubles with each further 
 LONGEST_BACKOFF = 300.0
 PROVEN = 60.0  # an engine that was ready this long had started well: failures count anew
 OUT_OF_MEMORY = "out_of_memory"  # the cause in a Diagnosis
-BREAKS = 3  # broken connections in a row that open a replica's circuit
+BREAKS = 3  # broken connections that open a replica's circuit,
+SOON = 30.0  # where each comes so many seconds after the one before
 AVOIDED = 5.0  # seconds before a replica whose circuit is open is tried again
 
 
@@ -48,6 +62,9 @@ def asked(turn: Turn, event: Asked) -> None:
         answer(turn, Refuse(unit.model, "engine_failed", what, logs(unit), wait))
         return
     thrashing.notice(turn, unit)
+    if event.lease is not None:
+        until = turn.at + event.lease if unit.state is State.READY else None
+        turn.put(turn.fleet.unit(event.model), lease=event.lease, until=until)
     raise_unit(turn, turn.fleet.unit(event.model), event.preempts)
 
 
@@ -57,6 +74,11 @@ def raise_unit(turn: Turn, unit: Unit, preempts: bool = True) -> None:
         turn.put(unit, wanted=True, preempts=preempts)
     elif unit.state in COMING:
         turn.put(unit, preempts=unit.preempts or preempts)
+    elif unit.state is State.ASLEEP:
+        turn.enter(
+            unit, State.ROUSED, wanted=False, preempts=preempts, dismissed=False, evicted_at=None
+        )
+        turn.seating = True
     elif unit.state is not State.READY:
         turn.enter(
             unit, State.SIZING, wanted=False, preempts=preempts, dismissed=False, evicted_at=None
@@ -70,7 +92,7 @@ def sized(turn: Turn, event: Sized) -> None:
     if unit.state is State.SIZING:
         turn.enter(
             unit, State.WAITING, needs=event.needs, devices=event.devices,
-            reload_seconds=event.reload_seconds,
+            reload_seconds=event.reload_seconds, spread=event.spread, nap=event.nap,
         )  # fmt: skip
         turn.seating = True
 
@@ -78,11 +100,12 @@ def sized(turn: Turn, event: Sized) -> None:
 def ready(turn: Turn, event: Ready) -> None:
     """It takes requests; its replicas are raised where there is free room for them."""
     unit = turn.fleet.unit(event.unit)
-    if unit.state is not State.STARTING:
+    if unit.state not in LOADING:
         return
     turn.enter(
-        unit, State.READY, why="", wanted=False, breaks=0, avoided_until=0.0,
+        unit, State.READY, why="", wanted=False, breaks=0, avoided_until=0.0, host=None,
         usage=unit.usage or Usage(turn.at),
+        until=None if unit.lease is None else turn.at + unit.lease,
     )  # fmt: skip
     turn.seating = True
     for id in turn.fleet.replicas(unit.model):
@@ -96,18 +119,25 @@ def adopted(turn: Turn, event: Adopted) -> None:
     unit = turn.fleet.unit(event.unit)
     if unit.state in ALIVE:
         return
-    on_device = [b for b in turn.fleet.berths.values() if b.device == event.device]
-    fits = turn.fleet.held(event.device) + event.needs <= turn.fleet.room.get(event.device, 0)
-    berth = max(on_device, key=lambda one: one.room, default=Berth("", event.device, 0))
-    state = State.READY if fits and not turn.fleet.rules(unit.model).closed else State.STOPPING
-    if state is State.STOPPING:
+    fleet = turn.fleet
+    fits = all(fleet.held(on) + event.needs <= fleet.room.get(on, 0) for on in event.on)
+    places = tuple(Place(device, _largest(fleet, device)) for device in event.on)
+    known = {
+        "needs": event.needs, "devices": event.devices, "spread": len(event.on), "nap": event.nap,
+        "places": places, "reload_seconds": event.reload_seconds,
+    }  # fmt: skip
+    if not fits or fleet.rules(unit.model).closed:
         turn.do(Stop(unit.id))
-        turn.enter(unit, state, why="It had no room any more when the server came back.")
+        why = "It had no room any more when the server came back."
+        turn.enter(unit, State.STOPPING, why=why)
         return
-    turn.enter(
-        unit, state, usage=Usage(turn.at), needs=event.needs, devices=event.devices, berth=berth.id,
-        device=event.device, reload_seconds=event.reload_seconds,
-    )  # fmt: skip
+    turn.enter(unit, State.READY, usage=Usage(turn.at), **known)
+
+
+def _largest(fleet: Fleet, device: str) -> str:
+    """The berth of a device where a unit that was found there counts."""
+    there = [berth for berth in fleet.berths.values() if berth.device == device]
+    return max(there, key=lambda one: one.room, default=Berth("", device, 0)).id
 
 
 def failed(turn: Turn, event: Failed) -> None:
@@ -137,7 +167,7 @@ def busy(turn: Turn, event: Busy) -> None:
     """It has requests."""
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING:
-        turn.use(unit, busy=True, served=True)
+        turn.use(unit, busy=True, served=True, kept=unit.kept or event.keep)
 
 
 def idle(turn: Turn, event: Idle) -> None:
@@ -145,7 +175,7 @@ def idle(turn: Turn, event: Idle) -> None:
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING and unit.busy:
         usage = (unit.usage or NEVER)._replace(last=turn.at)
-        unit = turn.put(unit, busy=False, breaks=0, usage=usage)
+        unit = turn.put(unit, busy=False, kept=False, usage=usage)
         _stop_if_left(turn, unit)
         turn.seating = True
 
@@ -159,19 +189,29 @@ def withdrawn(turn: Turn, event: Withdrawn) -> None:
 
 def _stop_if_left(turn: Turn, unit: Unit) -> None:
     if unit.state is State.DRAINING and unit.withdrawn and not unit.busy:
-        turn.enter(unit, State.STOPPING)
-        turn.do(Stop(unit.id))
+        turn.enter(unit, State.DOZING if unit.to_sleep else State.STOPPING)
+        turn.do(Sleep(unit.id) if unit.to_sleep else Stop(unit.id))
+
+
+def slept(turn: Turn, event: Slept) -> None:
+    """It holds less now; if somebody asked for it meanwhile, it waits for room to wake."""
+    unit = turn.fleet.unit(event.unit)
+    if unit.state is State.DOZING:
+        unit = turn.enter(unit, State.ASLEEP, asleep=True, to_sleep=False)
+        turn.seating = True
+        if unit.wanted:
+            raise_unit(turn, unit, unit.preempts)
 
 
 def broken(turn: Turn, event: Broken) -> None:
     """A replica that breaks connections again and again is left alone for a while."""
     unit = turn.fleet.unit(event.unit)
     if unit.state is State.READY:
-        breaks = unit.breaks + 1
+        breaks = unit.breaks + 1 if turn.at - unit.broke_at <= SOON else 1
         if breaks >= BREAKS:
             turn.reroute(unit, breaks=0, avoided_until=turn.at + AVOIDED)
         else:
-            turn.put(unit, breaks=breaks)
+            turn.put(unit, breaks=breaks, broke_at=turn.at)
 
 
 def stop_asked(turn: Turn, event: StopAsked) -> None:
@@ -184,18 +224,20 @@ def dismiss(turn: Turn, unit: Unit, why: str, force: bool = False) -> None:
     """Let a unit go for good: until somebody asks for it, no pin raises it."""
     if unit.state is State.FAILED:
         turn.enter(unit, State.STOPPED, failures=0, why=why, dismissed=True)
-    elif unit.state in COMING:
+    elif unit.state in COMING or unit.state in (State.DOZING, State.ASLEEP):
         _stop_now(turn, unit, why)
     elif unit.state in (State.READY, State.DRAINING) and force:
-        turn.enter(unit, State.STOPPING, why=why, dismissed=True)
+        turn.enter(unit, State.STOPPING, why=why, dismissed=True, to_sleep=False, lease=None)
         turn.do(Stop(unit.id))
     elif unit.state is State.READY:
-        turn.enter(unit, State.DRAINING, why=why, dismissed=True, evicted_at=None)
+        turn.enter(unit, State.DRAINING, why=why, dismissed=True, evicted_at=None, lease=None)
         turn.do(Withdraw(unit.id))
+    elif unit.state is State.DRAINING and unit.to_sleep:
+        turn.put(unit, to_sleep=False, host=None, why=why, dismissed=True, evicted_at=None)
 
 
 def _stop_now(turn: Turn, unit: Unit, why: str) -> None:
-    turn.enter(unit, State.STOPPING, why=why, dismissed=True)
+    turn.enter(unit, State.STOPPING, why=why, dismissed=True, to_sleep=False, lease=None)
     turn.do(Stop(unit.id))
     hint = f"ostler load {unit.model}"
     answer(turn, Refuse(unit.model, "stopped", f"{unit.model}: {why}", hint))
@@ -204,7 +246,7 @@ def _stop_now(turn: Turn, unit: Unit, why: str) -> None:
 def ended(turn: Turn, event: Ended) -> None:
     """It is gone; if somebody asked for it meanwhile, it comes back."""
     unit = turn.fleet.unit(event.unit)
-    if unit.state is State.STOPPING:
+    if unit.state in (State.STOPPING, State.DOZING):  # one that cannot sleep after all ends
         gone = turn.enter(unit, State.STOPPED, failures=0, less=False)
         if unit.wanted:
             raise_unit(turn, gone, unit.preempts)

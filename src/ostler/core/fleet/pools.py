@@ -59,7 +59,10 @@ def tiers(fleet: Fleet, unit: Unit) -> tuple[tuple[Berth, ...], ...]:
 
     A model that names a pool goes there. A preloaded one goes where no pool is. Any other goes
     to the catch-all pool where there is one, and then, if the policy says so, where no pool is.
+    One that sleeps wakes where it is.
     """
+    if unit.asleep:
+        return (tuple(fleet.berths[p.berth] for p in unit.places if p.berth in fleet.berths),)
     rules = fleet.rules(unit.model)
     has_catchall = any(berth.pool == CATCHALL for berth in fleet.berths.values())
     if rules.pool:
@@ -73,6 +76,7 @@ def tiers(fleet: Fleet, unit: Unit) -> tuple[tuple[Berth, ...], ...]:
 
 def _on_its_devices(fleet: Fleet, unit: Unit, pool: str) -> tuple[Berth, ...]:
     found = {b.device: b for b in fleet.berths.values() if b.pool == pool}
-    siblings = {other.device for other in fleet.all_units(unit.model) if other.id != unit.id}
+    others = (other for other in fleet.all_units(unit.model) if other.id != unit.id)
+    siblings = {place.device for other in others for place in other.places}
     mine = [found[device] for device in unit.devices if device in found]
     return tuple(sorted(mine, key=lambda berth: berth.device in siblings))

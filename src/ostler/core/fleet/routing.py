@@ -6,8 +6,8 @@ from ostler.core.fleet.state import Fleet, State, Unit
 
 # A model with several units is in the best state that one of them is in.
 BEST_FIRST = (
-    State.READY, State.STARTING, State.WAITING, State.SIZING, State.DRAINING, State.STOPPING,
-    State.FAILED, State.STOPPED,
+    State.READY, State.WAKING, State.STARTING, State.ROUSED, State.WAITING, State.SIZING,
+    State.DRAINING, State.DOZING, State.ASLEEP, State.STOPPING, State.FAILED, State.STOPPED,
 )  # fmt: skip
 
 

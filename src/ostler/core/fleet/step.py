@@ -37,6 +37,8 @@ def _take(turn: Turn, event: e.Event) -> None:
             life.busy(turn, event)
         case e.Idle():
             life.idle(turn, event)
+        case e.Slept():
+            life.slept(turn, event)
         case e.Withdrawn():
             life.withdrawn(turn, event)
         case e.Broken():

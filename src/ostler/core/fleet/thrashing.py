@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ostler.core.fleet.actions import Warn
 from ostler.core.fleet.state import Fleet, Unit
 from ostler.core.fleet.turn import Turn
@@ -20,7 +18,7 @@ def notice(turn: Turn, unit: Unit) -> None:
         return
     before = thrashes(turn.fleet, turn.at)
     returns = (*turn.fleet.returns, turn.at)[-TOO_OFTEN:]
-    turn.fleet = replace(turn.fleet, returns=returns)
+    turn.fleet = turn.fleet._replace(returns=returns)
     turn.put(turn.fleet.unit(unit.id), evicted_at=None)
     if thrashes(turn.fleet, turn.at) and not before:
         turn.do(Warn("thrashing", what()))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ostler.core.fleet import pools
-from ostler.core.fleet.actions import Withdraw
+from ostler.core.fleet.actions import Stop, Withdraw
 from ostler.core.fleet.events import Wished
 from ostler.core.fleet.life import dismiss, raise_unit
-from ostler.core.fleet.seating import refuse, waited_too_long
-from ostler.core.fleet.state import State, Unit
+from ostler.core.fleet.refusals import refuse, waited_too_long
+from ostler.core.fleet.state import RUNNING, Place, State, Unit
 from ostler.core.fleet.turn import Turn
 from ostler.core.sizes import duration
 
 
 def tick(turn: Turn) -> None:
     """Let go of what nobody uses or waits too long, close circuits, raise what is pinned."""
-    for device in turn.fleet.holders:
+    for device in turn.fleet.decks:
         _end_idle(turn, device)
     for id in turn.fleet.waiting:
         unit = turn.fleet.units[id]
@@ -31,7 +29,10 @@ def _end_idle(turn: Turn, device: str) -> None:
     policy = turn.fleet.wishes.policy
     last = max(units, key=_last_use) if policy.keep_last and units else None
     for unit in units:
-        if unit.state is not State.READY:
+        if unit.state not in RUNNING or turn.fleet.units[unit.id] is not unit:
+            continue  # a unit on several devices was looked at on its first
+        if unit.until is not None and turn.at >= unit.until:
+            _end_lease(turn, unit)
             continue
         if unit.avoided_until and turn.at >= unit.avoided_until:
             unit = turn.reroute(unit, avoided_until=0.0)
@@ -39,8 +40,23 @@ def _end_idle(turn: Turn, device: str) -> None:
         if ttl is None or (last and unit.id == last.id):
             continue
         if turn.at - max(_last_use(unit), unit.since) >= ttl:
-            turn.enter(unit, State.DRAINING, why=f"Nobody asked for it for {duration(ttl)}.")
-            turn.do(Withdraw(unit.id))
+            _end(turn, unit, f"Nobody asked for it for {duration(ttl)}.")
+
+
+def _end(turn: Turn, unit: Unit, why: str) -> None:
+    if unit.state is State.ASLEEP:
+        turn.enter(unit, State.STOPPING, why=why)
+        turn.do(Stop(unit.id))
+    else:
+        turn.enter(unit, State.DRAINING, why=why)
+        turn.do(Withdraw(unit.id))
+
+
+def _end_lease(turn: Turn, unit: Unit) -> None:
+    """Its time is over, whether it is busy, pinned or neither; its replicas go with it."""
+    why = f"It was loaded for {duration(unit.lease or 0.0)}, and these are over."
+    for one in turn.fleet.all_units(unit.model):
+        dismiss(turn, one, why)
 
 
 def _ttl(turn: Turn, unit: Unit) -> float | None:
@@ -78,10 +94,10 @@ def _recovers(turn: Turn, unit: Unit) -> bool:
 def wished(turn: Turn, event: Wished) -> None:
     """Take other wishes: what is closed or no longer wished for ends, what is pinned comes."""
     before = turn.fleet
-    turn.fleet = replace(
-        before, wishes=event.wishes, berths=event.berths, edition=before.edition + 1
+    turn.fleet = before._replace(
+        wishes=event.wishes, berths=event.berths, edition=before.edition + 1
     )
-    for device in turn.fleet.holders:
+    for device in turn.fleet.decks:
         for unit in turn.fleet.on(device):
             _follow(turn, unit)
     for model in event.wishes.preload:
@@ -94,17 +110,25 @@ def wished(turn: Turn, event: Wished) -> None:
 
 
 def _follow(turn: Turn, unit: Unit) -> None:
-    rules = turn.fleet.rules(unit.model)
-    if unit.berth not in turn.fleet.berths:
-        turn.put(unit, berth=_new_berth(turn, unit))
+    unit = turn.fleet.unit(unit.id)  # as it is now: it may hold several devices
+    rules, berths = turn.fleet.rules(unit.model), turn.fleet.berths
+    every = unit.places if unit.host is None else (*unit.places, unit.host)
+    if any(place.berth not in berths for place in every):
+        host = unit.host and _new_place(turn, unit, unit.host)
+        places = tuple(_new_place(turn, unit, place) for place in unit.places)
+        unit = turn.put(unit, places=places, host=host)
     if rules.closed:
-        dismiss(turn, turn.fleet.unit(unit.id), rules.closed)
+        dismiss(turn, unit, rules.closed)
     elif unit.id not in turn.fleet.replicas(unit.model):
-        dismiss(turn, turn.fleet.unit(unit.id), "Fewer replicas are wished for.")
+        dismiss(turn, unit, "Fewer replicas are wished for.")
 
 
-def _new_berth(turn: Turn, unit: Unit) -> str:
+def _new_place(turn: Turn, unit: Unit, place: Place) -> Place:
     """Where a unit counts once the devices are divided anew; it stays on its device."""
-    mine = [berth for tier in pools.tiers(turn.fleet, unit) for berth in tier]
+    if place.berth in turn.fleet.berths:
+        return place
+    awake = unit._replace(asleep=False)  # one that sleeps names its old berths
+    mine = [berth for tier in pools.tiers(turn.fleet, awake) for berth in tier]
     every = [*mine, *turn.fleet.berths.values()]
-    return next((berth.id for berth in every if berth.device == unit.device), "")
+    found = (berth.id for berth in every if berth.device == place.device)
+    return Place(place.device, next(found, ""))

@@ -7,15 +7,16 @@ unit's state goes through `enter`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ostler.core.fleet.actions import Action
+from ostler.core.fleet.decks import changed
 from ostler.core.fleet.returning import used
-from ostler.core.fleet.state import HOLDING, Fleet, State, Unit
+from ostler.core.fleet.state import HOLDING, IN_LINE, Deck, Fleet, State, Unit
 
 GONE: Mapping[str, Any] = {
-    "berth": "", "device": "", "busy": False, "served": False, "withdrawn": False,
+    "places": (), "host": None, "asleep": False, "to_sleep": False, "busy": False, "kept": False,
+    "served": False, "withdrawn": False, "until": None,
 }  # fmt: skip
 
 
@@ -35,16 +36,17 @@ class Turn:
 
     def put(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit with changes that are not its state."""
-        after = replace(unit, **changes)
+        after = unit._replace(**changes)
         fleet = self.fleet
-        self.fleet = replace(
-            fleet, units=fleet.units.put(unit.id, after), holders=self._holders(unit, after)
-        )
+        decks = fleet.decks
+        if unit.state in HOLDING:
+            decks = changed(decks, unit, after, self.at)
+        self.fleet = fleet._replace(units=fleet.units.put(unit.id, after), decks=decks)
         return after
 
     def reroute(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit with changes that decide whether it gets requests."""
-        self.fleet = replace(self.fleet, edition=self.fleet.edition + 1)
+        self.fleet = self.fleet._replace(edition=self.fleet.edition + 1)
         return self.put(unit, **changes)
 
     def enter(self, unit: Unit, state: State, **changes: Any) -> Unit:
@@ -52,34 +54,26 @@ class Turn:
         if state not in HOLDING:
             changes = {**GONE, **changes}
             self.seating = self.seating or unit.state in HOLDING
-        after = replace(unit, state=state, since=self.at, **changes)
+        after = unit._replace(state=state, since=self.at, **changes)
         fleet = self.fleet
-        self.fleet = replace(
-            fleet,
+        self.fleet = fleet._replace(
             units=fleet.units.put(unit.id, after),
-            holders=self._holders(unit, after),
+            decks=changed(fleet.decks, unit, after, self.at),
             waiting=_in_line(fleet.waiting, after),
             edition=fleet.edition + 1,
         )
         return after
 
-    def _holders(self, before: Unit, after: Unit) -> Mapping[str, Mapping[str, Unit]]:
-        old = before.device if before.state in HOLDING else ""
-        new = after.device if after.state in HOLDING else ""
-        holders = self.fleet.holders
-        if old and old != new:
-            left = {id: unit for id, unit in holders[old].items() if id != before.id}
-            holders = {**holders, old: left}
-        if new:
-            holders = {**holders, new: {**holders.get(new, {}), after.id: after}}
-        return holders
-
     def use(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit that was used just now."""
         return self.put(unit, usage=used(unit.usage, self.at), **changes)
 
+    def account(self, device: str, deck: Deck) -> None:
+        """Keep what was found out about a device."""
+        self.fleet = self.fleet._replace(decks={**self.fleet.decks, device: deck})
+
 
 def _in_line(waiting: tuple[str, ...], unit: Unit) -> tuple[str, ...]:
-    if unit.state is State.WAITING:
+    if unit.state in IN_LINE:
         return waiting if unit.id in waiting else (*waiting, unit.id)
     return tuple(id for id in waiting if id != unit.id) if unit.id in waiting else waiting

@@ -14,8 +14,6 @@ from ostler.faces.server.metrics import DeviceNow, Metrics, Now
 from ostler.nouns import Measurement
 from ostler.records.records import Records
 
-COMING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
-
 
 class Books:
     """Records, metrics and keys of one server."""
@@ -82,7 +80,7 @@ class Books:
         return Now(
             models={unit.id: unit.state.value for unit in units},
             devices={id: DeviceNow(room, fleet.held(id)) for id, room in fleet.room.items()},
-            waiting=len({unit.model for unit in units if unit.state in COMING}),
+            waiting=len({unit.model for unit in units if unit.state in f.COMING}),
             downloads=self.ledger.records.attempts.counts(),
         )
 

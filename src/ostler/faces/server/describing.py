@@ -13,7 +13,7 @@ from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.hands import ServerHands
 from ostler.verbs.keep import Keeper
 
-LOADING = (f.State.SIZING, f.State.WAITING, f.State.STARTING)
+LOADING = f.COMING
 GATEWAY_STATE = {f.State.READY: "ready", f.State.FAILED: "failed"} | dict.fromkeys(
     LOADING, "loading"
 )
@@ -122,8 +122,8 @@ def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> 
         pinned=keeper.fleet.rules(unit.model).pinned,
         pool=berth.pool or None if berth else None,
         engine=fitting.engine if fitting else None,
-        device=unit.device or None,
-        memory_bytes=unit.needs or None,
+        device=",".join(place.device for place in unit.places) or None,
+        memory_bytes=unit.holds * max(len(unit.places), unit.spread) or None,
         context=fitting.context if fitting else None,
         pid=process.pid if process else None,
         port=process.spec.port if process else None,
@@ -159,14 +159,16 @@ def pools(fleet: f.Fleet) -> list[PoolState]:
     """Return every pool's part of every device, with the models in it."""
     found = []
     for berth in fleet.berths.values():
-        units = [unit for unit in fleet.on(berth.device) if unit.berth == berth.id]
+        deck, here = fleet.deck(berth.device), f.Place(berth.device, berth.id)
         found.append(
             PoolState(
                 pool=berth.pool,
                 device=berth.device,
                 room_bytes=berth.room,
-                held_bytes=sum(unit.needs for unit in units),
-                models=[unit.id for unit in units],
+                held_bytes=deck.berths.get(berth.id, (0, 0))[0],
+                models=[
+                    unit.id for unit in deck.units.values() if here in (*unit.places, unit.host)
+                ],
             )
         )
     return found

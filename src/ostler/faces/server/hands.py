@@ -22,6 +22,7 @@ from ostler.launchers.ports import free_port, port_range
 from ostler.nouns import LaunchSpec, Measurement, Workload
 from ostler.ports import Process
 from ostler.settings import Settings
+from ostler.verbs import sleeping
 from ostler.verbs.hold import HOST
 from ostler.verbs.keep import Fitting
 from ostler.verbs.learning import measure
@@ -115,8 +116,8 @@ class ServerHands:
             ready,
         )
 
-    async def start(self, unit: str, fitting: Fitting, device: str) -> Process:
-        """Start the unit's engine on a device. Raises OstlerError."""
+    async def start(self, unit: str, fitting: Fitting, devices: Sequence[str]) -> Process:
+        """Start the unit's engine on these devices. Raises OstlerError."""
         ready = fitting.prepared
         assert ready is not None
         port = free_port(HOST, self._ports, self._taken)
@@ -126,7 +127,7 @@ class ServerHands:
         began = asyncio.get_running_loop().time()
         try:
             process = await start(
-                self._spec(unit, ready, device, port),
+                self._spec(unit, ready, devices, port),
                 wiring.launcher(lasting=self._adopts()),
                 log,
                 engine=ready.engine,
@@ -135,11 +136,12 @@ class ServerHands:
             self._taken.discard(port)
         took = asyncio.get_running_loop().time() - began
         size = ready.served.facts.weight_bytes
-        self.speeds[device] = self.speeds[device].learn(size, took)
+        for device in devices:
+            self.speeds[device] = self.speeds[device].learn(size // len(devices), took)
         self._learn_later(unit, ready, process.pid, log, mark)
         if self._adopts():
             at = wiring.began(process.pid) or 0.0
-            self._notes.take(Note(unit, process.pid, at, port, device))
+            self._notes.take(Note(unit, process.pid, at, port, tuple(devices)))
         return process
 
     def _adopts(self) -> bool:
@@ -162,7 +164,7 @@ class ServerHands:
         except OstlerError:
             return None
         assert fitting.prepared is not None
-        spec = self._spec(note.unit, fitting.prepared, note.device, note.port)
+        spec = self._spec(note.unit, fitting.prepared, note.devices, note.port)
         log = str(wiring.log_path(self.settings, note.unit))
         process = wiring.running(note.pid, note.began, spec, log)
         if process and not (self.wishes.adopt and await _answers(spec)):
@@ -184,15 +186,24 @@ class ServerHands:
         self._learning.add(task)
         task.add_done_callback(self._learning.discard)
 
-    def _spec(self, unit: str, ready: Prepared, device: str, port: int) -> LaunchSpec:
-        """The process to be, on this one device, with the time that its bytes need here."""
+    def _spec(self, unit: str, ready: Prepared, devices: Sequence[str], port: int) -> LaunchSpec:
+        """The process to be, on these devices alone, with the time that its bytes need here."""
         spec = ready.launch(HOST, port)
-        kind, _, index = device.partition(":")
-        size = ready.served.facts.weight_bytes
+        kind = devices[0].partition(":")[0]
+        size = ready.served.facts.weight_bytes // len(devices)
         wished = self.wish(unit.partition(REPLICA)[0]).deadline
-        deadline = wished or self.speeds[device].deadline(size, spec.deadline)
-        env = {**spec.env, VISIBLE[kind]: index} if kind in VISIBLE else spec.env
+        deadline = wished or max(self.speeds[d].deadline(size, spec.deadline) for d in devices)
+        numbers = ",".join(device.partition(":")[2] for device in devices)
+        env = {**spec.env, VISIBLE[kind]: numbers} if kind in VISIBLE else spec.env
         return replace(spec, env=env, deadline=deadline)
+
+    async def sleep(self, unit: str, process: Process) -> None:
+        """Have an engine give its memory back. Raises OstlerError."""
+        await sleeping.fall_asleep(process.spec)
+
+    async def wake(self, unit: str, process: Process) -> None:
+        """Have it take its memory again. Raises OstlerError."""
+        await sleeping.wake_up(process.spec)
 
     def obituary(self, process: Process, code: int) -> tuple[str, str]:
         """Say why a running engine died, from its own log."""

@@ -18,7 +18,7 @@ class Note:
     pid: int
     began: float  # of the process, as the system says it
     port: int
-    device: str
+    devices: tuple[str, ...]
 
 
 class Notes:
@@ -40,8 +40,9 @@ class Notes:
         found = []
         for path in sorted(self._folder.glob("*.json")):
             try:
-                found.append(Note(**json.loads(path.read_text())))
-            except (ValueError, TypeError):
+                said = json.loads(path.read_text())
+                found.append(Note(**said | {"devices": tuple(said["devices"])}))
+            except (ValueError, TypeError, KeyError):
                 path.unlink(missing_ok=True)
         return found
 

@@ -87,7 +87,7 @@ class Server:
         await self._books.ledger.reload()
         self._operator.read()
         for note, process, fitting in await self._hands.left():
-            self._dispatch.keeper.adopt(note.unit, process, note.device, fitting)
+            self._dispatch.keeper.adopt(note.unit, process, note.devices, fitting)
         self._operator.tell()
         self._dispatch.changed()
         await self._dispatch.link.ready.wait()
