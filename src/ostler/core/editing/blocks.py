@@ -16,7 +16,7 @@ from ostler.core.editing.layout import (
     list_step,
     step,
 )
-from ostler.core.editing.scalars import inline, lines
+from ostler.core.editing.scalars import inline, lines, word
 from ostler.core.editing.tree import Node
 from ostler.errors import CannotEdit
 
@@ -36,7 +36,7 @@ def add_item(page: Page, node: Node, place: int, value: Any) -> list[Splice]:
     text = page.text
     _plain_dash(page, node, min(place, len(node.items) - 1))
     indent = column(text, dash(text, node, 0))
-    words = _under_dash(value, indent)
+    words = _under_dash(value, indent, indented=list_step(page.root, text) != 0)
     if place == len(node.items):
         at = after(text, node.items[-1], indent)
         return [(at, at, _joined(text, at, words, before=True))]
@@ -106,7 +106,7 @@ def fill(page: Page, key: Node, value: Node, wanted: Any) -> list[Splice]:
     else:
         held = list_step(page.root, text)
         inner = indent + (2 if held is None else held)
-        words = [line for one in wanted for line in _under_dash(one, inner)]
+        words = [line for one in wanted for line in _under_dash(one, inner, indented=held != 0)]
     at = after(text, value, inner)
     gone: list[Splice] = [(value.start - 1, value.end, "")] if value.end > value.start else []
     return [*gone, (at, at, _joined(text, at, words, before=True))]
@@ -130,19 +130,17 @@ def _pair(page: Page, name: Any, value: Any) -> list[str]:
     """The lines of a pair, indented as the file indents."""
     head = inline({name: None}).removeprefix("{").removesuffix("}").removesuffix(" null")
     if not isinstance(value, dict | list) or not value:
-        return [f"{head} {inline(value)}"]
+        return [f"{head} {word(value)}"]
     if isinstance(value, dict):
         inner = " " * step(page.root, page.text)
         return [head, *(inner + line for one in value for line in _pair(page, one, value[one]))]
     held = list_step(page.root, page.text)
-    return [
-        head,
-        *(line for one in value for line in _under_dash(one, 2 if held is None else held)),
-    ]
+    inner = 2 if held is None else held
+    return [head, *(row for one in value for row in _under_dash(one, inner, indented=held != 0))]
 
 
-def _under_dash(value: Any, indent: int) -> list[str]:
-    rows = lines(value) if isinstance(value, dict) and value else [inline(value)]
+def _under_dash(value: Any, indent: int, *, indented: bool = True) -> list[str]:
+    rows = lines(value, indented) if isinstance(value, dict) and value else [word(value)]
     return [" " * indent + ("- " if number == 0 else "  ") + row for number, row in enumerate(rows)]
 
 

@@ -43,20 +43,31 @@ def inline(value: Any) -> str:
     return text.strip().removeprefix("[").removesuffix("]")
 
 
-def lines(value: Any) -> list[str]:
-    """Write a list or mapping as lines of block style, lists indented under their key."""
+def lines(value: Any, indented: bool = True) -> list[str]:
+    """Write a value as lines of block style; lists `indented` under their key, or flush with it."""
+    dumper = Indented if indented else Flush
     text: str = yaml.dump(
-        value, Dumper=Indented, default_flow_style=False, width=EVER, sort_keys=False,
+        value, Dumper=dumper, default_flow_style=False, width=EVER, sort_keys=False,
         allow_unicode=True,
     )  # fmt: skip
     return text.rstrip("\n").split("\n")
 
 
-class Indented(yaml.SafeDumper):
+def word(value: Any) -> str:
+    """Write a value on one line of a block, where a `:` within a word needs no quotes."""
+    rows = lines([value])
+    return rows[0].removeprefix("- ") if len(rows) == 1 else inline(value)
+
+
+class Flush(yaml.SafeDumper):
+    """Writes a list flush with its key, and a value used twice twice: anchors would puzzle."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+class Indented(Flush):
     """Writes a list two columns in from its key, as most files in the world have it."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True  # a value used twice is written twice: anchors of ours would puzzle a reader

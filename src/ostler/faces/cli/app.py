@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "quantize": ("quantize", "Make a kept model's weights smaller, as a model of its own."),
         "jobs": ("jobs", "Show work that takes a while, from any terminal; end it."),
         "triton": ("triton", "Check a model repository that Triton is to serve."),
+        "sync": ("sync", "Say where wishes, files and what runs differ; bring them into line."),
         "lamini": ("lamini", "Edit the preload list and the pods of a Lamini you run yourself."),
         "measure": ("measure", "Start a model and keep what it really takes."),
     },

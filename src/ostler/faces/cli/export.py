@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import getpass
-import os
 from pathlib import Path
 
 import click
 
 from ostler import wiring
-from ostler.core import images
-from ostler.core.naming import Named
-from ostler.errors import UsageError
-from ostler.faces.cli import options, show
-from ostler.nouns import Installed, LaunchSpec, Workload
+from ostler.faces.cli import (
+    composing,
+    export_lamini,
+    export_skypilot,
+    export_traefik,
+    options,
+    writing,
+)
+from ostler.faces.cli.containing import Wish, contained
+from ostler.nouns import Workload
 from ostler.settings import Settings
 
 INSIDE = 8000  # the port an engine listens on within its container
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - within the container; only loopback is published
 OUT = click.option("--out", type=click.Path(path_type=Path), help="Write this file, not stdout.")
 FORCE = click.option("--force", is_flag=True, help="Replace a file that is there.")
 
@@ -58,19 +61,101 @@ def systemd(
     named = wiring.named(settings, model)
     machine = wiring.machine(settings)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
-    _write(unit(ready.launch("127.0.0.1", port), user or getpass.getuser()), out, force)
+    writing.one(unit(ready.launch("127.0.0.1", port), user or getpass.getuser()), out, force)
 
 
 @command.command("compose")
 @click.argument("model")
-@click.option("--image", metavar="NAME@sha256:...", help="The engine's image, by its digest.")
-@click.option("--engine-version", default="unknown", help="Its version; flags depend on it.")
-@click.option("--gpu", "gpus", multiple=True, metavar="ID", help="A GPU; may be repeated.")
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", default=8000,
-              show_default=True, help="The port on this machine's loopback.")  # fmt: skip
+@options.image
+@options.engine_version
+@options.gpus
 @click.option(
-    "--service", metavar="NAME", help="The service's name; from the model's, if not said."
+    "--each",
+    is_flag=True,
+    help="One service for each GPU, with ports from --port on, instead of one over all of them.",
 )
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    default=8000,
+    show_default=True,
+    help="The port on this machine's loopback.",
+)
+@click.option("--service", metavar="NAME", help="Its name; from the model and GPUs, if not said.")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Start it only when this profile is asked for; may be repeated.",
+)
+@click.option("--network", metavar="NAME", help="A network that exists, to be on.")
+@options.container_user
+@options.key_file
+@options.engine
+@options.context
+@options.sequences
+@options.kv_dtype
+@OUT
+@click.option("--into", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Put the service into this Compose file of yours.")  # fmt: skip
+@FORCE
+@options.dry_run
+@click.pass_obj
+def compose(
+    settings: Settings, model: str, image: str | None, engine_version: str | None,
+    gpus: tuple[str, ...], each: bool, port: int, service: str | None, profiles: tuple[str, ...],
+    network: str | None, user: str | None, key_file: Path | None, engine: str | None,
+    context: int | None, sequences: int, kv_dtype: str, out: Path | None, into: Path | None,
+    force: bool, dry_run: bool,
+) -> None:  # fmt: skip
+    """Write a Compose file for MODEL in its engine's container.
+
+    Two GPUs mean tensor parallelism over both; with --each, a service on each. The weights are
+    mounted read-only, file by file. With --into, a Compose file of yours gets the service and
+    keeps everything else to the byte; the diff is shown, and a copy kept beside it.
+
+    \b
+    ostler export compose org/name --engine vllm --gpu 0 --out compose.yaml
+    ostler export compose org/name --gpu 0 --gpu 1 --each --profile chat
+    ostler export compose org/name --gpu 0 --into docker-compose.yml --dry-run
+    """
+    from ostler.core.containers import name_of
+    from ostler.exporters import compose as exporter
+
+    wish = Wish(
+        model, engine, image, engine_version, Workload(context, sequences, kv_dtype), user, key_file
+    )
+    sets = [(gpu,) for gpu in gpus] if each else [gpus]
+    services = {}
+    for number, some in enumerate(sets):
+        _, one = contained(settings, wish, some, INSIDE, port + number)
+        name = service if service and len(sets) == 1 else name_of(service or model, some)
+        services[name] = one
+    manner = exporter.Manner(profiles, network)
+    if into:
+        content = exporter.content(services, manner)
+        composing.into(settings, into, content, force=force, dry_run=dry_run)
+        return
+    writing.one(exporter.document(services, manner), out, force)
+
+
+@command.command("quadlet")
+@click.argument("model")
+@options.image
+@options.engine_version
+@options.gpus
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    default=21800,
+    show_default=True,
+    help="The port it has, on this machine's loopback.",
+)
+@options.container_user
+@options.key_file
 @options.engine
 @options.context
 @options.sequences
@@ -78,51 +163,28 @@ def systemd(
 @OUT
 @FORCE
 @click.pass_obj
-def compose(
-    settings: Settings, model: str, image: str | None, engine_version: str, gpus: tuple[str, ...],
-    port: int, service: str | None, engine: str | None, context: int | None, sequences: int,
-    kv_dtype: str, out: Path | None, force: bool,
+def quadlet(
+    settings: Settings, model: str, image: str | None, engine_version: str | None,
+    gpus: tuple[str, ...], port: int, user: str | None, key_file: Path | None, engine: str | None,
+    context: int | None, sequences: int, kv_dtype: str, out: Path | None, force: bool,
 ) -> None:  # fmt: skip
-    """Write a Compose file for MODEL in its engine's container.
+    """Write a quadlet for MODEL: a container that systemd starts, by Podman.
 
-    Two GPUs mean tensor parallelism over both. The weights are mounted read-only.
+    Put it into /etc/containers/systemd or ~/.config/containers/systemd, then
+    `systemctl daemon-reload`.
 
     \b
-    ostler export compose org/name --engine vllm --gpu 0 --image vllm/vllm-openai@sha256:...
+    ostler export quadlet Qwen/Qwen2.5-0.5B-Instruct-GGUF --out qwen.container
     """
-    from ostler.exporters import compose as exporter
-    from ostler.exporters.systemd import slug
+    from ostler.core.containers import name_of
+    from ostler.exporters import quadlet as exporter
 
-    named = wiring.named(settings, model)
-    name = engine or ("llamacpp" if named.variant.format.value == "gguf" else "vllm")
-    installed = images.inside(name, engine_version)
-    place = exporter.Place(
-        image=images.pinned(image, name),
-        store=str(settings.home),
-        user=f"{os.getuid()}:{os.getgid()}",
-        gpus=gpus,
-        published=port,
+    wish = Wish(
+        model, engine, image, engine_version, Workload(context, sequences, kv_dtype), user, key_file
     )
-    workload = Workload(context, sequences, kv_dtype, tensor_parallel=max(1, len(gpus)))
-    spec = _described(settings, named, installed, workload)
-    title = service or slug(named.id)
-    _write(exporter.document(title, spec, len(installed.argv), place), out, force)
+    spec, one = contained(settings, wish, gpus, port, port)
+    writing.one(exporter.quadlet(one, name_of(model, gpus), spec.model.id), out, force)
 
 
-def _described(
-    settings: Settings, named: Named, installed: Installed, load: Workload
-) -> LaunchSpec:
-    from ostler.verbs.describe import describe
-
-    engine = next(one for one in wiring.engines(settings) if one.name == installed.engine)
-    return describe(named, wiring.store(settings), engine, installed, load, EVERYWHERE, INSIDE)
-
-
-def _write(text: str, out: Path | None, force: bool) -> None:
-    if out is None:
-        click.echo(text, nl=False)
-        return
-    if out.exists() and not force:
-        raise UsageError(f"{out} is there already.", hint="--force replaces it.", path=str(out))
-    out.write_text(text, encoding="utf-8")
-    show.note(f"Written: {out}")
+for one in (export_traefik, export_lamini, export_skypilot):
+    command.add_command(one.command)
