@@ -42,7 +42,11 @@ def test_a_newer_list_of_prices(shell: Shell, tmp_path: Path) -> None:
     assert (offer["usd_per_hour"], offer["region"], offer["stale"]) == (0.01, "us-west-1", False)
     assert "0 days old" in shell.ok("prices", "--provider", "lambda").out
     assert shell.run("prices", "update").code == 2
-    assert shell.run("prices", "update", "--from", "gpuhunt").code == 2
+    lost = shell.run(
+        "prices", "update", "--from", "gpuhunt", GPUHUNT_CATALOG_URL="http://127.0.0.1:9"
+    )
+    assert (lost.code, "gpuhunt got no prices" in lost.err) == (12, True)
+    assert "Traceback" not in lost.err
 
 
 def test_suspect_prices_only_when_asked_for(shell: Shell) -> None:

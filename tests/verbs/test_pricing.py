@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+import zipfile
+from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from ostler.errors import CorruptFile, UsageError
+from ostler.clouds import gpuhunt
+from ostler.errors import CorruptFile, HubUnreachable, UsageError
 from ostler.verbs import pricing
 
 TODAY = date(2026, 11, 20)
@@ -73,22 +80,59 @@ def test_a_damaged_list_of_ones_own_is_said(tmp_path: Path) -> None:
         pricing.offers(tmp_path)
 
 
-def test_without_gpuhunt_a_sentence() -> None:
-    from ostler.clouds import gpuhunt
-
+def test_without_gpuhunt_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gpuhunt", None)
     with pytest.raises(UsageError, match="gpuhunt is not installed"):
         gpuhunt.items()
 
 
-def test_with_a_library_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ostler.clouds import gpuhunt
+@pytest.fixture
+def catalogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place from which the real gpuhunt loads its providers' catalogues."""
+    import gpuhunt as library
 
-    (tmp_path / "gpuhunt.py").write_text(
-        "from types import SimpleNamespace as Item\n"
-        "def query(provider, min_gpu_count):\n"
-        "    return [Item(provider=provider[0], instance_name='i', location='r', price=0.5,\n"
-        "                 gpu_count=1, gpu_name='L4', gpu_memory=24.0, spot=False)]\n"
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("GPUHUNT_CATALOG_URL", f"http://127.0.0.1:{server.server_port}")
+        library.default_catalog.cache_clear()
+        yield tmp_path
+        library.default_catalog.cache_clear()
+        server.shutdown()
+
+
+def publish(place: Path, provider: str, *rows: str) -> None:
+    """Put a provider's catalogue where gpuhunt looks for it."""
+    folder = place / provider / "20261101-1"
+    folder.mkdir(parents=True)
+    (place / provider / "version").write_text(folder.name)
+    columns = (
+        "instance_name,location,price,cpu,memory,gpu_count,gpu_name,gpu_memory,spot,disk_size,"
+        "gpu_vendor,flags,cpu_arch,provider_data"
     )
-    monkeypatch.syspath_prepend(tmp_path)
+    with zipfile.ZipFile(folder / "catalog.zip", "w") as archive:
+        archive.writestr(f"{provider}.csv", "\n".join([columns, *rows, ""]))
+
+
+def test_what_gpuhunt_itself_offers(catalogues: Path) -> None:
+    publish(
+        catalogues,
+        "runpod",
+        "NVIDIA L4,US,0.43,12,50.0,1,L4,24.0,False,,nvidia,,x86,{}",
+        "NVIDIA H100,EU,2.99,26,250.0,1,H100,80.0,True,,nvidia,,x86,{}",
+        "XPU 9,EU,1.00,26,250.0,1,XPU9,80.0,False,,nvidia,,x86,{}",
+    )
     planned = pricing.plan_from_gpuhunt(gpuhunt.items(("runpod",)), TODAY)
-    assert [(o.provider, o.gpu.name, o.price) for o in planned.offers] == [("runpod", "L4", 0.5)]
+    assert [(one.provider, one.gpu.name, one.price, one.spot) for one in planned.offers] == [
+        ("runpod", "L4", 0.43, False),
+        ("runpod", "H100-SXM", 2.99, True),
+    ]
+    assert planned.left_out == ("XPU9 with 80 GB: not in the table of GPUs",)
+
+
+def test_gpuhunt_without_an_answer_is_a_sentence(
+    catalogues: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(HubUnreachable, match="gpuhunt got no prices"):
+        gpuhunt.items(("runpod",))
+    assert caplog.records == []

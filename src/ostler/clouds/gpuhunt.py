@@ -1,7 +1,8 @@
-"""Prices by the library gpuhunt, which does not come along: `pip install gpuhunt` brings it."""
+"""Prices by the library gpuhunt, which is an extra: `pip install 'ostler[prices]'` brings it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -19,12 +20,18 @@ def items(providers: tuple[str, ...] = ()) -> Iterable[Any]:
     except ModuleNotFoundError:
         raise UsageError(
             "The library gpuhunt is not installed here.",
-            hint="`pip install gpuhunt` beside Ostler, or give a file: ostler prices update FILE",
+            hint="pip install 'ostler[prices]', or give a file: ostler prices update FILE",
         ) from None
+    # it logs a traceback for every provider that does not answer; one sentence of ours is enough
+    logging.getLogger("gpuhunt").setLevel(logging.CRITICAL)
     try:
         found: Iterable[Any] = library.query(provider=list(providers) or None, min_gpu_count=1)
-    except OSError as error:
+    except (OSError, library.GPUHuntError) as error:
         raise HubUnreachable(
-            f"gpuhunt got no prices: {error}", hint="Try again, or give a file."
+            f"gpuhunt got no prices: {error}.", hint="Try again, or give a file."
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"gpuhunt: {error}", hint="It knows aws, gcp, lambda, runpod ..."
         ) from error
     return found
