@@ -125,7 +125,7 @@ def test_what_gpuhunt_itself_offers(catalogues: Path) -> None:
     planned = pricing.plan_from_gpuhunt(gpuhunt.items(("runpod",)), TODAY)
     assert [(one.provider, one.gpu.name, one.price, one.spot) for one in planned.offers] == [
         ("runpod", "L4", 0.43, False),
-        ("runpod", "H100-SXM", 2.99, True),
+        ("runpod", "H100-80GB-PCIe", 2.99, True),
     ]
     assert planned.left_out == ("XPU9 with 80 GB: not in the table of GPUs",)
 
