@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostler.core.editing import edited, read
 from ostler.core.fleet import windows
 from ostler.core.fleet.loading import LEAST_PATIENCE, Speed
 from ostler.errors import UsageError
@@ -69,7 +69,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ("pools: {a: {memory: lots}}", "pools.a.memory: a size is written like 20GiB"),
         ("policy: {eviction: fifo}", "policy.eviction: Input should be 'cost' or 'lru'"),
         ("- a", "must be a mapping"),
-        ("a: [", "cannot be read"),
+        ("a: [", "is not YAML: line "),
     ],
 )
 def test_what_is_wrong_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -108,12 +108,25 @@ def test_an_edit_that_would_be_wrong_writes_nothing(tmp_path: Path) -> None:
     assert path.read_text() == FILE
 
 
+def test_a_wish_taken_back_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = file(tmp_path)
+    path.write_bytes(FILE.replace("\n", "\r\n").encode())
+    before = path.read_bytes()
+    w.edit(path, edits.wish("org/new", {"context": 8192, "aliases": ["new"]}))
+    assert w.load(path).of("org/new").context == 8192
+    w.edit(path, lambda held: held["models"].pop("org/new"))
+    assert path.read_bytes() == before
+
+
 @given(st.lists(st.sampled_from("abcdef"), unique=True), st.permutations("abcdef"))
 def test_a_list_becomes_what_is_asked_for(before: list[str], after: list[str]) -> None:
     for wanted in (after, after[:3], []):
-        document: dict[str, Any] = {"preload": list(before)}
-        edits.replace_list(document, "preload", wanted)
-        assert document["preload"] == wanted
+        text = "preload:\n" + "".join(f"  - {name}   # why {name}\n" for name in before)
+        said = edited(text, "f", lambda held, wanted=wanted: {**held, "preload": wanted})
+        assert (read(said, "f")["preload"] or []) == wanted
+        stay = [name for name in before if name in wanted]
+        if [name for name in wanted if name in before] == stay:  # none had to move
+            assert all(f"- {name}   # why {name}\n" in said for name in stay)
 
 
 @given(st.integers(0, 1439), st.integers(0, 1439), st.integers(0, 1439))

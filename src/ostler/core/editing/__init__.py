@@ -6,6 +6,6 @@ folded lines come out as that library likes them. Here a change is a few splices
 
 from ostler.core.editing.difference import unified
 from ostler.core.editing.editing import edited, read
-from ostler.core.editing.values import at, put, without
+from ostler.core.editing.values import at, merged, put, without
 
-__all__ = ["at", "edited", "put", "read", "unified", "without"]
+__all__ = ["at", "edited", "merged", "put", "read", "unified", "without"]

@@ -36,3 +36,16 @@ def without(data: Any, path: Path) -> Any:
     holder = dict(at(data, path[:-1]))
     del holder[path[-1]]
     return put(data, path[:-1], holder)
+
+
+def merged(data: Any) -> Any:
+    """Return the data with what `<<` brings into a mapping; its own keys win, then earlier ones."""
+    if isinstance(data, list):
+        return [merged(one) for one in data]
+    if not isinstance(data, dict):
+        return data
+    brought = data.get("<<", [])
+    found: dict[Any, Any] = {}
+    for one in reversed(brought if isinstance(brought, list) else [brought]):
+        found |= merged(one) if isinstance(one, dict) else {}
+    return found | {name: merged(one) for name, one in data.items() if name != "<<"}

@@ -1,4 +1,4 @@
-"""Changes to the wishes file, each a function of the parsed file; comments stay where they are."""
+"""Changes to the wishes file, each a function of what it says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Canonical = Callable[[str], str]  # any of a model's names -> its own
 
 def preload(models: Sequence[str]) -> Edit:
     """Make this the preload list."""
-    return lambda file: replace_list(file, "preload", list(models))
+    return lambda file: file.update(preload=list(models))
 
 
 def pin(model: str) -> Edit:
@@ -26,8 +26,7 @@ def unpin(model: str, canonical: Canonical) -> Edit:
 
     def edit(file: Any) -> None:
         if file.get("preload"):
-            names = [name for name in file["preload"] if canonical(name) != model]
-            replace_list(file, "preload", names)
+            file["preload"] = [name for name in file["preload"] if canonical(name) != model]
         for name, one in (file.get("models") or {}).items():
             if canonical(name) == model and one:
                 one.pop("pinned", None)
@@ -72,19 +71,3 @@ def _under(file: Any, part: str, name: str) -> Any:
     if file[part].get(name) is None:
         file[part][name] = {}
     return file[part][name]
-
-
-def replace_list(file: Any, name: str, values: list[str]) -> None:
-    """Put other values into a list of the file; entries that stay keep their comments."""
-    kept = file.get(name)
-    if kept is None:
-        file[name] = values
-        return
-    for place in reversed(range(len(kept))):
-        if kept[place] not in values:
-            del kept[place]
-    for place, value in enumerate(values):
-        if place >= len(kept) or kept[place] != value:
-            if value in kept:
-                kept.remove(value)
-            kept.insert(place, value)

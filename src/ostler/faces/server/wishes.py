@@ -1,4 +1,4 @@
-"""The operator's wishes: `<home>/ostler.yaml`, checked at the door, its comments kept by our edits.
+"""The operator's wishes: `<home>/ostler.yaml`, checked at the door, all else kept by our edits.
 
 preload: [org/chat#q4_k_m]        # pinned, loaded in this order
 models:
@@ -13,15 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ostler.core import editing
 from ostler.core import fleet as f
 from ostler.core.fleet import windows
 from ostler.core.fleet.pools import Share
 from ostler.errors import UsageError
+from ostler.store import durable
+from ostler.store.locks import hold
+from ostler.verbs import editing as files
 
 FILE = "ostler.yaml"
 BYTES = {"": 1, "b": 1, "mb": 10**6, "gb": 10**9, "mib": 2**20, "gib": 2**30, "tib": 2**40}
@@ -197,13 +202,19 @@ class WishesFile(Wish):
 
 def load(path: Path) -> WishesFile:
     """Read the file; one that is not there wishes nothing. Raises UsageError."""
-    return checked(_parsed(path), path)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return WishesFile()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    return checked(_mapping(editing.read(files.decoded(path, content), str(path)), path), path)
 
 
 def checked(value: Any, path: Path) -> WishesFile:
     """Return the wishes that a value writes down. Raises UsageError with the place."""
     try:
-        return WishesFile.model_validate(value or {})
+        return WishesFile.model_validate(editing.merged(value or {}))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -212,50 +223,30 @@ def checked(value: Any, path: Path) -> WishesFile:
 
 
 def edit(path: Path, change: Callable[[Any], None]) -> WishesFile:
-    """Change the file in one step; comments stay. Raises UsageError, and writes nothing then."""
-    import io
+    """Change the file in one step; the rest of it stays to the byte.
 
-    from ostler.store import durable
-    from ostler.store.locks import hold
+    Raises UsageError and CannotEdit, and writes nothing then.
+    """
+    found: list[WishesFile] = []
+
+    def changed(held: Any) -> Any:
+        wanted = deepcopy(_mapping(held, path))
+        change(wanted)
+        found.append(checked(wanted, path))
+        return wanted
 
     with hold(path.with_name(f".{FILE}.lock")):
-        text = _parsed(path)
-        change(text)
-        wishes = checked(_plain(text), path)
-        out = io.StringIO()
-        _yaml().dump(text, out)
-        durable.write(path, out.getvalue().encode())
-    return wishes
+        planned = files.plan(path, changed, new=True)
+        if planned.before is None and planned.after is not None:
+            durable.write(path, planned.after)  # for its owner alone
+        else:
+            files.carry_out(planned, copy=False)
+    return found[0]
 
 
-def _parsed(path: Path) -> Any:
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        found = _yaml().load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        found = None
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from None
-    if found is None:
-        from ruamel.yaml.comments import CommentedMap
-
-        return CommentedMap()
-    if not isinstance(found, dict):
+def _mapping(value: Any, path: Path) -> dict[Any, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
         raise UsageError(f"{path} must be a mapping of names to values.")
-    return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
-
-
-def _yaml() -> Any:
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 100
-    return yaml
+    return value
