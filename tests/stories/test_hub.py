@@ -32,6 +32,11 @@ def test_models_come_from_modelscope_a_folder_and_git(shell: Shell, shipped_hub:
         kept = list((Path(shell.env["OSTLER_HOME"]) / "models" / source).glob("*/*/*.json"))
         assert len([path for path in kept if path.stem != "refs"]) == 1
     assert shell.ok("verify").out.count("clean") == len(places)
+    known = {one["name"]: one["licence"] for one in shell.ok("ls", "--json").json()}
+    assert known[SMALL] == "apache-2.0"  # as the card in the folder says
+    assert (
+        known.get("ostler/tiny-rerank", "apache-2.0") == "apache-2.0"
+    )  # and the one in the repository
 
 
 @pytest.mark.parametrize(

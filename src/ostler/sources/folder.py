@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ostler.core import git, paths
+from ostler.core import cards, git, paths
 from ostler.core.streams import Stream
 from ostler.errors import FileNotInRepo, ModelNotFound, OstlerError, RevisionNotFound, UnsafePath
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
@@ -57,7 +58,18 @@ class Folder:
                 f"{self.root} is at {commit[:12]} and has no other revisions.",
                 hint="Leave the revision out.",
             )
-        return Listing(source="folder", name=ref.name, commit=commit, files=files)
+        card = self._card({file.path for file in files})
+        return Listing(
+            source="folder", name=ref.name, commit=commit, files=files,
+            licence=cards.licence(card), task=cards.task(card), tags=cards.tags(card, pointers),
+        )  # fmt: skip
+
+    def _card(self, names: set[str]) -> dict[str, Any]:
+        """Return what the README's head says of the model."""
+        if cards.README not in names:
+            return {}
+        with os.fdopen(self._open(cards.README), "rb") as file:
+            return cards.front_matter(file.read(cards.MAX_FRONT_MATTER).decode(errors="replace"))
 
     @contextmanager
     def open(

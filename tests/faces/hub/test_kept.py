@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
@@ -76,3 +77,32 @@ def test_an_empty_store_is_an_empty_hub(tmp_path: Path) -> None:
     assert repos.names() == []
     assert repos.find("acme/kept") is None
     assert repos.renamed("acme/kept") is None
+
+
+def test_models_of_every_source_are_served(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home")
+    register(store, OLD, b"{}", "2026-01-01T00:00:00+00:00", revisions=("main",))
+    for source, commit, revision in (
+        ("ms", "c" * 64, "master"), ("git", "d" * 64, "trunk"), ("folder", "e" * 40, None)
+    ):  # fmt: skip
+        for name in (f"acme/of-{source}", "acme/kept"):
+            (manifest,) = [one for one in store.manifests() if one.commit == OLD]
+            names = (revision,) if revision else ()
+            moved = replace(manifest, source=source, name=name, commit=commit, revisions=names)
+            store.register(moved)
+    repos = KeptRepos(store)
+    assert repos.names() == ["acme/kept", "acme/of-folder", "acme/of-git", "acme/of-ms"]
+    kept = repos.find("acme/kept")
+    assert kept
+    assert set(kept.snapshots) == {OLD}  # the hub's own is the one of this name
+    with running(hub_app(repos)) as address:
+        for name, commit in (("of-ms", None), ("of-git", None), ("of-folder", "e" * 40)):
+            taken = Path(
+                snapshot_download(f"acme/{name}", endpoint=address, cache_dir=tmp_path / "cache")
+            )
+            assert (taken / "model-q8_0.gguf").read_bytes() == WEIGHTS
+            assert len(taken.name) == 40
+            assert commit in (None, taken.name)
+        snapshot_download(
+            "acme/of-ms", revision="master", endpoint=address, cache_dir=tmp_path / "cache"
+        )

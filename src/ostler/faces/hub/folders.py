@@ -15,9 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from ostler.core import git
+from ostler.core import cards, git
 from ostler.errors import UsageError
-from ostler.faces.hub import cards
 from ostler.faces.hub.hashes import HashMemory
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 

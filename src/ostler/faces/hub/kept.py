@@ -1,22 +1,25 @@
 """The models kept here, as repositories for other machines.
 
 Each is served under its upstream commit, so a client that pins that commit gets what it pinned.
-Only the files that were pulled are there: the rest of the repository is not listed.
+A source that has no commits of git's form (ModelScope, a folder of old) gets one that follows from
+the files. Only the files that were pulled are there: the rest of the repository is not listed.
+Where two sources have a model of one name, the first of ORDER is the one that is served.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ostler.core import git
-from ostler.faces.hub import cards
+from ostler.core import cards, git
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 from ostler.nouns import KeptFile, Manifest
 from ostler.store.store import Store
 
-SOURCE = "hf"  # what came from elsewhere has no name and no commit on a hub
+ORDER = ("hf", "ms", "git", "folder")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class KeptRepos:
@@ -26,20 +29,25 @@ class KeptRepos:
         self._store = store
 
     def names(self) -> list[str]:
-        return sorted({manifest.name for manifest in self._manifests()})
+        return sorted({manifest.name for manifest in self._store.manifests()})
 
     def find(self, name: str, revision: str | None = None) -> Repo | None:
         """Return the repository with every commit of it that is kept. Raises CorruptFile."""
-        kept = [manifest for manifest in self._manifests() if manifest.name == name]
+        kept = self._of_one_source(name)
         if not kept:
             return None
-        names = {ref: manifest.commit for manifest in kept for ref in manifest.revisions}
+        snapshots = [self._snapshot(manifest) for manifest in kept]
+        commits = {
+            manifest.commit: snapshot.commit
+            for manifest, snapshot in zip(kept, snapshots, strict=True)
+        }
+        names = {ref: commits[manifest.commit] for manifest in kept for ref in manifest.revisions}
         # a model pulled by its commit alone is still what a client means by no revision
         newest = max(kept, key=lambda manifest: manifest.pulled_at)
-        main = names.pop("main", newest.commit)
+        main = names.pop("main", commits[newest.commit])
         return Repo(
             name,
-            {manifest.commit: self._snapshot(manifest) for manifest in kept},
+            {snapshot.commit: snapshot for snapshot in snapshots},
             branches={"main": main},
             tags={ref: commit for ref, commit in names.items() if ref != commit},
             gated=newest.gated,
@@ -47,13 +55,16 @@ class KeptRepos:
         )
 
     def renamed(self, name: str) -> str | None:
-        for manifest in self._manifests():
+        for manifest in self._store.manifests():
             if name in manifest.aliases:
                 return manifest.name
         return None
 
-    def _manifests(self) -> Sequence[Manifest]:
-        return [manifest for manifest in self._store.manifests() if manifest.source == SOURCE]
+    def _of_one_source(self, name: str) -> Sequence[Manifest]:
+        """Return every commit kept of a model: two sources' are never one repository."""
+        same = [manifest for manifest in self._store.manifests() if manifest.name == name]
+        first = min((manifest.source for manifest in same), key=_rank, default="")
+        return [manifest for manifest in same if manifest.source == first]
 
     def _snapshot(self, manifest: Manifest) -> Snapshot:
         files = {
@@ -62,10 +73,12 @@ class KeptRepos:
         }
         card = _card(manifest)
         when = datetime.fromisoformat(manifest.pulled_at).timestamp() if manifest.pulled_at else 0
+        folders = git.trees({path: file.oid for path, file in files.items()})
+        commit = manifest.commit
         return Snapshot(
-            manifest.commit,
+            commit if COMMIT.fullmatch(commit) else git.commit_id(folders[""]),
             files,
-            folders=git.trees({path: file.oid for path, file in files.items()}),
+            folders=folders,
             modified=when,
             card=card,
             tags=tuple(dict.fromkeys((*manifest.tags, *cards.tags(card, files)))),
@@ -77,6 +90,10 @@ class KeptRepos:
             return HubFile(file.path, file.size, file.git_sha1, location)
         oid = git.pointer_id(file.sha256, file.size)
         return HubFile(file.path, file.size, oid, location, file.sha256)
+
+
+def _rank(source: str) -> int:
+    return ORDER.index(source) if source in ORDER else len(ORDER)
 
 
 def _card(manifest: Manifest) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ostler.core import git, paths
+from ostler.core import cards, git, paths
 from ostler.core.refs import parse
 from ostler.errors import AuthRequired, BadRef, HubUnreachable, ModelNotFound, OstlerError
-from ostler.faces.hub import cards, refusals
+from ostler.faces.hub import refusals
 from ostler.faces.hub.repos import HubFile, Repo, Repos, Snapshot
 from ostler.nouns import Listing, RemoteFile
 from ostler.ports import Source

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from ostler.core import git, paths
+from ostler.core import cards, git, paths
 from ostler.core.streams import Stream
 from ostler.errors import (
     AuthRequired,
@@ -82,12 +82,16 @@ class GitRemote:
         self._fetch(commit, ref.revision)
         entries = list(self._entries(commit))
         paths.refuse_unsafe(entry.path for entry in entries)
+        card = self._card(entries)
         return Listing(
             source="git",
             name=ref.name,
             commit=commit,
             files=self._files(entries),
             revision=branch,
+            licence=cards.licence(card),
+            task=cards.task(card),
+            tags=cards.tags(card, (entry.path for entry in entries)),
         )
 
     def open(
@@ -175,6 +179,15 @@ class GitRemote:
             if pointer:
                 found[oid] = pointer
         return found
+
+    def _card(self, entries: list[_Entry]) -> dict[str, Any]:
+        """Return what the README's head says of the model."""
+        readme = next((entry.oid for entry in entries if entry.path == cards.README), None)
+        if readme is None:
+            return {}
+        with program.printing(self._folder, "cat-file", "blob", readme) as printed:
+            text = printed.read(cards.MAX_FRONT_MATTER)
+        return cards.front_matter(text.decode(errors="replace"))
 
     @contextmanager
     def _blob(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Stream]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+README = "README.md"
 MAX_FRONT_MATTER = 64 * 1024  # characters; the longest cards on the Hub have a few thousand
 
 # File endings that the Hub turns into a tag of the library they belong to.
@@ -38,6 +39,20 @@ def front_matter(readme: str) -> dict[str, Any]:
         return plain(card) if isinstance(card, dict) else {}
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
+
+
+def licence(card: Mapping[str, Any]) -> str | None:
+    """Return the card's licence; where that is `other`, the name the card gives it."""
+    stated = card.get("license")
+    if stated == "other":
+        stated = card.get("license_name") or stated
+    return ", ".join(_texts(stated)) or None
+
+
+def task(card: Mapping[str, Any]) -> str | None:
+    """Return what the card says the model is for, as a pipeline tag."""
+    stated = card.get("pipeline_tag")
+    return str(stated) if stated else None
 
 
 def plain(value: Any) -> Any:

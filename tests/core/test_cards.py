@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.faces.hub import cards
+from ostler.core import cards
 
 
 def test_a_card_and_its_tags() -> None:
