@@ -70,7 +70,7 @@ def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     host, config = said["HostConfig"], said["Config"]
     assert (config["User"], host["ReadonlyRootfs"], host["Privileged"]) == (NOBODY, True, False)
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
-    assert [(m["Destination"], m["RW"]) for m in said["Mounts"]] == [(f"{tmp_path}/pipe", False)]
+    assert [(m["Destination"], m["RW"]) for m in said["Mounts"]] == [("/models/acme/puppet/pipe", False)]
     assert host["PortBindings"] == {"21990/tcp": [{"HostIp": "127.0.0.1", "HostPort": "21990"}]}
     assert (host["ShmSize"], host["RestartPolicy"]["Name"]) == (1 << 30, "no")
     assert config["Labels"]["ostler.home"] == str(tmp_path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.nouns import Container, LaunchSpec, Mount, Place
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within the container; only loopback is published
 SCRATCH = "/tmp"  # noqa: S108 - in the container's own memory, nobody shares it
+MODELS, WORK = "/models", "/work"
 SECRETS = "/run/secrets"  # where Docker, Compose and Podman put files that are secret
 KEYS = "api_keys"
 # How an engine is told of a file with the keys that callers must send; others take them from
@@ -19,18 +22,20 @@ ULIMITS = {"triton": {"memlock": -1, "stack": 64 << 20}}
 def contained(spec: LaunchSpec, place: Place) -> Container:
     """Return the container that runs the process in this place.
 
-    The process must be described with the image's words and listen on EVERYWHERE.
+    The process must be described with the image's words and listen on EVERYWHERE. Its paths are
+    those of the host; in the container the model is under MODELS and its own folder is WORK.
     Raises EngineUnsupported, UsageError.
     """
     words = place.image.words
     if spec.argv[: len(words)] != words:
         raise ValueError(f"{spec.argv[0]} is not what starts {place.image.reference}")
-    keys = _keys(spec, place)
+    command = [inside(spec, word) for word in spec.argv[len(words) :]]
+    env = {name: inside(spec, value) for name, value in sorted(spec.env.items())}
     return Container(
         image=place.image.reference,
         entrypoint=words,
-        command=(*spec.argv[len(words) :], *keys),
-        env={"HOME": SCRATCH, "USER": "ostler", **dict(sorted(spec.env.items()))},
+        command=(*command, *_keys(spec, place)),
+        env={"HOME": SCRATCH, "USER": "ostler", **env},
         mounts=_mounts(spec, place),
         user=not_root(place.user),
         port=spec.port,
@@ -39,12 +44,26 @@ def contained(spec: LaunchSpec, place: Place) -> Container:
         patience=spec.deadline,
         also=tuple(spec.also.values()),
         gpus=gpus(spec),
-        cwd=spec.cwd,
+        cwd=WORK if spec.cwd else None,
         secrets={KEYS: place.key_file} if place.key_file else {},
+        texts={f"{spec.cwd}/{name}": inside(spec, text) for name, text in spec.files.items()},
         scratch=(SCRATCH,),
         ulimits=ULIMITS.get(spec.engine, {}),
         memory=place.memory,
     )
+
+
+def inside(spec: LaunchSpec, text: str) -> str:
+    """Return a text with the paths that the container has, instead of the host's."""
+    there = text.replace(spec.model.folder, home_of(spec.model.id))
+    return there.replace(spec.cwd, WORK) if spec.cwd else there
+
+
+def home_of(model: str) -> str:
+    """Return where a model is in its container: `/models/org/name`."""
+    name = model.partition("#")[0].partition("@")[0]
+    parts = (re.sub(r"[^A-Za-z0-9._-]", "-", part).lstrip(".") for part in name.split("/"))
+    return "/".join((MODELS, *(part or "-" for part in parts)))
 
 
 def gpus(spec: LaunchSpec) -> tuple[str, ...]:
@@ -91,17 +110,17 @@ def _keys(spec: LaunchSpec, place: Place) -> tuple[str, ...]:
 
 def _mounts(spec: LaunchSpec, place: Place) -> tuple[Mount, ...]:
     """The model's files, once more where a link to their folder is expected, and those written."""
-    mounts, folder = list(place.files), f"{spec.model.folder}/"
+    mounts = [Mount(one.source, inside(spec, one.target)) for one in place.files]
+    home = f"{home_of(spec.model.id)}/"
     for name, target in spec.links.items():
-        if f"{target}/" != folder:
+        if target != spec.model.folder:
             raise ValueError(f"{name} leads to {target}, which is not the model's folder")
         mounts += [
-            Mount(one.source, f"{spec.cwd}/{name}/{one.target.removeprefix(folder)}")
-            for one in place.files
-            if one.target.startswith(folder)
+            Mount(one.source, f"{WORK}/{name}/{one.target.removeprefix(home)}")
+            for one in mounts
+            if one.target.startswith(home)
         ]
-    written = [f"{spec.cwd}/{name}" for name in spec.files]
-    return (*mounts, *(Mount(path, path) for path in written))
+    return (*mounts, *(Mount(f"{spec.cwd}/{name}", f"{WORK}/{name}") for name in spec.files))
 
 
 def name_of(model: str, gpus: tuple[str, ...]) -> str:

@@ -1,8 +1,8 @@
 """Container images of engines: which are known, by digest, and the words that start one inside.
 
-A digest here was read in the files of at least two public projects that do not depend on each
-other and name it beside this version; nobody pulled it for us. A digest cannot mean other bytes:
-a wrong one would not be found, and no other image would run in its place.
+A digest here was read in the files of public projects that name it beside this version; nobody
+pulled it for us. It cannot mean other bytes: a wrong one would not be found, and no other image
+would run in its place.
 """
 
 from __future__ import annotations
@@ -29,20 +29,22 @@ KNOWN = {
     "infinity": "michaelf34/infinity",
     "triton": "nvcr.io/nvidia/tritonserver",
 }
-# (engine, version, kind of device, digest); of one engine the first that suits is taken.
+# (engine, version, kind of device, digest, who says so); the first of an engine that suits.
+SEVERAL, ONE = "several public projects pin", "a public project pins"
 DIGESTS = (
     ("vllm", "0.27.1", "nvidia",
-     "0a51ea5b4ae2dc5d81890e5173f54203d2a3ae0cfffe51b8fd2afd4391bfd967"),
+     "0a51ea5b4ae2dc5d81890e5173f54203d2a3ae0cfffe51b8fd2afd4391bfd967", SEVERAL),
     ("vllm", "0.11.0", "nvidia",
-     "014a95f21c9edf6abe0aea6b07353f96baa4ec291c427bb1176dc7c93a85845c"),
+     "014a95f21c9edf6abe0aea6b07353f96baa4ec291c427bb1176dc7c93a85845c", SEVERAL),
     ("sglang", "0.5.18", "nvidia",
-     "9e148f5ac788e856a06166bd6347a831831eb9fcfab4d1770874823a7c29a1a1"),
+     "9e148f5ac788e856a06166bd6347a831831eb9fcfab4d1770874823a7c29a1a1", SEVERAL),
     ("llamacpp", "b11176", "nvidia",
-     "1f4b9cf58982dd4d7cc497aea31b1a456ca9a3a1f94f527d317d3fdee0d60ab6"),
+     "1f4b9cf58982dd4d7cc497aea31b1a456ca9a3a1f94f527d317d3fdee0d60ab6", SEVERAL),
     ("llamacpp", "b11176", "cpu",
-     "6257697a7f5d034b8fb499ddb07af3e250506352f94102054252a23f3b85e0af"),
+     "6257697a7f5d034b8fb499ddb07af3e250506352f94102054252a23f3b85e0af", SEVERAL),
+    ("triton", "26.07", "nvidia",
+     "31e20bfbc65055d6b85553a00d45342a62c506874aa996c11ae53650151f05b1", ONE),
 )  # fmt: skip
-PUBLISHED = "public projects pin this digest beside this version; it was not pulled here"
 WHEEL = "ostler.programs.llamacpp"  # an image that starts this takes the wheel's flags
 PINNED = re.compile(r"(?:[a-zA-Z0-9][^\s@]*@)?sha256:[0-9a-f]{64}")
 UNKNOWN = "unknown"
@@ -52,8 +54,8 @@ def known() -> tuple[Image, ...]:
     """Return every image that is known by its digest, newest first."""
     return tuple(
         Image(engine, f"{KNOWN[engine]}@sha256:{digest}", version, WORDS[engine], _via(engine, ()),
-              f"for {kind}: {PUBLISHED}")
-        for engine, version, kind, digest in DIGESTS
+              f"for {kind}: {who} it as {version}; it was not pulled here")
+        for engine, version, kind, digest, who in DIGESTS
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ostler.core.containers import SECRETS
 from ostler.core.visible import visible
@@ -15,20 +15,36 @@ GIB = 1 << 30
 
 
 def shell(spec: LaunchSpec) -> str:
-    """Return the command as a process of this machine, its environment before it."""
+    """Return the command as a process of this machine, its environment before it.
+
+    Where it needs a working folder, what makes that comes first.
+    """
     known = {**visible(spec.devices), **spec.env}
     env = [f"{name}={shlex.quote(value)}" for name, value in sorted(known.items())]
     links = [
-        f"mkdir -p {shlex.quote(f'{spec.cwd}/{name}'.rpartition('/')[0])} && "
+        f"mkdir -p {_folder(f'{spec.cwd}/{name}')} && "
         f"ln -sfn {shlex.quote(target)} {shlex.quote(f'{spec.cwd}/{name}')}"
         for name, target in sorted(spec.links.items())
     ]
     enter = [f"cd {shlex.quote(spec.cwd)}"] if spec.cwd else []
-    return " && ".join([*links, *enter, " ".join([*env, shlex.join(spec.argv)])])
+    written = files({f"{spec.cwd}/{name}": text for name, text in spec.files.items()})
+    return "\n".join([*links, *written, *enter, " ".join([*env, shlex.join(spec.argv)])])
+
+
+def files(texts: Mapping[str, str]) -> list[str]:
+    """Return the commands that write small files, which the process reads."""
+    return [
+        f"mkdir -p {_folder(path)} && printf %s {shlex.quote(text)} > {shlex.quote(path)}"
+        for path, text in sorted(texts.items())
+    ]
+
+
+def _folder(path: str) -> str:
+    return shlex.quote(path.rpartition("/")[0])
 
 
 def docker(one: Container, name: str) -> str:
-    """Return the `docker run` command."""
+    """Return the `docker run` command, after what writes the files that it mounts."""
     gpus = [("--gpus", f'"device={",".join(one.gpus)}"')] if one.gpus else []
     return _run("docker", name, one, gpus)
 
@@ -49,7 +65,8 @@ def _run(program: str, name: str, one: Container, gpus: Iterable[tuple[str, str]
     first, *rest = one.entrypoint
     lines += [_line("--entrypoint", first), shlex.quote(one.image)]
     lines.append(shlex.join([*rest, *one.command]))
-    return " \\\n  ".join([f"{program} run --rm --init --read-only", *lines])
+    command = " \\\n  ".join([f"{program} run --rm --init --read-only", *lines])
+    return "\n".join([*files(one.texts), command])
 
 
 def _options(name: str, one: Container) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from ostler.core.containers import EVERYWHERE, contained, name_of
 from ostler.errors import EngineFailed, PortInUse
@@ -19,7 +18,7 @@ from ostler.launchers.contained import ContainerProcess
 from ostler.launchers.docker import Docker
 from ostler.launchers.lasting import began
 from ostler.launchers.ports import is_free
-from ostler.launchers.process import make_links
+from ostler.launchers.process import write_texts
 from ostler.nouns import Container, LaunchSpec, Place
 
 LOOPBACK = "127.0.0.1"
@@ -52,7 +51,8 @@ class ContainerLauncher:
                 hint="Set OSTLER_ENGINE_PORTS to a free range, for example 22000-22999.",
                 port=one.published,
             )
-        make_links(replace(spec, links={}))  # links are mounts there
+        if spec.cwd:
+            write_texts(spec.cwd, {name: one.texts[f"{spec.cwd}/{name}"] for name in spec.files})
         docker = Docker(self._socket)
         try:
             return await self._start(docker, spec, one, log_path)
@@ -66,7 +66,7 @@ class ContainerLauncher:
         await _have(docker, one.image)
         config = requests.config(one, self._labels(), podman=await docker.is_podman())
         name = f"ostler-{name_of(spec.model.id, one.gpus)}-{secrets.token_hex(4)}"
-        os.close(logs.opened(log_path, spec.argv, one.image))
+        os.close(logs.opened(log_path, (*one.entrypoint, *one.command), one.image))
         id = await docker.create(name, config)
         process = ContainerProcess(docker, id, spec, log_path)
         begun = False

@@ -11,7 +11,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -130,8 +130,13 @@ def make_links(spec: LaunchSpec) -> None:
     os.makedirs(spec.cwd, logs.PRIVATE_FOLDER, exist_ok=True)
     for name, target in spec.links.items():
         put(spec.cwd, name, partial(_link, target))
-    for name, text in spec.files.items():
-        put(spec.cwd, name, partial(_write, text))
+    write_texts(spec.cwd, spec.files)
+
+
+def write_texts(folder: str, texts: Mapping[str, str]) -> None:
+    """Write small files into a run folder. Raises EngineFailed."""
+    for name, text in texts.items():
+        put(folder, name, partial(_write, text))
 
 
 def _link(target: str, fresh: Path) -> None:

@@ -33,7 +33,7 @@ class Place:
     """What a container gets of its host."""
 
     image: Image
-    files: tuple[Mount, ...]  # the model's, each where the engine is told to look for it
+    files: tuple[Mount, ...]  # the model's, each where a process of the host would look for it
     user: str  # "uid:gid", never root
     published: int | None = None  # port on the host's loopback; None: the one of the engine
     key_file: str | None = None  # keys that callers must send, one a line; None: none
@@ -58,6 +58,9 @@ class Container:
     gpus: tuple[str, ...] = ()  # NVIDIA's indices or UUIDs
     cwd: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)  # name -> file of the host
+    texts: Mapping[str, str] = field(
+        default_factory=dict
+    )  # file of the host, written first -> text
     scratch: tuple[str, ...] = ()  # folders in memory, the only ones that can be written
     shm_bytes: int = GIB
     memory: int | None = None  # bytes that it may take, or be killed; None: as it likes

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ostler import wiring
 from ostler.core import images
+from ostler.core.naming import Named
+from ostler.errors import UsageError
 from ostler.nouns import Container, Format, Image, LaunchSpec, Workload
 from ostler.settings import Settings
+
+if TYPE_CHECKING:
+    from ostler.ports import Launcher
+    from ostler.verbs.prepare import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,41 @@ class Wish:
     workload: Workload
     user: str | None = None
     key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """How the engine is to be run, and the image if it was named."""
+
+    launcher: str  # "process" or "container"
+    image: str | None = None
+    version: str | None = None
+
+    @property
+    def said(self) -> bool:
+        return self.launcher == "container" or self.image is not None
+
+
+async def means(
+    settings: Settings, named: Named, engine: str | None, where: Where
+) -> tuple[Machine, Launcher]:
+    """Return the machine as engines see it there, and what starts them.
+
+    Raises ContainersUnavailable, UsageError.
+    """
+    if where.launcher != "container":
+        if where.image:
+            raise UsageError("An image is for containers.", hint="Say --in container as well.")
+        return wiring.machine(settings, remembers=False), wiring.launcher()
+    machine = wiring.machine(settings, remembers=False)
+    gpu = bool(machine.hardware.of_kind("nvidia"))
+    known = images.choices(own_images(settings), gpu=gpu)
+    if where.image or where.version:
+        name = engine or usual_for(named)
+        known[name] = image_of(settings, name, where.image, where.version, gpu=gpu)
+    await wiring.sweep(settings)
+    inside = wiring.machine(settings, remembers=False, images=known)
+    return inside, wiring.containers(settings, known)
 
 
 def contained(
@@ -71,4 +113,9 @@ def own_images(settings: Settings) -> dict[str, dict[str, object] | str]:
 
 def usual(settings: Settings, model: str) -> str:
     """Return the engine that serves models of this kind in a container."""
-    return "llamacpp" if wiring.named(settings, model).variant.format is Format.GGUF else "vllm"
+    return usual_for(wiring.named(settings, model))
+
+
+def usual_for(named: Named) -> str:
+    """Return the engine that serves a kept model in a container, where none is asked for."""
+    return "llamacpp" if named.variant.format is Format.GGUF else "vllm"

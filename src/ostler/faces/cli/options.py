@@ -37,6 +37,10 @@ flags = click.option(
 )  # fmt: skip
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+within = click.option(
+    "--in", "within", type=click.Choice(("process", "container")),
+    help="Run the engine as a process, or in its container. [env: OSTLER_LAUNCHER; process]",
+)  # fmt: skip
 image = click.option(
     "--image",
     metavar="NAME@sha256:...",

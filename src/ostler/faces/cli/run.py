@@ -16,7 +16,8 @@ from ostler.core.naming import Named
 from ostler.core.refs import parse
 from ostler.core.sizes import duration
 from ostler.errors import UnknownModel, UsageError
-from ostler.faces.cli import journal, options, server, show
+from ostler.faces.cli import containing, journal, options, printing, server, show
+from ostler.faces.cli.containing import Where, means
 from ostler.nouns import Task, Workload
 from ostler.settings import Settings
 from ostler.verbs.chat import Endpoint, Piece, complete, embed, reply
@@ -33,6 +34,7 @@ class Wish:
     engine: str | None
     workload: Workload
     quiet: bool
+    where: Where
 
 
 @click.command("run")
@@ -54,13 +56,35 @@ class Wish:
 @options.flags
 @options.endpoint
 @options.offline
+@options.within
+@options.image
+@options.engine_version
+@options.gpus
+@click.option(
+    "--print",
+    "way",
+    is_flag=False,
+    flag_value="auto",
+    metavar="[shell|docker|podman]",
+    type=click.Choice(printing.WAYS),
+    help="Print the command that serves the model, and run nothing.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    default=printing.PORT,
+    show_default=True,
+    help="The port in what --print prints.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Print the answer and nothing else.")
 @click.pass_obj
 def command(
     settings: Settings, model: str, prompt: str | None, system: str | None, max_tokens: int | None,
     temperature: float | None, engine: str | None, context: int | None, kv_dtype: str,
-    flags: tuple[tuple[str, str], ...],
-    endpoint: str | None, offline: bool, quiet: bool,
+    flags: tuple[tuple[str, str], ...], endpoint: str | None, offline: bool, within: str | None,
+    image: str | None, engine_version: str | None, gpus: tuple[str, ...], way: str | None,
+    port: int, quiet: bool,
 ) -> None:  # fmt: skip
     """Answer PROMPT with MODEL, or chat without one. Fetches the model if it is not here.
 
@@ -70,16 +94,23 @@ def command(
     ostler run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m "Why is the sky blue?"
     echo "Summarise: ..." | ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
+    ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF --in container "Why is the sky blue?"
+    ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF --print docker
     """
     parse(model)  # a malformed name is told before anything is waited for
+    tokens = context or settings.context
+    workload = Workload(tokens, 1, kv_dtype, threads=settings.threads, flags=flags)
+    if way:
+        asked = containing.Wish(model, engine, image, engine_version, workload)
+        printing.show(settings, asked, way, gpus, port)
+        return
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read().strip() or None
         if prompt is None:
             raise UsageError("There is no prompt, and no terminal to chat on.")
     named = _kept_or_fetched(settings, model, endpoint, offline, quiet)
-    tokens = context or settings.context
-    workload = Workload(tokens, 1, kv_dtype, threads=settings.threads, flags=flags)
-    wish = Wish(prompt, system, max_tokens, temperature, engine, workload, quiet)
+    where = Where(within or settings.launcher, image, engine_version)
+    wish = Wish(prompt, system, max_tokens, temperature, engine, workload, quiet, where)
     asyncio.run(_answer(settings, named, wish))
 
 
@@ -103,7 +134,8 @@ def _kept_or_fetched(
 
 async def _answer(settings: Settings, named: Named, wish: Wish) -> None:
     found = server.running(settings)
-    if found and not (wish.engine or wish.workload.context or wish.workload.flags):
+    own = wish.engine or wish.workload.context or wish.workload.flags or wish.where.said
+    if found and not own:
         from ostler.verbs.inspect import kept_facts
 
         _say(wish, f"Asking the server at {found.address}.")
@@ -121,7 +153,7 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     from ostler.verbs.prepare import prepare
     from ostler.verbs.start import size_of
 
-    machine = wiring.machine(settings, remembers=False)
+    machine, launcher = await means(settings, named, wish.engine, wish.where)
     ready = prepare(named, wiring.store(settings), machine, wish.workload, wish.engine)
     _say(
         wish,
@@ -132,7 +164,7 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     port = free_port(HOST, port_range(settings.engine_ports))
     log = str(wiring.log_path(settings, named.id))
     began, mark = asyncio.get_running_loop().time(), size_of(log)
-    async with held(ready, wiring.launcher(), port, log) as (process, at):
+    async with held(ready, launcher, port, log) as (process, at):
         _say(wish, f"Ready in {duration(asyncio.get_running_loop().time() - began)}.\n")
         looking = asyncio.to_thread(
             measure, named, ready, wish.workload, process.pid, log, mark, wiring.reading()
