@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,9 +50,11 @@ def test_what_happens_is_told_in_the_name_of_who_asked(records: Records) -> None
     fleet = f.fleet_of({"cpu": 100})
     one.changed(fleet)
     with one.asked("org/a", "key:anna"):
-        one.changed(_with(fleet, f.Unit("org/a", f.State.READY, device="cpu", needs=7)))
+        one.changed(
+            _with(fleet, f.Unit("org/a", f.State.READY, places=(f.Place("cpu", "cpu"),), needs=7))
+        )
     why = "It made room for org/b."
-    leaving = f.Unit("org/a", f.State.DRAINING, device="cpu", evicted_at=1.0, why=why)
+    leaving = f.Unit("org/a", f.State.DRAINING, evicted_at=1.0, why=why)
     one.changed(_with(fleet, leaving))
     asyncio.run(one.ledger.keep())
     told = [(e.act, e.actor, e.why) for e in records.events.since()]
@@ -68,4 +69,4 @@ def test_measurements_are_known_or_not(records: Records) -> None:
 
 
 def _with(fleet: f.Fleet, unit: f.Unit) -> f.Fleet:
-    return replace(fleet, units=fleet.units.put(unit.id, unit))
+    return fleet._replace(units=fleet.units.put(unit.id, unit))
