@@ -94,7 +94,7 @@ def test_limits_refuse_with_a_time_to_wait() -> None:
     assert isinstance(entered, tuple)
     found = refused(one, key)
     assert (found.status, found.fault.code, found.retry_after) == (429, "too_many_at_once", 1)
-    one.end(entered, key, 60, NOON)
+    one.end(entered, key, 60)
     found = refused(one, key)
     assert (found.fault.code, found.retry_after) == ("tokens_used_up", DAY_SECONDS / 2)
     assert isinstance(one.admit(key, "m", READY, NOON + DAY_SECONDS), tuple)
@@ -103,7 +103,7 @@ def test_limits_refuse_with_a_time_to_wait() -> None:
 def test_a_new_table_counts_no_token_twice_and_forgets_none() -> None:
     key = Key("", "k", tokens_per_day=100)
     one = allowances(key)
-    one.end((), key, 60, NOON)
+    one.end((), key, 60)
     one.take(Table("", keys=(Key("", "k", tokens_per_day=100, tokens_used=60),)), NOON)
     assert one.admit(key, "m", READY, NOON) == ()
     one.take(Table("", keys=(Key("", "k", tokens_per_day=100, tokens_used=100),)), NOON)
@@ -119,9 +119,10 @@ def test_grants_are_globs_over_a_models_names() -> None:
 
 
 def test_a_model_answers_so_many_at_once() -> None:
-    one, model = allowances(), Model("ready", concurrent=1)
+    model = Model("ready", concurrent=1)
+    one = allowances(m=model)
     entered = one.admit(None, "m", model, NOON)
     assert isinstance(entered, tuple)
     assert isinstance(one.admit(None, "m", model, NOON), Refusal)
-    one.end(entered, None, 0, NOON)
+    one.end(entered, None, 0)
     assert isinstance(one.admit(None, "m", model, NOON), tuple)

@@ -17,9 +17,9 @@ def message(size: int, head: bytes = HEAD) -> bytes:
 
 def taught(data: bytes, body: int) -> Known[str]:
     known: Known[str] = Known()
-    head = known.is_worth(data, body)
-    assert head is not None
-    known.remember(head, "it")
+    spelling = known.is_worth(data, body)
+    assert spelling is not None
+    known.remember(spelling.key, "it")
     return known
 
 

@@ -44,13 +44,13 @@ class Worker:
         self._has_table = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._link = KeeperLink(self._hear, self._told_to_end.set)
-        self._relay = Relay(loop, self._link.tell, counts)
+        self._relay = Relay(loop, self._link.tell, self._link.tell_ended, counts)
         self._tls = tls
         loop.add_signal_handler(signal.SIGTERM, self._told_to_end.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     def _reload(self) -> None:
-        self._relay.log.open(self._relay.limits.access_log)
+        self._relay.journal.log.open(self._relay.limits.access_log)
         if self._tls is not None:
             self._tls.reload()
 
@@ -79,7 +79,7 @@ class Worker:
         grace = GRACE_SECONDS if os.getppid() == self._keeper else ORPHAN_SECONDS
         with suppress(TimeoutError):
             await asyncio.wait_for(self._relay.deserted.wait(), grace)
-        self._relay.log.close()
+        self._relay.close()
         self._link.close()
 
 

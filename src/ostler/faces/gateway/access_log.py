@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 import os
+from queue import SimpleQueue
+from threading import Thread
 
-import msgspec
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One ended request. Times are seconds, sizes bytes; `key` is the key's name."""
-
-    at: float  # seconds since 1970
-    method: str
-    path: str
-    model: str  # from here on as in `messages.Done`
-    backend: str
-    status: int
-    seconds: float
-    ttft: float | None
-    bytes_in: int
-    bytes_out: int
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    key: str
-    request_id: str
+MOST = 64 * 1024 * 1024  # bytes that may wait for a slow disk; beyond it lines are dropped
+PATIENCE = 5.0  # seconds for which the end waits for a disk that stalls
 
 
 class AccessLog:
-    """Collects entries and appends them together, so that a request costs no write of its own."""
-
-    MOST = 10_000  # entries kept between two writes; beyond it they are dropped
+    """Appends lines to a file, from a thread: a disk that stalls holds no stream up."""
 
     def __init__(self) -> None:
-        self._path = ""
-        self._fd = -1
-        self._entries: list[Entry] = []
-        self._encoder = msgspec.json.Encoder()
+        self._writer: _Writer | None = None
 
     @property
     def is_on(self) -> bool:
         """Say whether anything is written."""
-        return self._fd >= 0
+        return self._writer is not None
 
     def open(self, path: str) -> None:
-        """Write to this file from now on; the same path is opened anew, as log rotation needs."""
+        """Write to this file from now on; the same path is opened anew, as log rotation needs.
+
+        Raises OSError.
+        """
         self.close()
-        self._path = path
         if path:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._fd = os.open(path, flags, 0o640)
+            self._writer = _Writer(os.open(path, flags, 0o640))
 
-    def note(self, entry: Entry) -> bool:
-        """Keep an entry until the next write; say whether it is the first since the last."""
-        if len(self._entries) < self.MOST:
-            self._entries.append(entry)
-        return len(self._entries) == 1
-
-    def write(self) -> None:
-        """Append what was noted, whole lines in one write."""
-        entries, self._entries = self._entries, []
-        if self._fd >= 0 and entries:
-            os.write(self._fd, self._encoder.encode_lines(entries))
+    def append(self, lines: bytes) -> None:
+        """Append whole lines, soon."""
+        if self._writer is not None:
+            self._writer.take(lines)
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self.write()
-        if self._fd >= 0:
+        if self._writer is not None:
+            self._writer.end()
+            self._writer = None
+
+
+class _Writer:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        self._taken = self._done = 0  # bytes; each is written by one of the two threads only
+        self._thread = Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def take(self, lines: bytes) -> None:
+        if self._taken - self._done < MOST:
+            self._taken += len(lines)
+            self._lines.put(lines)
+
+    def end(self) -> None:
+        self._lines.put(b"")
+        self._thread.join(PATIENCE)
+        if not self._thread.is_alive():
             os.close(self._fd)
-            self._fd = -1
+
+    def _write(self) -> None:
+        while lines := self._lines.get():
+            rest = memoryview(lines)
+            while rest:
+                try:
+                    rest = rest[os.write(self._fd, rest) :]
+                except OSError:  # a full disk, say: these lines are lost, later ones may not be
+                    break
+            self._done += len(lines)

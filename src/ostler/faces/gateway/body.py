@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,15 +21,31 @@ class _Spelt(msgspec.Struct):
     model: msgspec.Raw = msgspec.Raw()
 
 
+Tokens = Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+
+
+class _Used(msgspec.Struct):
+    usage: _Usage | None = None
+
+
 _named = msgspec.json.Decoder(_Named)
 _streamed = msgspec.json.Decoder(_Streamed)
 _spelt = msgspec.json.Decoder(_Spelt)
+_used = msgspec.json.Decoder(_Used)
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # As nearly all engines write it; other orders and names go the long way.
 USAGE = re.compile(
     rb'"usage" ?: ?{[^{}]{0,64}?"prompt_tokens" ?: ?(\d{1,18})'
     rb'[^{}]{0,64}?"completion_tokens" ?: ?(\d{1,18})'
 )
+SHORT = 4096  # bytes of an answer that is read whole for its usage; of longer ones the end is
 # What can follow a string in JSON. A name that begins with one of these, in its quotes, looks
 # like the space between two strings.
 BETWEEN_STRINGS = (":", ",", "]", "}")
@@ -48,6 +64,11 @@ def model_of(body: bytes) -> str | None:
     if name is not None and name.lstrip(" ").startswith(BETWEEN_STRINGS):
         raise ValueError("a model's name does not begin with punctuation")
     return name
+
+
+def name_in(body: bytes) -> str | None:
+    """Return the `model` field as `model_of` does, unjudged. Raises one of NOT_JSON."""
+    return _named.decode(body).model
 
 
 def wants_stream(body: bytes) -> bool:
@@ -93,6 +114,21 @@ def renamed(body: bytes, name: str) -> bytes:
     place = int(_named.decode(b"".join(numbered)).model or 0)
     before, after = parts[:place], parts[place:]
     return spelling.join(before) + msgspec.json.encode(name) + spelling.join(after)
+
+
+def tokens_of(answer: bytes) -> tuple[int | None, int | None]:
+    """Return the prompt and completion tokens that a whole answer states."""
+    if len(answer) <= SHORT:
+        try:
+            usage = _used.decode(answer).usage
+        except NOT_JSON:
+            return tokens_in(answer)
+        if usage is None:
+            return None, None
+        if usage.prompt_tokens is None and usage.completion_tokens is None:
+            return usage.input_tokens, usage.output_tokens
+        return usage.prompt_tokens, usage.completion_tokens
+    return tokens_in(answer[-SHORT:])
 
 
 def tokens_in(tail: bytes) -> tuple[int | None, int | None]:

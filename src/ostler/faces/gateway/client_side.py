@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from ostler.faces.gateway.exchange import Exchange
+from ostler.faces.gateway.lanes import Usual
 from ostler.faces.gateway.reader import Reader
 from ostler.faces.gateway.request import Request
 from ostler.faces.gateway.response import CONTINUE
 
 if TYPE_CHECKING:
     from ostler.faces.gateway.relay import Relay
+    from ostler.faces.gateway.upstream import Upstream
 
 SLICE = 64 * 1024  # parsed at a time, so that a burst of tiny requests cannot pile up as objects
 HELD = 64 * 1024  # read ahead while a request is served; reading on is how a leave is seen
@@ -25,13 +28,18 @@ class Client(asyncio.Protocol):
 
     __slots__ = (
         "_held",
+        "_known",
         "_paused",
         "_reader",
         "_relay",
         "_stepping",
         "exchange",
+        "lane",
+        "moved",
         "since",
         "transport",
+        "usual",
+        "write",
     )
 
     transport: asyncio.Transport
@@ -43,15 +51,37 @@ class Client(asyncio.Protocol):
         self._paused = False  # the caller reads more slowly than we write
         self._stepping = False
         self.exchange: Exchange | None = None
+        self.lane: Upstream | None = None  # where the present request goes the short way
+        # The head that its requests have, while nothing is under way: the next can go that way.
+        self.usual: Usual | None = None
+        self._known: Usual | None = None  # the same, whatever is under way
+        self.write: Callable[[bytes], None] = _nowhere
+        self.moved = False  # it got somewhere since the latest sweep
         self.since = relay.loop.time()  # when it last got anywhere, for the sweep
 
     # --- asyncio.Protocol ---------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.write = self.transport.write
         self._relay.clients.add(self)
 
     def data_received(self, data: bytes) -> None:
+        usual = self.usual
+        if usual is not None:
+            body = usual.spelling.body(data)
+            if body is not None and self._relay.lanes.open(self, usual, body):
+                return
+        self.settle()
+        self._take(data)
+
+    def settle(self) -> None:
+        """Have the present request, and what comes next, go the long way."""
+        self.usual = None
+        if self.lane is not None:
+            self.lane.settle()
+
+    def _take(self, data: bytes) -> None:
         reader = self._reader
         if reader.deaf:
             return
@@ -72,10 +102,13 @@ class Client(asyncio.Protocol):
     def eof_received(self) -> None:
         # A caller that only shut its sending side looks the same as one that has gone. Taking
         # both as gone is what stops an engine from working for nobody.
+        self.settle()
         if self.exchange is not None:
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.settle()
+        self.write = _nowhere
         self._relay.forget(self)
         self._reader.let_go()
         if self.exchange is not None:
@@ -87,6 +120,7 @@ class Client(asyncio.Protocol):
         return self.exchange is None or self._paused
 
     def pause_writing(self) -> None:
+        self.settle()
         self._paused = True
         self.since = self._relay.loop.time()
         if self.exchange is not None:
@@ -101,14 +135,15 @@ class Client(asyncio.Protocol):
 
     # --- reading ------------------------------------------------------------------------
 
-    def _take_again(self, data: bytes, request: Request, begin: int) -> None:
+    def _take_again(self, data: bytes, usual: Usual, begin: int) -> None:
         """Serve a whole request whose head is as one before it."""
         if len(data) - begin > self._relay.limits.max_body_bytes:
             self._read(data)  # which says so
             return
         self.since = self._relay.loop.time()
         self._stepping = True
-        self._serve(request.again(data[begin:]))
+        self._known = usual
+        self._serve(usual.request.again(data[begin:]))
         self._stepping = False
 
     def _read_and_learn(self, data: bytes) -> None:
@@ -116,9 +151,10 @@ class Client(asyncio.Protocol):
         self._read(data)
         whole = self._reader.whole
         if begins and len(whole) == 1 and self._reader.request is None and whole[0].is_usual:
-            head = self._relay.heads.is_worth(data, whole[0].size)
-            if head is not None:
-                self._relay.heads.remember(head, whole[0])
+            spelling = self._relay.heads.is_worth(data, whole[0].size)
+            if spelling is not None:
+                self._known = Usual(spelling, whole[0], self._relay.routes)
+                self._relay.heads.remember(spelling.key, self._known)
 
     def _is_taken(self) -> bool:
         return self.exchange is not None or self._paused or bool(self._reader.whole or self._held)
@@ -146,6 +182,8 @@ class Client(asyncio.Protocol):
                 self._read_held()
             else:
                 self._invite()
+                if reader.request is None and not reader.deaf and not self._relay.draining:
+                    self.usual = self._known
                 break
         self._stepping = False
 
@@ -215,3 +253,7 @@ class Client(asyncio.Protocol):
             self.transport.abort()
         else:
             self.transport.close()
+
+
+def _nowhere(data: bytes) -> None:
+    """What is written to a connection that is gone."""

@@ -25,21 +25,22 @@ def size(workers: int) -> int:
 class Counts:
     """One worker's view of the table."""
 
-    __slots__ = ("_cells", "_mine", "_rows")
+    __slots__ = ("_cells", "_mine", "_rows", "workers")
 
     def __init__(self, fd: int = -1, worker: int = 0, workers: int = 1) -> None:
         """Map the table; without a file (-1) it is this process's own."""
         self._cells = memoryview(mmap.mmap(fd, size(workers))).cast("q")
+        self.workers = workers
         self._rows = range(0, workers * ROW, ROW)
         self._mine = worker * ROW
 
-    def enter(self, slot: int) -> None:
-        """Count one more that is being served."""
-        self._cells[self._mine + slot * CELLS + AT_ONCE] += 1
+    def enter(self, slot: int, number: int = 1) -> None:
+        """Count so many more that are being served, or may be at once."""
+        self._cells[self._mine + slot * CELLS + AT_ONCE] += number
 
-    def leave(self, slot: int) -> None:
-        """Count one less."""
-        self._cells[self._mine + slot * CELLS + AT_ONCE] -= 1
+    def leave(self, slot: int, number: int = 1) -> None:
+        """Count so many less."""
+        self._cells[self._mine + slot * CELLS + AT_ONCE] -= number
 
     def at_once(self, slot: int) -> int:
         """Return how many are being served, by all workers."""
@@ -48,14 +49,22 @@ class Counts:
             return cells[at]
         return sum(cells[row + at] for row in self._rows)
 
-    def ask(self, slot: int, now: float) -> None:
-        """Count a request in this minute; `now` is in seconds since 1970."""
+    def ask(self, slot: int, now: float, number: int = 1) -> None:
+        """Count so many requests in this minute; `now` is in seconds since 1970."""
         cells, at, minute = self._cells, self._mine + slot * CELLS, int(now) // MINUTE_SECONDS
         if cells[at + MINUTE] != minute:
             passed = minute - cells[at + MINUTE]
             cells[at + BEFORE] = cells[at + THIS] if passed == 1 else 0
             cells[at + MINUTE], cells[at + THIS] = minute, 0
-        cells[at + THIS] += 1
+        cells[at + THIS] += number
+
+    def take_back(self, slot: int, minute: int, number: int) -> None:
+        """Count so many requests less in a minute in which they were counted."""
+        cells, at = self._cells, self._mine + slot * CELLS
+        if cells[at + MINUTE] == minute:
+            cells[at + THIS] -= number
+        elif cells[at + MINUTE] == minute + 1:
+            cells[at + BEFORE] -= number
 
     def asked(self, slot: int, now: float) -> float:
         """Return the requests of the last sixty seconds, by all workers.

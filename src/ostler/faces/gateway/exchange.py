@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.body import one_scale, renamed, tokens_in
 from ostler.faces.gateway.decision import broken, no_control
-from ostler.faces.gateway.messages import Done
+from ostler.faces.gateway.messages import Ended
 from ostler.faces.gateway.request import Refusal, Request, head_for
 from ostler.faces.gateway.response import (
     EVENTS,
@@ -61,7 +61,7 @@ class Exchange:
     _open_ended = False
     _mark: DoneMark | None = None
     _status = 0
-    _ttft: float | None = None
+    _first: float | None = None  # when the first byte of the answer's body came
     _tail = (b"", b"")  # the last two pieces, where engines state the usage
     _framed = False  # those pieces may be whole chunks with their framing
     _bytes_out = 0
@@ -70,10 +70,21 @@ class Exchange:
         self._relay = relay
         self.client = client
         self.request = request
-        self.request_id = request.request_id() or relay.new_id()
+        self.request_id = request.request_id() or relay.lanes.new_id()
         self.body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
         self._close = not request.keep_alive
-        self._started = monotonic()
+        self._began = monotonic()
+
+    @classmethod
+    def from_lane(cls, client: Client, upstream: Upstream) -> Exchange:
+        """Return the exchange of a request that went the short way so far."""
+        track = upstream.track
+        one = cls(track.lanes.relay, client, track.usual.request.again(upstream.body))
+        one.request_id, one._began = upstream.request_id, upstream.began
+        one.model, one.spelt = track.model, track.spelt
+        one.entered = track.seats
+        one._pool, one._upstream = track.pool, upstream
+        return one
 
     # --- towards the backend ------------------------------------------------------------
 
@@ -186,11 +197,14 @@ class Exchange:
         """Say whether whole chunks can go to the caller as they came."""
         return self._chunked and self._head_sent and self._mark is None and self._collected is None
 
-    def relay_chunks(self, data: bytes) -> None:
-        """Pass on whole chunks; what they hold is looked at only if they are the last."""
-        self._count(data)
-        self._framed = True
-        self.client.transport.write(data)
+    def pass_on(self, data: bytes) -> None:
+        """Take note of whole chunks; what they hold is looked at only if they are the last."""
+        if not self._framed:
+            self._framed = True
+            if self._first is None:
+                self._first = monotonic()
+        self._bytes_out += len(data)
+        self._tail = (self._tail[1], data)
 
     def _look(self, upstream: Upstream) -> None:
         """See from an answer's head whether it must be whole before it goes on."""
@@ -201,11 +215,12 @@ class Exchange:
                 self._collected = []
             elif self._pool.backend.adds_done:
                 self._mark = DoneMark()
-        elif self._rescores and upstream.status == 200:
+        elif self.rescores and upstream.status == 200:
             self._collected = []
 
     @property
-    def _rescores(self) -> bool:
+    def rescores(self) -> bool:
+        """Say whether the answer's scores are put on another scale."""
         way, pool = self.request.way, self._pool
         if pool is None or not pool.backend.logits or way is None:
             return False
@@ -243,7 +258,7 @@ class Exchange:
             or self._relay.draining
             or self.request.permits
             or self.request.method != b"POST"
-            or self._rescores
+            or self.rescores
         )
 
     def relay_whole(self, known: Whole, body: bytes) -> None:
@@ -254,9 +269,7 @@ class Exchange:
             return
         self._head_sent, self._status = True, known.status
         self._count(body)
-        self.client.transport.write(
-            b"%b%d\r\nx-request-id: %b\r\n\r\n%b" % (known.head, len(body), self.request_id, body)
-        )
+        self.client.transport.write(known.form % (len(body), self.request_id, body))
         self._upstream = None
         upstream.release(reusable=True)
         self.finish(known.status, close=False)
@@ -280,8 +293,8 @@ class Exchange:
         return head.data
 
     def _count(self, payload: bytes) -> None:
-        if self._ttft is None:
-            self._ttft = monotonic() - self._started
+        if self._first is None:
+            self._first = monotonic()
         self._bytes_out += len(payload)
         self._tail = (self._tail[1], payload)
 
@@ -344,27 +357,24 @@ class Exchange:
         """Count the request out and let the caller's connection go on."""
         if self._pool is not None:
             self._pool.end()
-        self._relay.ended(self, self._done(status))
+        self._relay.ended(self, status, self._tokens())
         self.client.exchange_over(close=close)
 
-    def _done(self, status: int) -> Done:
+    def _tokens(self) -> tuple[int | None, int | None]:
         tail = self._tail[1]
         if self._framed:
             tail = b"".join(map(unchunked, self._tail))
         elif self._tail[0]:
             tail = b"".join(self._tail)
-        prompt, completion = tokens_in(tail[-4096:]) if tail else (None, None)
-        caller = self.request.caller
-        return Done(
-            self.model,
+        return tokens_in(tail[-4096:]) if tail else (None, None)
+
+    def ended(self, status: int, tokens: tuple[int | None, int | None], epoch: float) -> Ended:
+        """Return what is written down of the request; `epoch` makes moments seconds since 1970."""
+        over, began, caller = monotonic(), self._began, self.request.caller
+        return Ended(
+            epoch + over, *self.request.shown, self.model,
             self._pool.backend.id if self._pool is not None else "",
-            status,
-            monotonic() - self._started,
-            self._ttft,
-            len(self.body),
-            self._bytes_out,
-            prompt,
-            completion,
-            caller.name if caller is not None else "",
-            self.request_id.decode(),
-        )
+            status, over - began, self._first - began if self._first is not None else None,
+            len(self.body), self._bytes_out, *tokens,
+            caller.name if caller is not None else "", self.request_id.decode(),
+        )  # fmt: skip

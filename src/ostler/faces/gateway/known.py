@@ -17,6 +17,32 @@ MOST = 256  # heads remembered; then all are forgotten, which costs one parse ea
 What = TypeVar("What")
 
 
+class Spelling:
+    """How a head is spelt around the digits of its Content-Length."""
+
+    __slots__ = ("_fixed", "_form", "key")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self.key = before + after
+        self._fixed = len(self.key)
+        self._form = before.replace(b"%", b"%%") + b"%d" + after.replace(b"%", b"%%")
+
+    def body(self, data: bytes) -> bytes | None:
+        """Return the body of a whole message that begins with this head, None where it is none.
+
+        How long the message is says how long its body must be, and so which digits must be there:
+        the one head that fits is made and compared.
+        """
+        size = len(data) - self._fixed
+        size -= 3 if 102 < size < 1003 else len(str(size))
+        head = self._form % size
+        if data.startswith(head):
+            body = data[len(head) :]
+            if len(body) == size:
+                return body
+        return None
+
+
 class Known(Generic[What]):
     """What heads were found to mean."""
 
@@ -40,19 +66,19 @@ class Known(Generic[What]):
         what = self._heads.get(data[:start] + data[stop : end + 4])
         return None if what is None else (what, end + 4)
 
-    def is_worth(self, data: bytes, body: int) -> bytes | None:
-        """Return what to remember a parsed message's head by: `body` is what its body measured.
+    def is_worth(self, data: bytes, body: int) -> Spelling | None:
+        """Return how a parsed message's head is spelt: `body` is what its body measured.
 
-        None where it cannot be: its length is spelt in an unusual way, or it came in pieces.
+        None where it cannot be remembered: its length is spelt unusually, or it came in pieces.
         """
         end = data.find(b"\r\n\r\n", 0, LONGEST)
         found = LENGTH.search(data, 0, end + 2) if end > 0 else None
         if found is None or not int(found[1]) == body == len(data) - end - 4:
             return None
-        return data[: found.start(1)] + data[found.end(1) : end + 4]
+        return Spelling(data[: found.start(1)], data[found.end(1) : end + 4])
 
     def remember(self, head: bytes, what: What) -> None:
-        """Keep what a head means."""
+        """Keep what a head means, by its spelling's key."""
         if len(self._heads) >= MOST:
             self._heads.clear()
         self._heads[head] = what

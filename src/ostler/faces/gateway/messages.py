@@ -7,6 +7,7 @@ sizes are bytes. Both sides import this file, so a word cannot mean two things.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
@@ -191,6 +192,30 @@ class Done(Struct, frozen=True, tag=True, tag_field="kind"):
     request_id: str = ""
 
 
+class Ended(Struct, frozen=True, tag="Done", tag_field="kind", gc=False):
+    """A `Done` as a worker writes it: with what the access log says besides.
+
+    `at` is in seconds since 1970, `path` is without its query, which may hold what callers wrote.
+    """
+
+    KIND: ClassVar[bytes] = b'{"kind":"Done",'
+
+    at: float
+    method: str
+    path: str
+    model: str
+    backend: str
+    status: int
+    seconds: float
+    ttft: float | None
+    bytes_in: int
+    bytes_out: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    key: str
+    request_id: str
+
+
 ToGateway = Table | Refuse
 ToKeeper = Ready | Want | Busy | Idle | Took | Broken | Done
 
@@ -204,7 +229,7 @@ def encode(message: ToGateway | ToKeeper) -> bytes:
     return _encoder.encode(message) + b"\n"
 
 
-def encode_all(messages: Sequence[ToKeeper]) -> bytes:
+def encode_all(messages: Sequence[Ended]) -> bytes:
     """Return the messages as lines."""
     return _encoder.encode_lines(messages)
 

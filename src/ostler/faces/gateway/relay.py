@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import os
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from time import time
 
-from msgspec.structs import astuple
-
 from ostler.core.affinity import PREFIX, by_prefix
-from ostler.faces.gateway.access_log import AccessLog, Entry
 from ostler.faces.gateway.allowance import Allowances
 from ostler.faces.gateway.body import wants_stream
 from ostler.faces.gateway.client_side import Client
@@ -27,9 +21,10 @@ from ostler.faces.gateway.decision import (
     unknown_model,
 )
 from ostler.faces.gateway.exchange import Exchange
+from ostler.faces.gateway.journal import Journal
 from ostler.faces.gateway.known import Known
+from ostler.faces.gateway.lanes import Lanes, Track, Usual
 from ostler.faces.gateway.messages import (
-    Done,
     Limits,
     Model,
     Refuse,
@@ -42,10 +37,10 @@ from ostler.faces.gateway.messages import (
 from ostler.faces.gateway.parking import Parking
 from ostler.faces.gateway.pool import ControlPool, Pool
 from ostler.faces.gateway.prompts import head_of
-from ostler.faces.gateway.request import Refusal, Request
+from ostler.faces.gateway.request import Refusal
 from ostler.faces.gateway.routing import By, Routes, is_ready
 
-LOG_SECONDS = 0.2  # ended requests are written to the access log together
+DUE_SECONDS = 0.1  # ended requests are told and written together; shares of limits are given back
 PROGRESS_SECONDS = 1.0  # between two comments to a caller whose model is being loaded
 BUSY = 429  # another model behind the same name may have room
 SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
@@ -58,13 +53,16 @@ class Relay:
         self,
         loop: asyncio.AbstractEventLoop,
         tell: Callable[[ToKeeper], None],
+        tell_ended: Callable[[bytes], None],
         counts: Counts | None = None,
     ) -> None:
         self.loop = loop
-        self.log = AccessLog()
-        self._allowances = Allowances(counts or Counts())
+        self.journal = Journal(tell_ended)
+        self.allowances = Allowances(counts or Counts())
+        self.due = False  # something is to be written down soon
         self.clients: set[Client] = set()
-        self.heads: Known[Request] = Known()  # of callers, as the present table judges them
+        self.heads: Known[Usual] = Known()  # of callers, as the present table judges them
+        self.lanes = Lanes(self)
         self.draining = False
         self.deserted = asyncio.Event()  # set once it drains and no caller is left
         self.routes = Routes(Table(control_socket=""))
@@ -73,11 +71,6 @@ class Relay:
         self._control = ControlPool("")
         self._pools: dict[str, Pool] = {}  # by the backend's id
         self._parking: Parking[Exchange] = Parking()
-        self._ids = (b"%b-%x" % (prefix, n) for prefix in (_prefix(),) for n in itertools.count(1))
-
-    def new_id(self) -> bytes:
-        """Return a request id that no other worker makes."""
-        return next(self._ids)
 
     # --- requests -----------------------------------------------------------------------
 
@@ -108,15 +101,23 @@ class Relay:
             id, model = chosen, self.routes.models[chosen]
         exchange.model = id
         if exchange.entered is None:  # else it has waited, and was let in when it came
-            entered = self._allowances.admit(exchange.request.caller, id, model, time())
+            self.be_due()
+            entered = self.allowances.admit(exchange.request.caller, id, model, time())
             if isinstance(entered, Refusal):
                 exchange.refuse(entered)
                 return
             exchange.entered = entered
         if is_ready(model):
             exchange.send(self._replica(exchange, model))
+            if exchange.request.usual is not None:
+                self._learn(exchange, asked.id, model)
         else:
             self._park(exchange, model)
+
+    def _learn(self, exchange: Exchange, asked: str, model: Model) -> None:
+        """Let requests like this one go the short way, where nothing has to be weighed for each."""
+        if exchange.model == asked and (len(model.backends) == 1 or model.choice != PREFIX):
+            self.lanes.learn(exchange, [self._pools[b.id] for b in model.backends])
 
     def _member(self, exchange: Exchange, name: str, model: Model) -> Refusal | str:
         """Choose among the models behind a name, and count the request in where it goes."""
@@ -125,12 +126,13 @@ class Relay:
         caller = exchange.request.caller
         role = caller.role if caller else self.limits.default_role
         refused: Refusal | None = None
+        self.be_due()
         exchange.others = members_for(self.routes, model, exchange.body, role)
         for id in exchange.others:
             member = self.routes.models[id]
             if refused is not None and not is_ready(member):
                 continue  # nothing is loaded because something else is busy
-            entered = self._allowances.admit(caller, id, member, time(), through=(name, model))
+            entered = self.allowances.admit(caller, id, member, time(), through=(name, model))
             if not isinstance(entered, Refusal):
                 exchange.entered = entered
                 return id
@@ -143,6 +145,12 @@ class Relay:
         if len(model.backends) == 1:
             return self._pools[model.backends[0].id]
         return self._best([self._pools[b.id] for b in model.backends], exchange, model)
+
+    def least_busy(self, tracks: Sequence[Track]) -> Track:
+        """Return the one to the backend with the fewest requests."""
+        now = self.loop.time()
+        sound = [track for track in tracks if track.pool.rests_until <= now] or tracks
+        return min(sound, key=attrgetter("pool.in_flight"))
 
     def _best(self, pools: list[Pool], exchange: Exchange, model: Model) -> Pool:
         now = self.loop.time()
@@ -171,22 +179,36 @@ class Relay:
         """Count a request where it goes now; say whether that model has room for one more."""
         if id == exchange.model or exchange.entered is None:
             return True
-        entered = self._allowances.move(exchange.entered, exchange.model, id, model)
+        moved = exchange.entered, exchange.model, id, model
+        entered = self.allowances.move(*moved, time())
         if entered is None:
             return False
         exchange.model, exchange.entered = id, entered
         return True
 
-    def ended(self, exchange: Exchange, done: Done) -> None:
+    def ended(self, exchange: Exchange, status: int, tokens: tuple[int | None, int | None]) -> None:
         """Count a request out, wherever it is counted."""
-        now = time()
         if exchange.entered is not None:
-            tokens = (done.prompt_tokens or 0) + (done.completion_tokens or 0)
-            self._allowances.end(exchange.entered, exchange.request.caller, tokens, now)
-        if done.model and done.backend:
-            self.tell(done)
-        if self.log.is_on and self.log.note(_entry(exchange.request, done, now)):
-            self.loop.call_later(LOG_SECONDS, self.log.write)
+            used = (tokens[0] or 0) + (tokens[1] or 0)
+            self.allowances.end(exchange.entered, exchange.request.caller, used)
+        self.journal.note(exchange.ended(status, tokens, self.journal.epoch))
+        self.be_due()
+
+    def be_due(self) -> None:
+        """Have what is noted written down soon."""
+        if not self.due:
+            self.due = True
+            self.loop.call_later(DUE_SECONDS, self._write_down)
+
+    def _write_down(self) -> None:
+        self.due = False
+        self.allowances.settle(time())
+        self.journal.write()
+
+    def close(self) -> None:
+        """Write down what is not yet."""
+        self._write_down()
+        self.journal.log.close()
 
     # --- waiting ------------------------------------------------------------------------
 
@@ -245,9 +267,9 @@ class Relay:
     def _take(self, table: Table) -> None:
         before, self.routes = self.routes, Routes(table)
         self.heads.clear()
-        self._allowances.take(table, time())
+        self.allowances.take(table, time())
         if table.limits.access_log != self.limits.access_log:
-            self.log.open(table.limits.access_log)
+            self.journal.log.open(table.limits.access_log)
         self.limits = table.limits
         self._renew_pools(table)
         for id in self._parking.models():
@@ -307,6 +329,7 @@ class Relay:
             for exchange in self._released(id):
                 exchange.refuse(loading(id, None))
         for client in list(self.clients):
+            client.settle()
             if client.exchange is None:
                 client.transport.close()
         if not self.clients:
@@ -317,6 +340,9 @@ class Relay:
         quiet, now = self.limits.quiet_seconds, self.loop.time()
         pause = quiet / SWEEPS_PER_QUIET
         for client in list(self.clients):
+            client.settle()
+            if client.moved:
+                client.moved, client.since = False, now
             if client.exchange is not None:
                 client.exchange.wait(pause, self.limits.engine_seconds)
             if client.is_waited_for and now - client.since > quiet:
@@ -324,19 +350,5 @@ class Relay:
         self.loop.call_later(pause, self.sweep)
 
 
-def _entry(request: Request, done: Done, now: float) -> Entry:
-    return Entry(now, _shown(request.method), _shown(request.target), *astuple(done))
-
-
-@lru_cache(maxsize=512)
-def _shown(text: bytes) -> str:
-    """A path without its query, which may hold what callers wrote; or a method."""
-    return text.partition(b"?")[0][:1024].decode("ascii", "replace")
-
-
 def _stopped_loading(before: Model | None, now: Model) -> bool:
     return before is not None and before.state == "loading" and now.state != "loading"
-
-
-def _prefix() -> bytes:
-    return b"req-" + os.urandom(4).hex().encode()

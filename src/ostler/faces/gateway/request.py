@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ostler.faces.gateway.messages import Fault, Key, Limits
 from ostler.faces.gateway.routing import Way
+
+if TYPE_CHECKING:
+    from ostler.faces.gateway.lanes import Usual
 
 Header = tuple[bytes, bytes]
 
@@ -60,6 +63,7 @@ class Request:
     way: Way | None = None
     caller: Key | None = None  # None: no key is needed, or the way is open to all
     refusal: Refusal | None = None
+    usual: Usual | None = None  # where its head came before
     permits = b""  # header lines for its answer, which let a web page read that
     is_question = False  # a browser's, of what a page may send
 
@@ -104,6 +108,12 @@ class Request:
             return self.fields.get(b"x-api-key")
         scheme, _, key = value.partition(b" ")
         return key.strip() if scheme.lower() == b"bearer" else None
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """The method and the path as logs show them: no query, for callers write what they like."""
+        path = self.target.partition(b"?")[0][:1024]
+        return self.method.decode("ascii", "replace"), path.decode("ascii", "replace")
 
     def request_id(self) -> bytes | None:
         """Return the caller's own request id, where it is one that can be repeated safely."""
@@ -197,15 +207,16 @@ def head_for(
     `host` is the engine's address: the caller's secrets are left out. None: the request is for
     the control API, which judges those secrets itself and is told the caller's own Host.
     """
-    begun = request.sent_on.get(host)
-    if begun is None:
-        begun = request.sent_on[host] = _begun(request, target, host)
+    first = request.sent_on.get(host)
+    if first is None:
+        first = request.sent_on[host] = begun(request, target, host)
     if size or request.method in WITH_BODY:
-        return b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (begun, size, request_id)
-    return b"%bx-request-id: %b\r\n\r\n" % (begun, request_id)
+        return b"%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (first, size, request_id)
+    return b"%bx-request-id: %b\r\n\r\n" % (first, request_id)
 
 
-def _begun(request: Request, target: bytes, host: bytes | None) -> bytes:
+def begun(request: Request, target: bytes, host: bytes | None) -> bytes:
+    """Return the lines of the head that are the same whatever the body and the request's id."""
     dropped = REWRITTEN if host is None else PRIVATE
     if b"connection" in request.fields:
         dropped |= named_by_connection(request.headers)

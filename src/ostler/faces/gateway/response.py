@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ostler.faces.gateway.known import Spelling
 from ostler.faces.gateway.messages import Fault
 from ostler.faces.gateway.request import HOP_BY_HOP, Header, Refusal, named_by_connection
 
@@ -104,20 +105,22 @@ def empty_answer(request_id: bytes, *, close: bool, permits: bytes) -> bytes:
 
 
 class Whole(NamedTuple):
-    """The head of answers that are whole in one piece, as it goes to callers."""
+    """Answers that are whole in one piece and begin with the same head."""
 
     status: int
-    head: bytes  # up to the digits of the length
+    spelling: Spelling  # as it comes from the engine
+    form: bytes  # what goes to callers, for the body's length, the request's id, and the body
 
 
-def whole_head(status: int, headers: list[Header]) -> Whole:
-    """Return how answers with this head begin, for callers of HTTP/1.1 that stay connected."""
+def whole(status: int, headers: list[Header], spelling: Spelling) -> Whole:
+    """Return what answers with this head become, for callers of HTTP/1.1 that stay connected."""
     dropped = REPLACED | {b"content-length"}
     if any(name == b"connection" for name, _ in headers):
         dropped |= named_by_connection(headers)
     lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status))]
     lines += [b"%b: %b\r\n" % header for header in headers if header[0] not in dropped]
-    return Whole(status, b"".join(lines) + b"content-length: ")
+    head = b"".join(lines).replace(b"%", b"%%")
+    return Whole(status, spelling, head + b"content-length: %d\r\nx-request-id: %b\r\n\r\n%b")
 
 
 EVENTS = (
@@ -164,9 +167,23 @@ def chunk(payload: bytes) -> bytes:
 CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,7})\r\n")
 
 
+def _single(size: int) -> bytes | tuple[()]:
+    """Return how one chunk that fills so many bytes begins; an empty tuple where none can."""
+    for digits in (1, 2, 3):
+        payload = size - digits - 4
+        if payload > 0 and len(b"%x" % payload) == digits:
+            return b"%x\r\n" % payload
+    return ()
+
+
+SINGLE = tuple(map(_single, range(4096)))
+
+
 def is_chunks(data: bytes) -> bool:
     """Say whether the bytes are whole chunks, none of them the last, without extensions."""
     at, end = 0, len(data)
+    if end < len(SINGLE) and data.startswith(SINGLE[end]):
+        return data.endswith(b"\r\n")
     while at < end:
         found = CHUNK_SIZE.match(data, at)
         if found is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from httptools import (
@@ -12,10 +13,12 @@ from httptools import (
     HttpResponseParser,
 )
 
-from ostler.faces.gateway.response import BODILESS, Whole, is_chunks, whole_head
+from ostler.faces.gateway.exchange import TOO_BUSY, Exchange
+from ostler.faces.gateway.response import BODILESS, Whole, is_chunks, whole
 
 if TYPE_CHECKING:
-    from ostler.faces.gateway.exchange import Exchange
+    from ostler.faces.gateway.client_side import Client
+    from ostler.faces.gateway.lanes import Track
     from ostler.faces.gateway.pool import Pool
     from ostler.faces.gateway.request import Header
 
@@ -31,8 +34,13 @@ class Upstream(asyncio.Protocol):
         "_between",
         "_keep_alive",
         "_parser",
+        "_pass_on",
         "_pool",
         "_surplus",
+        "_whole",
+        "began",
+        "body",
+        "client",
         "ended",
         "exchange",
         "fresh",
@@ -41,17 +49,28 @@ class Upstream(asyncio.Protocol):
         "heard",
         "paused",
         "pieces",
+        "request_id",
         "silent",
         "status",
+        "track",
         "transport",
+        "write",
     )
 
     transport: asyncio.Transport
+    # Of a request that goes the short way, as long as `client` is set:
+    track: Track
+    request_id: bytes
+    body: bytes
+    began: float
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._parser = HttpResponseParser(self)
         self.exchange: Exchange | None = None
+        self.client: Client | None = None  # whose request goes the short way
+        self.write: Callable[[bytes], None] = _nowhere
+        self._whole: Whole | None = None  # the latest answer that was whole in one piece
         self.paused = False
         self.fresh = True  # no answer has come over it yet
         self._reset()
@@ -59,6 +78,8 @@ class Upstream(asyncio.Protocol):
     def _reset(self) -> None:
         self._at_edge = False  # the latest that the parser finished is a chunk, or a chunked head
         self._between = False  # and nothing of the next has come
+        # The caller's, while whole chunks go on to it as they come.
+        self._pass_on: Callable[[bytes], None] | None = None
         self.silent = 0.0  # seconds without a byte, as far as sweeps have seen
         self.heard = False  # any byte of the present answer
         self.has_head = False
@@ -73,9 +94,17 @@ class Upstream(asyncio.Protocol):
         """Send a request; its answer goes to the exchange."""
         self._reset()
         self.exchange = exchange
-        self.transport.write(head + body if len(body) < 65536 else head)
+        self.write(head + body if len(body) < 65536 else head)
         if len(body) >= 65536:
-            self.transport.write(body)
+            self.write(body)
+
+    def settle(self) -> None:
+        """Give the request that goes the short way an exchange, which goes any way."""
+        client, self.client = self.client, None
+        if client is not None:
+            self._reset()
+            client.lane = None
+            self.exchange = client.exchange = Exchange.from_lane(client, self)
 
     def pause(self) -> None:
         """Read no more for now."""
@@ -89,12 +118,12 @@ class Upstream(asyncio.Protocol):
 
     def drop(self) -> None:
         """Close at once; nobody is told."""
-        self.exchange = None
+        self.exchange = self._pass_on = None
         self.transport.abort()
 
     def release(self, *, reusable: bool) -> None:
         """End the present answer and go back to the pool, where that is safe."""
-        self.exchange = None
+        self.exchange = self._pass_on = None
         self.fresh = False
         if reusable and self._keep_alive and not self._surplus:
             if self.paused:
@@ -107,18 +136,35 @@ class Upstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.write = self.transport.write
 
     def data_received(self, data: bytes) -> None:
+        if self._pass_on is not None:
+            if is_chunks(data):
+                self.silent = 0.0
+                assert self.exchange is not None
+                self.exchange.pass_on(data)
+                self._pass_on(data)
+                return
+            self._pass_on = None
+        client = self.client
+        if client is not None:
+            known = self._whole
+            body = known.spelling.body(data) if known is not None else None
+            if known is not None and body is not None:
+                self.track.lanes.close(self, client, known, body)
+                return
+            self.settle()
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
         if self.exchange is None:  # it speaks without being asked
             self._forget()
             return
         begins, self.heard = not self.heard, True
         self.silent = 0.0
         if begins and (known := self._pool.heads.recognise(data)) and self.exchange.takes_whole:
-            self._whole(data, *known)
-            return
-        if self._between and is_chunks(data) and self.exchange.takes_chunks:
-            self.exchange.relay_chunks(data)
+            self._hand_over(data, *known)
             return
         try:
             self._parser.feed_data(data)
@@ -135,11 +181,15 @@ class Upstream(asyncio.Protocol):
             self.pieces.clear()
             if begins and self.ended and self._keep_alive and not self._surplus:
                 self._learn(data, len(payload))
-            self.exchange.relay(payload, ended=self.ended)
+            exchange = self.exchange
+            exchange.relay(payload, ended=self.ended)
+            if self._between and exchange is self.exchange and exchange.takes_chunks:
+                self._pass_on = exchange.client.transport.write
 
-    def _whole(self, data: bytes, known: Whole, begin: int) -> None:
+    def _hand_over(self, data: bytes, known: Whole, begin: int) -> None:
         """Hand over a whole answer whose head is as one before it."""
         self._keep_alive = self.ended = True
+        self._whole = known if known.status not in TOO_BUSY else None
         assert self.exchange is not None
         self.exchange.relay_whole(known, data[begin:])
 
@@ -147,11 +197,14 @@ class Upstream(asyncio.Protocol):
         fields = dict(self.headers)
         streams = fields.get(b"content-type", b"").startswith(b"text/event-stream")
         if self.status not in BODILESS and OF_ONE.isdisjoint(fields) and not streams:
-            head = self._pool.heads.is_worth(data, size)
-            if head is not None:
-                self._pool.heads.remember(head, whole_head(self.status, self.headers))
+            spelling = self._pool.heads.is_worth(data, size)
+            if spelling is not None:
+                known = whole(self.status, self.headers, spelling)
+                self._pool.heads.remember(spelling.key, known)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.settle()
+        self.write = _nowhere
         if self.exchange is None:
             self._forget()
         elif exc is None and self._ends_with_the_connection():
@@ -177,7 +230,7 @@ class Upstream(asyncio.Protocol):
         self.transport.abort()
 
     def _break(self, why: str) -> None:
-        exchange, self.exchange = self.exchange, None
+        exchange, self.exchange, self._pass_on = self.exchange, None, None
         self.transport.abort()
         if exchange is not None:
             gone = not self.fresh and not self.heard and not self.silent
@@ -215,3 +268,7 @@ class Upstream(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self.ended = self.has_head
+
+
+def _nowhere(data: bytes) -> None:
+    """What is written to a connection that is gone."""
