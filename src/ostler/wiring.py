@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
+    from ostler.store.benchmarks import Benchmarks
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
 
@@ -165,6 +166,13 @@ def tools(settings: Settings) -> tuple[Installed, ...]:
     return tools.tools(settings.engines_dir)
 
 
+def benchmarks(settings: Settings) -> Benchmarks:
+    """Return the results of `ostler bench`."""
+    from ostler.store.benchmarks import Benchmarks
+
+    return Benchmarks(settings.home / "benchmarks")
+
+
 def launcher(lasting: bool = False) -> Launcher:
     """Return what makes a described process real on this machine; `lasting` ones outlive us."""
     if lasting:
@@ -176,16 +184,23 @@ def launcher(lasting: bool = False) -> Launcher:
     return ProcessLauncher()
 
 
-def containers(settings: Settings, images: Mapping[str, Image], lasting: bool = False) -> Launcher:
+def containers(
+    settings: Settings,
+    images: Mapping[str, Image],
+    lasting: bool = False,
+    memory: int | None = None,
+) -> Launcher:
     """Return what makes a described process real in its engine's image.
 
+    `memory` is the limit in bytes beyond which a container is killed.
     Raises ContainersUnavailable where nothing runs containers here.
     """
     from ostler.launchers.container import ContainerLauncher
     from ostler.verbs.containing import place
 
     def placed(spec: LaunchSpec) -> Place:
-        return place(spec, images[spec.engine], user=settings.container_user or None)
+        user = settings.container_user or None
+        return place(spec, images[spec.engine], user=user, memory=memory)
 
     return ContainerLauncher(_socket(settings), placed, str(settings.home), lasting)
 

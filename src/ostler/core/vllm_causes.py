@@ -32,7 +32,8 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     Pattern(
         "missing_file",
-        r"Cannot find any model weights|is not a local folder and is not a valid model identifier",
+        r"Cannot find any model weights|is not a local folder and is not a valid model identifier"
+        r"|HFValidationError: Repo id must be",
         "The weights are not in the model's folder.",
         FETCH_AGAIN,
     ),

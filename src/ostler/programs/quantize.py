@@ -205,10 +205,10 @@ def header(
     for name, value in settings.items():
         library.gguf_set_val_u32(head, name.encode(), value)
     for tensor in sources.tensors():
-        name = tensor.name.encode()
-        library.gguf_add_tensor(head, library.ggml_get_tensor(sources.contexts[tensor.file], name))
+        text = tensor.name.encode()
+        library.gguf_add_tensor(head, library.ggml_get_tensor(sources.contexts[tensor.file], text))
         if tensor.name in types:
-            library.gguf_set_tensor_type(head, name, types[tensor.name])
+            library.gguf_set_tensor_type(head, text, types[tensor.name])
     return head
 
 

@@ -1,7 +1,7 @@
 """Ask an HTTP server on this machine: one request, one answer or one stream of events.
 
 A few lines over asyncio instead of an HTTP library, because importing one takes longer than
-starting a small engine. HTTP/1.1, one connection per request, no redirects, no TLS.
+starting a small engine. HTTP/1.1, one connection per request, no redirects; TLS where it is given.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ostler.errors import RequestFailed
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 LONGEST_BODY = 64 << 20  # bytes; an engine's answer is text, and a length may be a lie
 LONGEST_LINE = 1 << 20  # bytes of a header line or of one event
@@ -53,13 +56,14 @@ async def ask(
     *,
     headers: Mapping[str, str] | None = None,
     patience: float = 60.0,
+    tls: SSLContext | None = None,
 ) -> Answer:
     """Send one request and return the whole answer; `body` is sent as JSON.
 
     Raises OSError where no whole answer came: nobody listens, a broken connection, no HTTP, or
     TimeoutError after `patience` seconds.
     """
-    async with asyncio.timeout(patience), connection(host, port) as (reader, writer):
+    async with asyncio.timeout(patience), connection(host, port, tls) as (reader, writer):
         await send(writer, host, port, method, path, body, headers)
         status, fields = await read_head(reader)
         whole = bytearray()
@@ -78,6 +82,7 @@ async def events(
     *,
     headers: Mapping[str, str] | None = None,
     patience: float = 600.0,
+    tls: SSLContext | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """POST `body` and yield the JSON objects of a server-sent event stream up to its end.
 
@@ -85,7 +90,7 @@ async def events(
     silent for `patience` seconds.
     """
     try:
-        async with connection(host, port) as (reader, writer):
+        async with connection(host, port, tls) as (reader, writer):
             await send(writer, host, port, "POST", path, body, headers)
             status, fields = await asyncio.wait_for(read_head(reader), patience)
             pieces = read_body(reader, fields)
@@ -117,10 +122,10 @@ def refused(answer: Answer) -> RequestFailed:
 
 @asynccontextmanager
 async def connection(
-    host: str, port: int
+    host: str, port: int, tls: SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect for one request, and close whatever happens."""
-    reader, writer = await asyncio.open_connection(host, port, limit=LONGEST_LINE)
+    reader, writer = await asyncio.open_connection(host, port, limit=LONGEST_LINE, ssl=tls)
     try:
         if writer.get_extra_info("sockname") == writer.get_extra_info("peername"):
             raise ConnectionRefusedError("Nobody listens; the connection met itself.")

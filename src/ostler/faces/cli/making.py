@@ -84,8 +84,8 @@ def show_methods(named: Named, store: Store, source: Source | None, as_json: boo
     }
     methods = quantizing.methods()
     if as_json:
-        ready = {name: show.plain(ready) for name, (ready, _) in found.items()}
-        show.as_json({"model": named.id, "methods": show.plain(methods), "ready_made": ready})
+        known = {name: show.plain(ready) for name, (ready, _) in found.items()}
+        show.as_json({"model": named.id, "methods": show.plain(methods), "ready_made": known})
         return
     rows = [
         (one.name, one.format.value, "llama.cpp" if one.format is Format.GGUF else "llm-compressor",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ostler.errors import OstlerError, ServerNotRunning, from_code
 from ostler.faces.server.address import Found, find
 from ostler.settings import Settings
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 PATIENCE = 600.0  # seconds; loading a large model takes minutes
 
@@ -55,8 +58,16 @@ def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
 
 def _connection(found: Found) -> http.client.HTTPConnection:
     """Return a connection to it; over TLS it must show the very certificate that it announced."""
-    if not found.tls:
+    context = tls_of(found)
+    if context is None:
         return http.client.HTTPConnection(found.host, found.port, timeout=PATIENCE)
+    return http.client.HTTPSConnection(found.host, found.port, timeout=PATIENCE, context=context)
+
+
+def tls_of(found: Found) -> SSLContext | None:
+    """Return how to speak to a server over TLS; None where it speaks without."""
+    if not found.tls:
+        return None
     import ssl
 
     try:
@@ -65,7 +76,7 @@ def _connection(found: Found) -> http.client.HTTPConnection:
         raise ServerNotRunning(f"The certificate {found.tls} cannot be read: {error}.") from None
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # ours alone; no root has to be known
     context.check_hostname = False  # its names are for callers; this asks by address
-    return http.client.HTTPSConnection(found.host, found.port, timeout=PATIENCE, context=context)
+    return context
 
 
 def _refusal(body: Any, status: int) -> OstlerError:

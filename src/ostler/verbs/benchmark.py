@@ -1,0 +1,259 @@
+"""Send an OpenAI-compatible server many timed requests, with so many at once or at a given rate."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from ssl import SSLContext
+from typing import Any
+
+from ostler.core.benchmarking import Timing, arrivals
+from ostler.errors import RequestFailed
+from ostler.nouns import Task
+from ostler.verbs.asking import ask, events
+
+PATIENCE = 600.0  # seconds that a server may be silent
+LONGEST_ERROR = 100  # letters of an error that are counted as one kind
+SAMPLE = 64  # words of the prompts by which the length of others is judged
+SEED = 20261121  # of the times at which requests come: two runs have the same
+WORDS = (
+    *("river", "stone", "window", "garden", "letter", "music"),
+    *("paper", "silver", "winter", "bread", "candle", "forest"),
+)
+# Tried in this order where the server refuses a request: what not every server knows.
+EXTRAS: tuple[tuple[str, Any, str], ...] = (
+    ("ignore_eos", True, "answers end where the model ends them (no ignore_eos)"),
+    ("stream_options", {"include_usage": True}, "tokens are counted by pieces (no usage)"),
+)
+
+Report = Callable[[int, int], None]  # requests that have ended, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where requests go."""
+
+    host: str
+    port: int
+    model: str
+    prefix: str = "/v1"
+    key: str = ""
+    tls: SSLContext | None = None
+    task: Task = Task.CHAT
+    chat_template: bool = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent. Without a rate each line sends its next request when the last has ended."""
+
+    requests: int = 20
+    concurrency: int | None = 1  # requests on their way at once; None: as many as come
+    rate: float | None = None  # requests a second
+    poisson: bool = False  # at random moments, as many callers' requests come; else evenly spaced
+    prompt_tokens: int = 128
+    output_tokens: int = 64
+    warmup: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of it."""
+
+    timings: tuple[Timing, ...]
+    notes: tuple[str, ...]
+    busy: float  # seconds of a processor that the client itself took
+
+
+async def run(target: Target, load: Load, report: Report = lambda done, of: None) -> Run:
+    """Send the load and return how each request went. Raises RequestFailed where none can go."""
+    sender = await prepared(target, load)
+    for number in range(load.warmup):
+        warm = await sender.send(-1 - number, time.perf_counter())
+        if warm.error:
+            raise RequestFailed(
+                f"The first request failed, so none was measured: {warm.error}",
+                hint="`ostler test MODEL` tries one alone.",
+            )
+    began, spent = time.perf_counter(), time.process_time()
+    sender.began = began
+    gather = _at_rate if load.rate else _in_lines
+    timings = await gather(sender, load, report)
+    return Run(tuple(timings), tuple(sender.notes), time.process_time() - spent)
+
+
+async def _in_lines(sender: Sender, load: Load, report: Report) -> list[Timing]:
+    """Keep `concurrency` requests on their way until all were sent."""
+    numbers = iter(range(load.requests))
+    timings: list[Timing] = []
+
+    async def line() -> None:
+        for number in numbers:
+            timings.append(await sender.send(number, time.perf_counter()))
+            report(len(timings), load.requests)
+
+    lines = load.concurrency or load.requests
+    await asyncio.gather(*(line() for _ in range(min(lines, load.requests))))
+    return timings
+
+
+async def _at_rate(sender: Sender, load: Load, report: Report) -> list[Timing]:
+    """Send each request when it is due, however the earlier ones stand."""
+    draws = iter(random.Random(SEED).random, None) if load.poisson else None  # noqa: S311
+    due = arrivals(load.requests, load.rate or 1.0, draws)
+    room = asyncio.Semaphore(load.concurrency or load.requests)
+    timings: list[Timing] = []
+
+    async def one(number: int, at: float) -> None:
+        await asyncio.sleep(max(0.0, at - time.perf_counter()))
+        async with room:
+            timings.append(await sender.send(number, at))
+        report(len(timings), load.requests)
+
+    began = sender.began
+    await asyncio.gather(*(one(number, began + at) for number, at in enumerate(due)))
+    return timings
+
+
+async def prepared(target: Target, load: Load) -> Sender:
+    """Find out what the server accepts, and how many words make the prompt that was asked for."""
+    sender = Sender(target, load.output_tokens)
+    if target.task is Task.CHAT:
+        await sender.leave_out_what_is_refused()
+    await sender.judge_length(load.prompt_tokens)
+    return sender
+
+
+class Sender:
+    """Sends requests of one kind and times them."""
+
+    def __init__(self, target: Target, output_tokens: int) -> None:
+        self.target, self.output_tokens = target, output_tokens
+        self.extras = {name: value for name, value, _ in EXTRAS}
+        self.words = SAMPLE
+        self.notes: list[str] = []
+        self.began = time.perf_counter()
+
+    async def leave_out_what_is_refused(self) -> None:
+        """Try a request; leave out, one after the other, what the server may not know."""
+        for name, _, note in (*EXTRAS, ("", None, "")):
+            tried = await self.send(-100, time.perf_counter(), output_tokens=1)
+            if not tried.error.startswith(("HTTP 400", "HTTP 422")) or not name:
+                return
+            self.extras.pop(name)
+            self.notes.append(note)
+
+    async def judge_length(self, prompt_tokens: int) -> None:
+        """Set the number of words so that a prompt has about so many tokens."""
+        counts = []
+        for words in (SAMPLE // 4, SAMPLE):
+            self.words = words
+            tried = await self.send(-200 - words, time.perf_counter(), output_tokens=1)
+            if tried.error:
+                return  # the warm-up tells of it
+            counts.append(tried.prompt_tokens)
+        few, many = counts
+        if few is None or many is None or many <= few:
+            self.words = max(1, prompt_tokens)
+            self.notes.append("prompts have so many words; how many tokens is not said")
+            return
+        per_word = (many - few) / (SAMPLE - SAMPLE // 4)
+        self.words = max(1, round((prompt_tokens - few) / per_word) + SAMPLE // 4)
+
+    def prompt(self, number: int) -> str:
+        """Words that begin differently each time, so that no server finds them in its cache."""
+        draws = random.Random(number)  # noqa: S311 - no secret is made of it
+        return " ".join([str(abs(number)), *draws.choices(WORDS, k=self.words)])
+
+    async def send(self, number: int, due: float, output_tokens: int | None = None) -> Timing:
+        """Send one request; return its times, also where it failed."""
+        path, body = self.request(number, output_tokens or self.output_tokens)
+        sent = time.perf_counter()
+        timing = Timing(due - self.began, sent - self.began)
+        try:
+            if self.target.task is Task.CHAT:
+                timing = await self.streamed(path, body, timing)
+            else:
+                timing = await self.whole(path, body, timing)
+        except (RequestFailed, OSError) as error:
+            timing = replace(timing, error=said(error))
+        return replace(timing, end=timing.end or time.perf_counter() - self.began)
+
+    def request(self, number: int, output_tokens: int) -> tuple[str, dict[str, Any]]:
+        """The path and the body."""
+        target, prompt = self.target, self.prompt(number)
+        if target.task is Task.EMBED:
+            return "/embeddings", {"model": target.model, "input": prompt}
+        if target.task is Task.RERANK:
+            return "/rerank", {"model": target.model, "query": "winter", "documents": [prompt]}
+        asked = {"model": target.model, "max_tokens": output_tokens, "stream": True,
+                 "temperature": 0, **self.extras}  # fmt: skip
+        if target.chat_template:
+            return "/chat/completions", {**asked, "messages": [{"role": "user", "content": prompt}]}
+        return "/completions", {**asked, "prompt": prompt}
+
+    async def streamed(self, path: str, body: Mapping[str, Any], timing: Timing) -> Timing:
+        """Time the pieces of an answer as they come."""
+        at = self.target
+        stamps: list[float] = []
+        usage: Mapping[str, Any] = {}
+        pieces: AsyncIterator[dict[str, Any]] = events(
+            at.host, at.port, at.prefix + path, body, headers=at.headers, patience=PATIENCE,
+            tls=at.tls,
+        )  # fmt: skip
+        async for event in pieces:
+            usage = event.get("usage") or usage
+            if has_text(event):
+                stamps.append(time.perf_counter() - self.began)
+        if not stamps:
+            return replace(timing, error="an answer without a token")
+        gaps = tuple(later - before for before, later in pairwise(stamps))
+        return replace(
+            timing, first=stamps[0], end=stamps[-1], gaps=gaps,
+            prompt_tokens=usage.get("prompt_tokens"),
+            output_tokens=usage.get("completion_tokens") or len(stamps),
+        )  # fmt: skip
+
+    async def whole(self, path: str, body: Mapping[str, Any], timing: Timing) -> Timing:
+        """Time an answer that comes as one."""
+        at = self.target
+        answer = await ask(
+            at.host, at.port, "POST", at.prefix + path, body, headers=at.headers,
+            patience=PATIENCE, tls=at.tls,
+        )  # fmt: skip
+        end = time.perf_counter() - self.began
+        if answer.status != 200:
+            return replace(timing, error=f"HTTP {answer.status}: {answer.error()}"[:LONGEST_ERROR])
+        usage = (answer.json() or {}).get("usage") or {}
+        tokens = usage.get("prompt_tokens") or usage.get("total_tokens")
+        return replace(timing, first=end, end=end, prompt_tokens=tokens, output_tokens=0)
+
+
+def has_text(event: Mapping[str, Any]) -> bool:
+    """Say whether a piece of an answer carries some of it, thinking included."""
+    for choice in event.get("choices") or ():
+        delta = choice.get("delta") or {}
+        if delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning"):
+            return True
+        if choice.get("text"):
+            return True
+    return False
+
+
+def said(error: Exception) -> str:
+    """The kind of an error, short enough to be counted."""
+    if isinstance(error, RequestFailed):
+        status = error.facts.get("status")
+        words = error.what.removeprefix("The engine refused: ")
+        return (f"HTTP {status}: {words}" if status else words)[:LONGEST_ERROR]
+    if isinstance(error, TimeoutError):
+        return f"silent for {PATIENCE:g} s"
+    return f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
