@@ -262,3 +262,17 @@ def test_causes_of_death(line: str, cause: str) -> None:
     assert found
     assert found.cause == cause
     assert found.evidence == line
+
+
+def test_it_sleeps_where_it_is_wished_for_and_its_build_can() -> None:
+    wished = Workload(flags=(("enable-sleep-mode", ""),))
+    for installed, can in (
+        (INSTALLED, True),
+        (CPU_BUILD, False),
+        (replace(INSTALLED, version="0.7.3"), False),
+    ):
+        spec = Vllm().launch(installed, MODEL, wished, "127.0.0.1", 21000)
+        assert (spec.bed is not None) == can
+        assert ("--enable-sleep-mode" in spec.argv) == can
+        assert ("VLLM_SERVER_DEV_MODE" in spec.env) == can, "else its paths stay closed"
+    assert Vllm().launch(INSTALLED, MODEL, Workload(), "127.0.0.1", 21000).bed is None

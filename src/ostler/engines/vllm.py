@@ -13,6 +13,7 @@ from ostler.core.versions import version_of
 from ostler.core.vllm_causes import PATTERNS
 from ostler.core.vllm_versions import least, no_kernels, refused_flag
 from ostler.nouns import (
+    Bed,
     Diagnosis,
     Format,
     Hardware,
@@ -30,6 +31,8 @@ START_SECONDS = 600.0
 UTILIZATION = "0.9"  # of a GPU's memory, vLLM's own default
 RUNNER_SINCE = (0, 11)  # --runner; --task was deprecated in 0.10 and is refused from 0.13 on
 QUIET_SINCE = (0, 10)  # requests are not logged by default; --disable-log-requests goes away
+SLEEP_SINCE = (0, 8)  # the paths of the HTTP server; weights go to the host's memory (level 1)
+BED = Bed("/sleep?level=1", "/wake_up", "/is_sleeping")
 GPUS = ("nvidia", "amd")
 # Flags that are Ostler's settings of the same name, or that it gives in another place.
 HANDLED = ("max-num-seqs", "gpu-memory-utilization", "cpu-kvcache-gib")
@@ -89,6 +92,7 @@ class Vllm:
             metrics_path="/metrics",
             model_name=model.id,
             deadline=deadline(START_SECONDS, model.facts.weight_bytes),
+            bed=BED if can_sleep(installed, workload) else None,
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
@@ -154,6 +158,13 @@ def task_flags(version: tuple[int, ...], model: Served) -> list[str]:
     return words
 
 
+def can_sleep(installed: Installed, workload: Workload) -> bool:
+    """Whether it is started so that it can be put to sleep; on processors there is no such mode."""
+    wanted = workload.flag("enable-sleep-mode") is not None
+    able = version_of(installed.version) >= SLEEP_SINCE and not is_cpu_build(installed)
+    return wanted and able
+
+
 def own_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
     """The user's own flags, checked. `--quantization` is left to vLLM, which reads config.json.
 
@@ -161,6 +172,7 @@ def own_flags(installed: Installed, model: Served, workload: Workload) -> list[s
     """
     version, packing = version_of(installed.version), model.facts.quantization
     handled = [*HANDLED, *(["enforce-eager"] if is_cpu_build(installed) else [])]
+    handled += [] if can_sleep(installed, workload) else ["enable-sleep-mode"]
 
     def refused(name: str) -> str:
         if name == "quantization" and not packing:
@@ -182,6 +194,8 @@ def environment(installed: Installed, model: Served, workload: Workload) -> dict
         context = workload.context or model.facts.context_length or DEFAULT_CONTEXT
         env["VLLM_CPU_KVCACHE_SPACE"] = str(cache_gib(model.facts, context, workload))
         env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # cores are shared with other engines
+    if can_sleep(installed, workload):
+        env["VLLM_SERVER_DEV_MODE"] = "1"  # without it the paths to sleep and wake are not there
     if workload.threads:
         env["OMP_NUM_THREADS"] = str(workload.threads)
     return env
