@@ -144,6 +144,12 @@ class DoesNotFit(OstlerError):
     code, http_status, exit_code = "does_not_fit", 409, 18
 
 
+class TooFewGpus(DoesNotFit):
+    """The model is to run over more GPUs at once than there are, or than have the room."""
+
+    code, http_status, exit_code = "insufficient_gpu_count", 409, 51
+
+
 class CorruptFile(OstlerError):
     """A file is not what its format says it must be."""
 
