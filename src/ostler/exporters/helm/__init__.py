@@ -1,0 +1,1 @@
+"""The objects for Kubernetes as a Helm chart: the same ones, with values where clusters differ."""

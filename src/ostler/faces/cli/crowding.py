@@ -1,0 +1,31 @@
+"""Warnings where a cluster has too little for what it is asked to run."""
+
+from __future__ import annotations
+
+from ostler.core.crowding import crowded
+from ostler.core.memory import PROFILES, estimate
+from ostler.exporters.kubernetes.cluster import Cluster
+from ostler.faces.cli import show
+from ostler.nouns import LaunchSpec, Workload
+
+
+def warn(
+    spec: LaunchSpec, load: Workload, cluster: Cluster, memory: int | None, there: int | None
+) -> None:
+    """Say what is too much: of one GPU's `memory` in bytes, of the GPUs that are `there`."""
+    wanted = cluster.gpus * cluster.replicas
+    if there is not None and wanted > there:
+        show.note(
+            f"Warning: {cluster.replicas} pods with {cluster.gpus} GPUs each want {wanted}, and "
+            f"the cluster has {there}: be conservative, the rest stay Pending."
+        )
+    if memory is not None and cluster.gpus:
+        said = crowded({spec.model.id: need(spec, load)}, cluster.gpus, memory)
+        if said:
+            show.note(f"Warning: {said}")
+
+
+def need(spec: LaunchSpec, load: Workload) -> int:
+    """Return the bytes that a model takes on all of its GPUs together."""
+    engine = spec.engine if spec.engine in PROFILES else "vllm"
+    return estimate(spec.model.facts, load, engine).required * load.tensor_parallel
