@@ -186,5 +186,7 @@ def quadlet(
     writing.one(exporter.quadlet(one, name_of(model, gpus), spec.model.id), out, force)
 
 
-for one in (export_traefik, export_lamini, export_skypilot):
+for one in (export_traefik, export_lamini, export_skypilot, export_triton):
     command.add_command(one.command)
+command.add_command(export_kubernetes.kubernetes)
+command.add_command(export_kubernetes.helm)
