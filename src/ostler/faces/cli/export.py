@@ -10,6 +10,7 @@ import click
 from ostler import wiring
 from ostler.faces.cli import (
     composing,
+    export_kubernetes,
     export_lamini,
     export_skypilot,
     export_traefik,
