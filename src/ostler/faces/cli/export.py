@@ -14,6 +14,7 @@ from ostler.faces.cli import (
     export_lamini,
     export_skypilot,
     export_traefik,
+    export_triton,
     options,
     writing,
 )
