@@ -80,8 +80,8 @@ def image(
     if found:
         return found
     pin = pinned(reference, engine)
-    start = tuple(words) or WORDS[engine]
     said = version or _said(pin, engine) or UNKNOWN
+    start = tuple(words) or _words(engine, said)
     return Image(engine, pin, said, start, _via(engine, start), "you named it")
 
 
