@@ -101,6 +101,12 @@ def _said(reference: str, engine: str) -> str | None:
     return next((row[1] for row in DIGESTS if (row[0], row[3]) == (engine, digest)), None)
 
 
+def _words(engine: str, version: str) -> tuple[str, ...]:
+    """What starts an engine: of Triton the frontend that speaks the OpenAI API, where it has one."""
+    newer = engine == "triton" and version_of(version) >= FRONTEND_SINCE
+    return FRONTEND if newer else WORDS[engine]
+
+
 def _via(engine: str, words: Sequence[str]) -> str:
     if engine != "llamacpp":
         return "image"
