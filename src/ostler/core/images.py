@@ -22,6 +22,9 @@ WORDS = {
     "infinity": ("infinity_emb", "v2"),
     "triton": ("tritonserver",),
 }
+# NVIDIA documents it as a part of the image from release 25.02 on.
+FRONTEND = ("python3", "/opt/tritonserver/python/openai/openai_frontend/main.py")
+FRONTEND_SINCE = (25, 2)
 KNOWN = {
     "vllm": "vllm/vllm-openai",
     "sglang": "lmsysorg/sglang",
