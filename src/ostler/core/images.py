@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from ostler.core.versions import version_of
 from ostler.errors import UsageError
 from ostler.nouns import Image, Installed
 
