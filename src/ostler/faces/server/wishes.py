@@ -4,6 +4,9 @@ preload: [org/chat#q4_k_m]        # pinned, loaded in this order
 models:
   org/chat#q4_k_m: {aliases: [chat], context: 8192, replicas: 2}
   org/large: {hours: ["22:00-06:00"], pool: big, ttl: 10m}
+  chat-long: {of: org/chat#q4_k_m, context: 131072}   # the same files, started in another way
+routes:
+  any-chat: [{to: org/chat#q4_k_m, tokens: 8000}, {to: chat-long}]
 pools:
   catchall: {devices: [nvidia:1], memory: 20GiB}
 policy: {eviction: cost, loads_per_device: 1}
@@ -83,6 +86,7 @@ class Wish(BaseModel):
 class ModelWish(Wish):
     """What is wished for one model."""
 
+    of: str = ""  # the kept model that this is a deployment of; empty: it is kept under this name
     aliases: list[str] = []
     pinned: bool = False
     replicas: int = Field(default=1, ge=1, le=64)
@@ -97,6 +101,9 @@ class ModelWish(Wish):
     deadline: Seconds | None = None  # of its start; None: from its bytes and the speed measured
     download: bool = False  # not kept yet, it is fetched under this name when first asked for
     max_concurrent: int | None = Field(default=None, ge=1)
+    choice: Literal["least-loaded", "prefix"] = "least-loaded"  # of the replica for a request
+    tensor_parallel: int | None = Field(default=None, ge=1)  # None: the fewest that it fits on
+    sleep: bool = False  # where its engine can, it may give way by sleeping instead of ending
     launcher: Literal["process", "container"] | None = None  # None: as the settings say
     memory_limit: Bytes | None = Field(default=None, gt=0)  # of its container; beyond, it is killed
 
@@ -126,6 +133,15 @@ class RoleWish(Wish):
     """What a caller's role may."""
 
     preempts: bool = True  # others may be stopped for its models
+    preempted: bool = True  # a model that answers its callers may be told to go after them
+
+
+class RouteWish(Wish):
+    """One of the models behind a name that several serve."""
+
+    to: str
+    tokens: int | None = Field(default=None, ge=1)  # the longest request that it is for
+    roles: list[str] = []  # of the callers that it is meant for; empty: all alike
 
 
 class ImageWish(Wish):
@@ -144,6 +160,7 @@ class WishesFile(Wish):
     pools: dict[str, PoolWish] = {}
     policy: PolicyWish = PolicyWish()
     roles: dict[str, RoleWish] = {}
+    routes: dict[str, Annotated[list[RouteWish], Field(min_length=1)]] = {}
     images: dict[str, ImageWish | str] = {}  # by the engine's name
     adopt: bool = False  # engines outlive a server that dies, and the next one takes them over
 
@@ -165,6 +182,14 @@ class WishesFile(Wish):
     def preempts(self, role: str) -> bool:
         """Say whether callers of this role may push other models out."""
         return self.roles.get(role, RoleWish()).preempts
+
+    def keeps(self, role: str) -> bool:
+        """Say whether a model that answers callers of this role may not be pre-empted."""
+        return not self.roles.get(role, RoleWish()).preempted
+
+    def deployments(self) -> dict[str, ModelWish]:
+        """Return what is served under a name of its own, from files that are kept under another."""
+        return {name: wish for name, wish in self.models.items() if wish.of}
 
     def shares(self, devices: tuple[str, ...]) -> dict[str, Share]:
         """Return what each pool takes of this machine's devices."""
@@ -202,13 +227,13 @@ class WishesFile(Wish):
 
 def load(path: Path) -> WishesFile:
     """Read the file; one that is not there wishes nothing. Raises UsageError."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return WishesFile()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    return checked(_mapping(editing.read(files.decoded(path, content), str(path)), path), path)
+    return checked(values(path), path)
+
+
+def values(path: Path) -> dict[Any, Any]:
+    """Return what the file says, as it stands there. Raises UsageError."""
+    content = files.read(path, new=True) or b""
+    return _mapping(editing.read(files.decoded(path, content), str(path)), path)
 
 
 def checked(value: Any, path: Path) -> WishesFile:
