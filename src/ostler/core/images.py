@@ -106,7 +106,7 @@ def _said(reference: str, engine: str) -> str | None:
 
 
 def _words(engine: str, version: str) -> tuple[str, ...]:
-    """What starts an engine: of Triton the frontend that speaks the OpenAI API, where it has one."""
+    """What starts an engine: Triton by the frontend that speaks the OpenAI API, if it has it."""
     newer = engine == "triton" and version_of(version) >= FRONTEND_SINCE
     return FRONTEND if newer else WORDS[engine]
 
