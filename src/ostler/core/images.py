@@ -149,7 +149,7 @@ def inside(engine: str, version: str) -> Installed:
     """Return an engine as its maker's image has it. Raises UsageError where none is known."""
     if engine not in WORDS:
         image(engine)
-    return Installed(engine, version, WORDS[engine], _via(engine, ()))
+    return Installed(engine, version, _words(engine, version), _via(engine, ()))
 
 
 def pinned(reference: str | None, engine: str) -> str:
