@@ -88,6 +88,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "hub": ("hub", "Let other machines fetch models from this one."),
     },
     "Settings": {
+        "doctor": ("doctor", "Look at all that an installation stands on, and what mends it."),
         "licences": ("licences", "Report the licences of what is kept; accept one on record."),
         "config": ("config", "Show the settings and where each comes from."),
     },
