@@ -57,8 +57,8 @@ UNKNOWN = "unknown"
 def known() -> tuple[Image, ...]:
     """Return every image that is known by its digest, newest first."""
     return tuple(
-        Image(engine, f"{KNOWN[engine]}@sha256:{digest}", version, WORDS[engine], _via(engine, ()),
-              f"for {kind}: {who} it as {version}; it was not pulled here")
+        Image(engine, f"{KNOWN[engine]}@sha256:{digest}", version, _words(engine, version),
+              _via(engine, ()), f"for {kind}: {who} it as {version}; it was not pulled here")
         for engine, version, kind, digest, who in DIGESTS
     )  # fmt: skip
 
