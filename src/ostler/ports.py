@@ -95,8 +95,9 @@ class Process(Protocol):
     """One running engine."""
 
     pid: int
-    spec: LaunchSpec
+    spec: LaunchSpec  # its host is where it answers
     log_path: str
+    container: str | None  # its id, where it is in one
 
     def poll(self) -> int | None:
         """Return the exit code, or None while it runs."""

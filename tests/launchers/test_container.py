@@ -64,7 +64,7 @@ def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     async def story() -> dict[str, Any]:
         one = launcher_of(docker, tmp_path)
         async with started(one, spec_of(tmp_path, start=PUPPET)) as (process, _):
-            return json.loads(ask(docker.socket, "GET", f"/containers/{process.id}/json")[1])
+            return json.loads(ask(docker.socket, "GET", f"/containers/{process.container}/json")[1])
 
     said = asyncio.run(story())
     host, config = said["HostConfig"], said["Config"]
@@ -174,7 +174,7 @@ async def main(folder, socket, image, lasting, *words):
     place = Place(Image("puppet", image, "", words[:-1]), (Mount(pipe, pipe),), "65534:65534")
     launcher = ContainerLauncher(socket, lambda spec: place, folder, lasting == "lasting")
     process = await launcher.start(spec_of(Path(folder), start=words), folder + "/log")
-    print(process.id, flush=True)
+    print(process.container, flush=True)
     await process.wait()
 
 asyncio.run(main(*sys.argv[1:]))

@@ -23,7 +23,8 @@ class ContainerProcess:
     """One engine that runs, or ran, in a container."""
 
     def __init__(self, docker: Docker, id: str, spec: LaunchSpec, log_path: str) -> None:
-        self.id, self.log_path, self.pid = id, log_path, 0
+        self.container: str | None = id
+        self._id, self.log_path, self.pid = id, log_path, 0
         self.spec = replace(spec, host=LOOPBACK)  # where it answers, not where it listens
         self._docker, self._log = docker, Log(log_path)
         self._code: int | None = None
@@ -32,14 +33,14 @@ class ContainerProcess:
 
     async def begin(self, since: float = 0.0) -> None:
         """Take over a container that runs: its output since a moment, and its end."""
-        end = await self._docker.inspect(self.id)
+        end = await self._docker.inspect(self._id)
         self.pid = end.pid if end else 0
-        self._life = asyncio.create_task(self._live(since), name=f"container {self.id[:12]}")
+        self._life = asyncio.create_task(self._live(since), name=f"container {self._id[:12]}")
 
     async def reaped(self) -> None:
         """Have it removed when we die."""
         self._reaper = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", reaper.__file__, self._docker.socket, self.id),
+            *(sys.executable, "-I", "-S", reaper.__file__, self._docker.socket, self._id),
             stdin=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
@@ -58,7 +59,7 @@ class ContainerProcess:
         for signal in ("SIGTERM", "SIGKILL"):
             if self._code is None:
                 with suppress(ContainersUnavailable):
-                    await self._docker.kill(self.id, signal)
+                    await self._docker.kill(self._id, signal)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.wait(), grace)
         return await self.wait()
@@ -66,20 +67,20 @@ class ContainerProcess:
     async def give_up(self) -> None:
         """Remove what could not be started."""
         with suppress(ContainersUnavailable):
-            await self._docker.remove(self.id)
+            await self._docker.remove(self._id)
         await self._dismiss()
         self._log.close()
 
     async def _live(self, since: float) -> int:
         """See it to its end: all of its words in the log, nothing of it left."""
-        writing = asyncio.create_task(self._write(since), name=f"log of {self.id[:12]}")
+        writing = asyncio.create_task(self._write(since), name=f"log of {self._id[:12]}")
         try:
             end = await self._ended()
             await writing
             if end.out_of_memory:
                 limit = f" of {end.limit >> 20} MiB" if end.limit else ""
                 self._log.say(f"out of memory: the container passed its limit{limit}")
-            await self._docker.remove(self.id)
+            await self._docker.remove(self._id)
             self._code = SIGNALLED - end.code if end.code > SIGNALLED else end.code
             return self._code
         finally:
@@ -92,15 +93,15 @@ class ContainerProcess:
         """Wait for its end, however often the server of containers goes away meanwhile."""
         while True:
             with suppress(ContainersUnavailable):
-                await self._docker.wait(self.id)
-                end = await self._docker.inspect(self.id)
+                await self._docker.wait(self._id)
+                end = await self._docker.inspect(self._id)
                 if end is None or not end.running:
                     return end or LOST
             await asyncio.sleep(AGAIN)
 
     async def _write(self, since: float) -> None:
         with suppress(ContainersUnavailable):
-            async for piece in self._docker.output(self.id, since):
+            async for piece in self._docker.output(self._id, since):
                 self._log.write(piece)
 
     async def _dismiss(self) -> None:

@@ -32,6 +32,8 @@ def can_last() -> bool:
 class LastingProcess:
     """An engine that runs, or ran, on this machine, whoever started it."""
 
+    container: str | None = None
+
     def __init__(self, pid: int, spec: LaunchSpec, log_path: str) -> None:
         self.pid, self.spec, self.log_path = pid, spec, log_path
         self._ended = asyncio.Event()

@@ -31,6 +31,8 @@ CLEARING_UP = 2.0  # seconds for the guard to kill what is left
 class LocalProcess:
     """One engine that runs, or ran, on this machine."""
 
+    container: str | None = None
+
     def __init__(self, process: asyncio.subprocess.Process, spec: LaunchSpec, log_path: str):
         self.pid = process.pid
         self.spec = spec

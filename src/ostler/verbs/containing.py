@@ -52,9 +52,10 @@ def place(
     user: str | None = None,
     published: int | None = None,
     key_file: str | None = None,
+    memory: int | None = None,
 ) -> Place:
     """Return what the container of a described process gets of this machine."""
-    return Place(image, files_of(spec), user or user_of(spec), published, key_file)
+    return Place(image, files_of(spec), user or user_of(spec), published, key_file, memory)
 
 
 def written(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import replace
 
 from ostler import wiring
@@ -16,7 +15,8 @@ from ostler.core.naming import Named
 from ostler.core.placing import place, room
 from ostler.errors import OstlerError
 from ostler.faces.server.catalogue import Catalogue
-from ostler.faces.server.notes import Note, Notes
+from ostler.faces.server.means import Means, adopts
+from ostler.faces.server.notes import Note
 from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.launchers.ports import free_port, port_range
 from ostler.nouns import LaunchSpec, Measurement, Workload
@@ -27,11 +27,10 @@ from ostler.verbs.hold import HOST
 from ostler.verbs.keep import Fitting
 from ostler.verbs.learning import measure
 from ostler.verbs.prepare import Prepared, prepare
-from ostler.verbs.start import look, size_of, start, tail
+from ostler.verbs.start import size_of, start, tail
 
 Known = Callable[[str, str | None, str], Sequence[Measurement]]
 Learned = Callable[[Sequence[Measurement]], None]
-VISIBLE = {"nvidia": "CUDA_VISIBLE_DEVICES", "amd": "HIP_VISIBLE_DEVICES"}
 
 
 class ServerHands:
@@ -45,11 +44,11 @@ class ServerHands:
         self.wishes = WishesFile()
         self._workload = workload
         self._store = wiring.store(settings)
-        self._notes = Notes(settings.run_dir / "engines")
+        self._means = Means(settings)
         self._ports = port_range(settings.engine_ports)
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
-        self._known: dict[tuple[Named, Workload, str | None], Prepared] = {}
+        self._known: dict[Hashable, Prepared] = {}
         self.catalogue = Catalogue(self._store)
         self.fetch: Callable[[str], Awaitable[None]] = self.catalogue.missing
         self._learned: Learned = lambda measured: None
@@ -69,19 +68,20 @@ class ServerHands:
             await self.fetch(model)
         named = self.catalogue.get(model)
         load = self._load(wish)
-        ready = await self._prepared(named, load, wish.engine)
+        ready = await self._prepared(named, load, wish)
         if less:
             half = replace(load, context=max(ready.estimate.context // 2, 1))
-            ready = await self._prepared(named, half, wish.engine)
+            ready = await self._prepared(named, half, wish)
         return self._fitting(ready)
 
-    async def _prepared(self, named: Named, load: Workload, engine: str | None) -> Prepared:
+    async def _prepared(self, named: Named, load: Workload, wish: ModelWish) -> Prepared:
         """Prepare a model; files at one commit say the same every time, so they are read once."""
         self.machine.permit(named.manifest)
-        which = named, load, engine
+        machine = self._means.seen(self.machine, self.wishes, wish)
+        which = named, load, wish.engine, tuple(machine.installed.values())
         if which not in self._known:
             self._known[which] = await asyncio.to_thread(
-                prepare, named, self._store, self.machine, load, engine
+                prepare, named, self._store, machine, load, wish.engine
             )
         return self._known[which]
 
@@ -120,18 +120,16 @@ class ServerHands:
         """Start the unit's engine on these devices. Raises OstlerError."""
         ready = fitting.prepared
         assert ready is not None
+        wish = self.wish(unit.partition(REPLICA)[0])
+        launcher = self._means.launcher(self.machine, self.wishes, wish)
         port = free_port(HOST, self._ports, self._taken)
         self._taken.add(port)
         log = str(wiring.log_path(self.settings, unit))
         mark = size_of(log)
         began = asyncio.get_running_loop().time()
         try:
-            process = await start(
-                self._spec(unit, ready, devices, port),
-                wiring.launcher(lasting=self._adopts()),
-                log,
-                engine=ready.engine,
-            )
+            spec = self._spec(unit, ready.launch(launcher.listens, port), ready, devices)
+            process = await start(spec, launcher, log, engine=ready.engine)
         finally:
             self._taken.discard(port)
         took = asyncio.get_running_loop().time() - began
@@ -139,23 +137,21 @@ class ServerHands:
         for device in devices:
             self.speeds[device] = self.speeds[device].learn(size // len(devices), took)
         self._learn_later(unit, ready, process.pid, log, mark)
-        if self._adopts():
-            at = wiring.began(process.pid) or 0.0
-            self._notes.take(Note(unit, process.pid, at, port, tuple(devices)))
+        if adopts(self.wishes):
+            self._means.note(unit, process, tuple(devices))
         return process
-
-    def _adopts(self) -> bool:
-        return self.wishes.adopt and wiring.began(os.getpid()) is not None
 
     async def left(self) -> list[tuple[Note, Process, Fitting]]:
         """Return the engines that an earlier server left; end those that are not to be kept."""
         found = []
-        for note in self._notes.all():
+        for note in self._means.noted():
             kept = await self._left(note)
             if kept:
                 found.append((note, *kept))
             else:
-                self._notes.drop(note.unit)
+                self._means.forget(note.unit)
+        in_containers = [note.container for note, _, _ in found if note.container]
+        await self._means.sweep(self.wishes, in_containers)
         return found
 
     async def _left(self, note: Note) -> tuple[Process, Fitting] | None:
@@ -164,12 +160,9 @@ class ServerHands:
         except OstlerError:
             return None
         assert fitting.prepared is not None
-        spec = self._spec(note.unit, fitting.prepared, note.devices, note.port)
-        log = str(wiring.log_path(self.settings, note.unit))
-        process = wiring.running(note.pid, note.began, spec, log)
-        if process and not (self.wishes.adopt and await _answers(spec)):
-            await process.stop()
-            return None
+        ready = fitting.prepared
+        spec = self._spec(note.unit, ready.launch(HOST, note.port), ready, note.devices)
+        process = await self._means.found(note, spec, self.wishes)
         return (process, fitting) if process else None
 
     def _learn_later(self, unit: str, ready: Prepared, pid: int, log: str, mark: int) -> None:
@@ -186,16 +179,14 @@ class ServerHands:
         self._learning.add(task)
         task.add_done_callback(self._learning.discard)
 
-    def _spec(self, unit: str, ready: Prepared, devices: Sequence[str], port: int) -> LaunchSpec:
+    def _spec(
+        self, unit: str, spec: LaunchSpec, ready: Prepared, devices: Sequence[str]
+    ) -> LaunchSpec:
         """The process to be, on these devices alone, with the time that its bytes need here."""
-        spec = ready.launch(HOST, port)
-        kind = devices[0].partition(":")[0]
         size = ready.served.facts.weight_bytes // len(devices)
         wished = self.wish(unit.partition(REPLICA)[0]).deadline
         deadline = wished or max(self.speeds[d].deadline(size, spec.deadline) for d in devices)
-        numbers = ",".join(device.partition(":")[2] for device in devices)
-        env = {**spec.env, VISIBLE[kind]: numbers} if kind in VISIBLE else spec.env
-        return replace(spec, env=env, deadline=deadline)
+        return replace(spec, devices=tuple(devices), deadline=deadline)
 
     async def sleep(self, unit: str, process: Process) -> None:
         """Have an engine give its memory back. Raises OstlerError."""
@@ -215,9 +206,4 @@ class ServerHands:
 
     def ended(self, unit: str) -> None:
         """Forget an engine that is gone."""
-        self._notes.drop(unit)
-
-
-async def _answers(spec: LaunchSpec) -> bool:
-    answer = await look(spec, spec.health_path)
-    return answer is not None and answer.status == 200
+        self._means.forget(unit)

@@ -19,6 +19,7 @@ class Note:
     began: float  # of the process, as the system says it
     port: int
     devices: tuple[str, ...]
+    container: str = ""  # its id; empty: a process of its own
 
 
 class Notes:
