@@ -12,7 +12,7 @@ from ostler.core.copying import CopyPlan
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import UsageError
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.loaded import loaded
 from ostler.settings import Settings
 
@@ -54,6 +54,7 @@ def command(
     how = "none" if as_json else progress.kind(as_json=False, quiet=False)
     with progress.shown(how, f"Archiving {model}") as report:
         freed = archive.carry_out(plan, store, shelf, report)
+    journal.did_to(settings, "archive", plan.models, to=str(shelf.root))
     if as_json:
         show.as_json({"archived": names(plan), "to": shelf.root, "freed_bytes": freed})
     else:

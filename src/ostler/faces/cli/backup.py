@@ -10,7 +10,7 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import DamagedModel
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import show_plan
 from ostler.settings import Settings
 from ostler.store.shelf import Shelf
@@ -55,6 +55,7 @@ def command(
     how = "none" if as_json else progress.kind(as_json=False, quiet=False)
     with progress.shown("bars" if how == "bars" else "none", "Backing up") as report:
         made = backup.carry_out(plan, store, shelf, keep=keep, report=report)
+    journal.did(settings, "backup", str(shelf.root), backup=made.name, bytes=made.copied)
     if as_json:
         show.as_json(made)
         return

@@ -14,7 +14,7 @@ from ostler.core.policy import policy
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import FileNotInRepo, UsageError
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import show_plan
 from ostler.settings import Settings
 
@@ -118,6 +118,7 @@ def _take_in(settings: Settings, stream: BinaryIO, dry_run: bool, as_json: bool)
     how = "none" if as_json else progress.kind(as_json=False, quiet=False)
     with progress.shown("bars" if how == "bars" else "none", "Importing") as report:
         kept = incoming.carry_out(plan, store, check=check_header, report=report)
+    journal.did_to(settings, "bundle import", kept)
     names = [{"name": one.name, "commit": one.commit} for one in kept]
     _say(as_json, {"imported": names}, f"Kept {', '.join(one.name for one in kept)}: verified.")
 

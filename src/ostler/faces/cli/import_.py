@@ -11,7 +11,7 @@ from ostler import wiring
 from ostler.core.policy import policy
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def command(
                 report=report,
             )
             kept.append(taken)
+    journal.did_to(settings, "import", kept, origin=path, how=how or "clone")
     if as_json:
         show.as_json([{"name": m.name, "commit": m.commit, "bytes": m.size} for m in kept])
     for manifest in kept if not as_json else ():

@@ -7,7 +7,7 @@ the command says so and ends as it would have.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from ostler.faces.cli import show
 from ostler.settings import Settings
 
 if TYPE_CHECKING:
-    from ostler.nouns import Attempt, Event, Measurement
+    from ostler.nouns import Attempt, Event, Manifest, Measurement
     from ostler.records.notes import Notes
     from ostler.records.records import Records
     from ostler.verbs.history import Outcome
@@ -52,6 +52,16 @@ def did(settings: Settings, act: str, subject: str, why: str = "", **facts: obje
 
     event = Event(act, subject, actor(), why=why, facts=facts)
     _note(settings, lambda notes: notes.happened([event]))
+
+
+def did_to(settings: Settings, act: str, models: Iterable[Manifest], **facts: object) -> None:
+    """Write down an act that has been done to each of these models."""
+    from ostler.nouns import Event
+
+    who = actor()
+    events = [Event(act, one.name, who, facts={"commit": one.commit, **facts}) for one in models]
+    if events:
+        _note(settings, lambda notes: notes.happened(events))
 
 
 def measured(settings: Settings, found: Sequence[Measurement]) -> None:

@@ -6,7 +6,7 @@ import click
 
 from ostler import wiring
 from ostler.core.sizes import file_size
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.settings import Settings
 
 
@@ -34,6 +34,7 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
     else:
         with progress.shown("bars" if how == "bars" else "none", "Reading contents") as report:
             back = rebuild.carry_out(plan, store, report)
+        journal.did_to(settings, "rebuild", (one.manifest for one in back))
     if as_json:
         models = [
             {"name": one.manifest.name, "commit": one.manifest.commit,

@@ -9,7 +9,7 @@ import click
 from ostler import wiring
 from ostler.core.refs import parse
 from ostler.errors import UsageError
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import names, show_plan
 from ostler.settings import Settings
 
@@ -54,6 +54,7 @@ def command(
     with progress.shown("bars" if how == "bars" else "none", "Restoring") as report:
         restore.carry_out(plan, store, shelf, report)
     saved = keepsakes.bring_back(shelf.records(name), store.home) if records else ()
+    journal.did_to(settings, "restore", plan.models, backup=name, origin=str(shelf.root))
     if as_json:
         show.as_json({"restored": names(plan), "backup": name, "records": saved})
     else:

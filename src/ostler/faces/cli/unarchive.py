@@ -9,7 +9,7 @@ import click
 from ostler import wiring
 from ostler.core.refs import parse
 from ostler.errors import UnknownModel
-from ostler.faces.cli import options, progress, show
+from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import names, show_plan
 from ostler.settings import Settings
 
@@ -48,6 +48,7 @@ def command(
     how = "none" if as_json else progress.kind(as_json=False, quiet=False)
     with progress.shown(how, f"Bringing back {model}") as report:
         archive.bring_back(plan, store, shelf, keep=keep, report=report)
+    journal.did_to(settings, "unarchive", plan.models, origin=str(shelf.root))
     if as_json:
         show.as_json({"restored": names(plan), "from": shelf.root, "kept_there": keep})
     else:

@@ -7,7 +7,7 @@ import click
 from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
-from ostler.faces.cli import options, show
+from ostler.faces.cli import journal, options, show
 from ostler.settings import Settings
 
 
@@ -28,6 +28,8 @@ def command(settings: Settings, model: str | None, dry_run: bool, as_json: bool)
     store = wiring.store(settings)
     entry = undo.plan(store, parse(model) if model else None)
     back = entry.manifests if dry_run else undo.carry_out(entry, store)
+    if not dry_run:
+        journal.did_to(settings, "undo", back)
     if as_json:
         show.as_json(
             {
