@@ -500,3 +500,221 @@ def test_what_is_preloaded_stays_out_of_the_catch_all_pool() -> None:
     story = Story(BOTH, shares={pools.CATCHALL: pools.Share(("gpu:0",))}, a=f.Rules(pinned=True))
     story.say(f.Tick(0))
     assert story.sized("a", 5) == (f.Start("a", ("gpu:1",)),)
+
+
+# --- several devices at once ------------------------------------------------------------------
+
+
+def wide(story: Story, unit: str, gib: float, spread: int = 2) -> tuple[f.Action, ...]:
+    devices = tuple(device for device in story.fleet.room if device != "cpu")
+    return story.say(f.Sized(unit, story.at, int(gib * GIB), devices, 3.0, spread))
+
+
+def test_a_model_over_two_devices_gets_both_or_none() -> None:
+    story = Story(BOTH)
+    story.up("a", 6)
+    story.say(f.Asked("b", 1))
+    assert wide(story, "b", 4) == (f.Withdraw("a"),)
+    assert story.fleet.held("gpu:1") == 0, "it does not hold the free one while it waits"
+    assert story.gone("a") == (f.Start("b", ("gpu:0", "gpu:1")),)
+    assert (story.fleet.held("gpu:0"), story.fleet.held("gpu:1")) == (4 * GIB, 4 * GIB)
+    story.say(f.Ready("b", 2), f.StopAsked("b", 3), f.Withdrawn("b", 3), f.Ended("b", 4))
+    assert (story.fleet.held("gpu:0"), story.fleet.held("gpu:1")) == (0, 0)
+
+
+def test_nobody_goes_from_a_device_that_would_not_be_enough_with_the_others() -> None:
+    story = Story(BOTH, a=f.Rules(pinned=True))
+    story.say(f.Tick(0))
+    story.up("a", 6)
+    story.up("b", 6)
+    story.say(f.Asked("c", 1))
+    (refusal,) = wide(story, "c", 4)
+    assert isinstance(refusal, f.Refuse)
+    assert story.state("b") is f.State.READY
+
+
+def test_of_three_devices_the_two_whose_models_cost_the_least_make_room() -> None:
+    room = {f"gpu:{n}": 8 * GIB for n in range(3)}
+    for dear in ("a", "b", "c"):
+        story = Story(room)
+        for model in ("a", "b", "c"):
+            story.up(model, 6)
+        for at in range(1, 30):
+            story.say(f.Busy(dear, at), f.Idle(dear, at))
+        story.say(f.Asked("d", 40))
+        gone = {one.unit for one in wide(story, "d", 4) if isinstance(one, f.Withdraw)}
+        assert gone == {"a", "b", "c"} - {dear}
+
+
+def test_one_that_spans_the_devices_goes_once_for_all_of_them() -> None:
+    story = Story(BOTH)
+    story.say(f.Asked("a", 0))
+    wide(story, "a", 6)
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0))
+    story.up("b", 1)
+    story.say(f.Asked("c", 40))
+    assert wide(story, "c", 4) == (f.Withdraw("a"),)
+
+
+def test_more_devices_than_there_are_is_refused_in_these_words() -> None:
+    story = Story(BOTH)
+    story.say(f.Asked("a", 0))
+    (refusal,) = wide(story, "a", 1, spread=4)
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.code == "insufficient_gpu_count"
+    assert "on each of 4 devices at once, and 2 of those" in refusal.what
+    story = Story(BOTH)
+    story.say(f.Asked("a", 0))
+    (refusal,) = wide(story, "a", 9)
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.code == "no_capacity"
+
+
+# --- sleep ------------------------------------------------------------------------------------
+
+HOSTED = {"gpu:0": 8 * GIB, "cpu": 8 * GIB}
+NAP = f.Nap(left=GIB, kept=5 * GIB, seconds=0.5)
+
+
+def sleeper(story: Story, unit: str, gib: float, nap: f.Nap | None = NAP) -> tuple[f.Action, ...]:
+    return story.say(f.Sized(unit, story.at, int(gib * GIB), ("gpu:0",), 30.0, 1, nap))
+
+
+def up_asleep(host: int = 8) -> Story:
+    """A model that can sleep is up, and another one is asked for that takes its room."""
+    story = Story({**HOSTED, "cpu": host * GIB})
+    story.say(f.Asked("a", 0))
+    sleeper(story, "a", 6)
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0), f.Asked("b", 40))
+    assert sleeper(story, "b", 6, None) == (f.Withdraw("a"),)
+    return story
+
+
+def test_one_that_can_sleep_makes_room_asleep_and_is_back_soon() -> None:
+    story = up_asleep()
+    assert story.say(f.Withdrawn("a", 40)) == (f.Sleep("a"),)
+    assert story.say(f.Slept("a", 41)) == (f.Start("b", ("gpu:0",)),)
+    assert story.state("a") is f.State.ASLEEP
+    assert (story.fleet.held("gpu:0"), story.fleet.held("cpu")) == (7 * GIB, 5 * GIB)
+    story.say(f.Ready("b", 50), f.Busy("b", 50), f.Idle("b", 50))
+    story.at = 100.0
+    assert story.say(f.Asked("a", 100)) == (f.Withdraw("b"),)
+    assert story.gone("b") == (f.Wake("a"),)
+    story.say(f.Ready("a", 101))
+    assert story.state("a") is f.State.READY
+    assert (story.fleet.held("gpu:0"), story.fleet.held("cpu")) == (6 * GIB, 0)
+
+
+def test_it_ends_where_the_host_has_no_room_for_it() -> None:
+    story = up_asleep(host=4)
+    assert story.say(f.Withdrawn("a", 40)) == (f.Stop("a"),)
+
+
+def test_what_sleeps_ends_where_its_rest_is_in_the_way() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.Ready("b", 42))
+    story.say(f.Busy("b", 42), f.Idle("b", 42), f.StopAsked("b", 43), f.Withdrawn("b", 43))
+    story.say(f.Ended("b", 44), f.Asked("c", 45))
+    assert story.sized("c", 7.5) == (f.Stop("a"),)
+    assert story.say(f.Ended("a", 46)) == (f.Start("c", ("gpu:0",)),)
+
+
+def test_one_that_cannot_sleep_after_all_has_ended() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40))
+    assert story.say(f.Ended("a", 41)) == (f.Start("b", ("gpu:0",)),)
+    assert story.state("a") is f.State.STOPPED
+    assert story.fleet.held("cpu") == 0
+
+
+def test_asked_for_while_it_falls_asleep_it_wakes_again() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.StopAsked("b", 40), f.Ended("b", 40), f.Asked("a", 40))
+    assert story.say(f.Slept("a", 41)) == (f.Wake("a"),)
+
+
+def test_stopped_by_the_operator_it_does_not_go_to_sleep_first() -> None:
+    story = up_asleep()
+    story.say(f.StopAsked("a", 40))
+    assert story.say(f.Withdrawn("a", 40)) == (f.Stop("a"),)
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41))
+    assert f.Stop("a") in story.say(f.StopAsked("a", 42))
+
+
+def test_one_asleep_ends_when_nobody_asks_for_its_time_to_live() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41))
+    wishes = f.Wishes(policy=f.Policy(ttl=10.0))
+    story.say(f.Wished(42, wishes, story.berths))
+    assert f.Stop("a") in story.tick(60)
+
+
+def test_a_wake_that_fails_is_a_failure_with_its_reason() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.StopAsked("b", 42), f.Ended("b", 42))
+    assert story.say(f.Asked("a", 43)) == (f.Wake("a"),)
+    (refusal,) = story.say(f.Failed("a", 44, "It sleeps on."))
+    assert isinstance(refusal, f.Refuse)
+    assert refusal.what == "It sleeps on."
+    assert (story.fleet.held("gpu:0"), story.fleet.held("cpu")) == (0, 0)
+
+
+def test_who_waits_too_long_for_room_to_wake_sleeps_on() -> None:
+    story = Story(HOSTED, policy=f.Policy(patience=5.0, residency=0.0))
+    story.say(f.Asked("a", 0))
+    sleeper(story, "a", 6)
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0), f.Asked("b", 40))
+    sleeper(story, "b", 6, None)
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.Ready("b", 42), f.Busy("b", 42, keep=True))
+    assert story.say(f.Asked("a", 43)) == ()
+    assert story.state("a") is f.State.ROUSED
+    (refusal,) = story.tick(10)
+    assert isinstance(refusal, f.Refuse)
+    assert story.state("a") is f.State.ASLEEP
+
+
+# --- leases, roles, circuits ------------------------------------------------------------------
+
+
+def test_a_lease_runs_from_when_it_is_ready_and_ends_though_it_is_pinned() -> None:
+    story = Story(a=f.Rules(pinned=True))
+    story.say(f.Asked("a", 0, lease=60.0))
+    story.sized("a", 3)
+    story.say(f.Ready("a", 30))
+    assert story.tick(59) == ()
+    assert story.tick(2) == (f.Withdraw("a"),)
+    assert "loaded for 1 min" in story.fleet.unit("a").why
+    story.gone("a")
+    assert story.tick(100) == (), "no pin brings it back"
+    story.say(f.Asked("a", 300))
+    story.sized("a", 3)
+    story.say(f.Ready("a", 300))
+    assert story.tick(1000) == (), "its next life has no lease"
+
+
+def test_a_lease_of_one_that_is_ready_begins_now_and_a_later_one_replaces_it() -> None:
+    story = Story()
+    story.up("a", 3)
+    story.say(f.Asked("a", 10, lease=60.0), f.Asked("a", 20, lease=600.0))
+    assert story.tick(100) == ()
+    assert story.tick(600) == (f.Withdraw("a"),)
+
+
+def test_callers_that_keep_a_model_are_not_pre_empted() -> None:
+    story = Story()
+    story.up("a", 5)
+    story.say(f.Busy("a", 1), f.Busy("a", 1, keep=True), f.Asked("b", 10))
+    assert story.sized("b", 5) == ()
+    assert story.state("b") is f.State.WAITING
+    assert story.say(f.Idle("a", 20)) == (f.Withdraw("a"),)
+
+
+def test_connections_that_break_long_after_each_other_open_no_circuit() -> None:
+    story = Story(BOTH, a=f.Rules(replicas=2))
+    story.up("a", 3)
+    story.sized("a~2", 3)
+    story.say(f.Ready("a~2", 1))
+    for n in range(life.BREAKS * 2):
+        story.say(f.Broken("a", 2 + n * (life.SOON + 1)))
+    assert len(f.routable(story.fleet, "a")) == 2

@@ -166,8 +166,10 @@ def failed(turn: Turn, event: Failed) -> None:
 def busy(turn: Turn, event: Busy) -> None:
     """It has requests."""
     unit = turn.fleet.unit(event.unit)
-    if unit.state in HOLDING:
-        turn.use(unit, busy=True, served=True, kept=unit.kept or event.keep)
+    if unit.state in HOLDING and not unit.busy:
+        turn.use(unit, busy=True, served=True, kept=event.keep)
+    elif unit.state in HOLDING and event.keep and not unit.kept:
+        turn.put(unit, kept=True)
 
 
 def idle(turn: Turn, event: Idle) -> None:

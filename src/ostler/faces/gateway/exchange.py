@@ -91,7 +91,8 @@ class Exchange:
     def send(self, pool: Pool) -> None:
         """Send the request to this backend, over a pooled connection or a fresh one."""
         self._pool = pool
-        pool.begin()
+        caller = self.request.caller
+        pool.begin(caller.role if caller is not None else "")
         upstream = pool.take()
         if upstream is None:
             self._dial(pool)

@@ -148,9 +148,13 @@ class Want(Struct, frozen=True, tag=True, tag_field="kind"):
 
 
 class Busy(Struct, frozen=True, tag=True, tag_field="kind"):
-    """The backend's requests in flight went from none to one."""
+    """The backend's requests in flight went from none to one, or one of another role came.
+
+    `role` is the caller's; empty where it has no key.
+    """
 
     backend: str
+    role: str = ""
 
 
 class Idle(Struct, frozen=True, tag=True, tag_field="kind"):

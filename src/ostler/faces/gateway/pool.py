@@ -24,7 +24,7 @@ class Pool:
     """The way to one engine: pooled connections, least recently used at the front."""
 
     __slots__ = (
-        "_called_busy",
+        "_busy_for",
         "_calming",
         "_tell",
         "backend",
@@ -47,7 +47,7 @@ class Pool:
         self.in_flight = 0
         self.closed = False
         self.rests_until = 0.0  # by the loop's clock
-        self._called_busy = False  # what the keeper was told last
+        self._busy_for: set[str] = set()  # roles of callers, as the keeper was told last
         self._calming = False  # a look whether it is idle is due
         self._tell = tell
 
@@ -55,12 +55,12 @@ class Pool:
         """Say whether this pool's connections lead to that backend."""
         return (self.backend.host, self.backend.port) == (backend.host, backend.port)
 
-    def begin(self) -> None:
-        """Count a request in."""
+    def begin(self, role: str = "") -> None:
+        """Count a request in, of a caller in this role; empty: of one without a key."""
         self.in_flight += 1
-        if not self._called_busy:
-            self._called_busy = True
-            self._tell(Busy(self.backend.id))
+        if role not in self._busy_for:
+            self._busy_for.add(role)
+            self._tell(Busy(self.backend.id, role))
 
     def end(self) -> None:
         """Count a request out."""
@@ -72,7 +72,7 @@ class Pool:
     def _calm(self) -> None:
         self._calming = False
         if self.in_flight == 0:
-            self._called_busy = False
+            self._busy_for.clear()
             self._tell(Idle(self.backend.id))
 
     def broken(self, why: str) -> None:

@@ -93,9 +93,13 @@ class Dispatch:
         match message:
             case m.Want(model, role):
                 self.keeper.ask(model, self._hands.wishes.preempts(role))
-            case m.Busy(backend) | m.Idle(backend):
+            case m.Busy(backend, role):
                 if unit := describing.living(self.keeper, backend):
-                    self.keeper.traffic(unit, busy=isinstance(message, m.Busy))
+                    role = role or self._limits.default_role
+                    self.keeper.traffic(unit, busy=True, keep=self._hands.wishes.keeps(role))
+            case m.Idle(backend):
+                if unit := describing.living(self.keeper, backend):
+                    self.keeper.traffic(unit, busy=False)
             case m.Took(serial):
                 self._took(serial)
             case m.Broken(backend=backend):

@@ -17,6 +17,7 @@ class Chorus:
 
     def __init__(self) -> None:
         self._busy: dict[str, set[int]] = {}
+        self._roles: dict[str, set[str]] = {}  # of a busy backend's callers
         self._took: dict[int, int] = {}
 
     def join(self, worker: int) -> None:
@@ -26,10 +27,12 @@ class Chorus:
     def hear(self, worker: int, message: m.ToKeeper) -> list[m.ToKeeper]:
         """Return what the keeper is to be told."""
         match message:
-            case m.Busy(backend):
-                workers = self._busy.setdefault(backend, set())
-                workers.add(worker)
-                return [message] if len(workers) == 1 else []
+            case m.Busy(backend, role):
+                self._busy.setdefault(backend, set()).add(worker)
+                roles = self._roles.setdefault(backend, set())
+                news = role not in roles
+                roles.add(role)
+                return [message] if news else []
             case m.Idle(backend):
                 return self._idle(backend, worker)
             case m.Took(serial):
@@ -52,7 +55,7 @@ class Chorus:
         workers.discard(worker)
         if workers:
             return []
-        del self._busy[backend]
+        del self._busy[backend], self._roles[backend]
         return [m.Idle(backend)]
 
     def _least(self) -> int:
