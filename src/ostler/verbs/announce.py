@@ -14,7 +14,7 @@ from typing import Any
 from ostler.core import plans
 from ostler.core.rates import Rate
 from ostler.errors import Cancelled, OstlerError
-from ostler.nouns import Download, PullPlan
+from ostler.nouns import Download, Listing, PullPlan, RemoteFile
 from ostler.store.downloads import Downloads, id_of
 from ostler.verbs.progress import Progress, Step
 
@@ -38,6 +38,26 @@ def described(plan: PullPlan, words: tuple[str, ...]) -> Download:
         done=plan.total_bytes - plan.fetch_bytes,
         total=plan.total_bytes,
         contents=tuple(contents.items()),
+    )
+
+
+def one_file(listing: Listing, file: RemoteFile, origin: str) -> Download:
+    """Return the record of one file's download, that somebody asked a mirror for."""
+    now = time.time()
+    words = [f"{listing.name}@{listing.commit}", "--include", file.path]
+    return Download(
+        id=id_of(listing.name, listing.commit, file.path),
+        name=listing.name,
+        commit=listing.commit,
+        variant=file.path,
+        words=(*words, *(("--endpoint", origin) if origin else ())),
+        host=platform.node(),
+        pid=os.getpid(),
+        began=now,
+        told=now,
+        done=0,
+        total=file.size,
+        contents=((plans.key(file), file.size),),
     )
 
 

@@ -14,11 +14,12 @@ from ostler.core import plans
 from ostler.core.blocks import BLOCK
 from ostler.core.patience import Patience
 from ostler.errors import Busy, HubUnreachable, InsufficientDisk, OstlerError
-from ostler.nouns import Listing, RemoteFile
+from ostler.nouns import KeptFile, Listing, RemoteFile
 from ostler.ports import Source
 from ostler.store import Store
 from ostler.store.writing import Buffers
 from ostler.verbs import room as rooms
+from ostler.verbs.announce import Announcer, one_file
 from ostler.verbs.arrive import Arrival
 from ostler.verbs.fetch import Fetcher
 from ostler.verbs.inspect import check_header
@@ -37,11 +38,12 @@ class Arrivals:
     def __init__(
         self, source: Source, store: Store, origin: str = "", patience: Patience | None = None
     ) -> None:
-        self.source, self.store, self.origin = apart(source), store, origin
+        self.source, self.store, self.origin = source, store, origin
         self._patience = patience or Patience()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="arrival")
         self._buffers = Buffers(BUFFERS, BLOCK)  # of all together, so memory is bounded
-        self._stop = Stop(self.source)
+        self._stops: set[Stop] = set()  # of the downloads that run
+        self._closed = False
         self._turns = Turns(store)
         self._under_way: dict[str, Arrival] = {}
         self._lock, self._registering = threading.Lock(), threading.Lock()
@@ -58,7 +60,11 @@ class Arrivals:
 
     def close(self) -> None:
         """End what runs; what was received stays for the next time."""
-        self._stop.set()
+        with self._lock:
+            self._closed = True
+            stops = list(self._stops)
+        for stop in stops:
+            stop.set()
         self._pool.shutdown(cancel_futures=True)
 
     def _receive(self, listing: Listing, file: RemoteFile) -> None:
@@ -80,18 +86,44 @@ class Arrivals:
             if not self.store.kept(file):
                 room = rooms.room_for({plans.key(file): file.size}, self.store)
                 rooms.require(room, self.store)
-            kept = self._fetcher(listing, file).fetch(file)
+            kept = self._fetched(listing, file)
             # between the blob and the manifest that names it no sweep may come
             with self._registering:
                 self.store.register(manifest_of(listing, (kept,), self.origin))
         return self.store.blob_path(kept.sha256)
 
-    def _fetcher(self, listing: Listing, file: RemoteFile) -> Fetcher:
-        tally = Tally(file.size, lambda event: self._hear(file, event))
-        return Fetcher(
-            *(listing, self.source, self.store, tally, self._stop, self._patience, check_header),
-            buffers=self._buffers,
-        )
+    def _fetched(self, listing: Listing, file: RemoteFile) -> KeptFile:
+        """Fetch one file, told in `ostler downloads` and ended from there. Raises Cancelled."""
+        source = apart(self.source)
+        with self._stoppable(source) as stop:
+
+            def hear(event: Progress) -> None:
+                announcer.hear(event)
+                self._hear(file, event)
+
+            tally = Tally(file.size, hear)
+            download = one_file(listing, file, self.origin)
+            announcer = Announcer(self.store.downloads, download, stop, lambda: tally.done)
+            with self.store.downloads.running(download.id), announcer.at_work():
+                fetcher = Fetcher(
+                    *(listing, source, self.store, tally, stop, self._patience, check_header),
+                    buffers=self._buffers,
+                )
+                return fetcher.fetch(file)
+
+    @contextmanager
+    def _stoppable(self, source: Source) -> Iterator[Stop]:
+        stop = Stop(source)
+        with self._lock:
+            if self._closed:
+                raise Stopped
+            self._stops.add(stop)
+        try:
+            yield stop
+        finally:
+            with self._lock:
+                self._stops.discard(stop)
+            stop.set()  # its connections are nobody's any more
 
     def _hear(self, file: RemoteFile, event: Progress) -> None:
         if event.step is Step.RESTARTED:

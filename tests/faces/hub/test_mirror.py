@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,10 +23,12 @@ from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.kept import KeptRepos
 from ostler.faces.hub.mirror import Mirror
 from ostler.faces.hub.visitors import Door
+from ostler.nouns import ModelRef
 from ostler.sources.huggingface import HuggingFace
 from ostler.store import Store
 from ostler.testing.faults import Answer, CutAfter, FlipByte, Stall
 from ostler.testing.server import running
+from ostler.verbs import downloads
 from ostler.verbs.arrivals import Arrivals
 
 QUICK = Patience(attempts=3, first=0.01)
@@ -198,3 +201,51 @@ def files_of(folder: Path) -> dict[str, str]:
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def test_what_comes_is_told_like_any_download_and_can_be_ended(
+    hub: Any, mirror: Mirrored, store: Store
+) -> None:
+    content = large(hub, 2 * BLOCK + 5)
+    stall = Stall(after=BLOCK + 1000)
+    hub.faults.add(f"*/{FILE}", stall, times=1)
+    address = mirror()
+    answers: list[object] = []
+
+    def read() -> None:
+        try:
+            answers.append(get(address, resolve(NAME, FILE)))
+        except http.client.HTTPException as error:
+            answers.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert stall.reached.wait(20)
+    until = time.monotonic() + 20
+    while not (told := store.downloads.all()) and time.monotonic() < until:
+        time.sleep(0.05)
+    (one,) = told
+    assert (one.name, one.variant, one.running) == (NAME, FILE, True)
+    assert one.words[1:] == ("--include", FILE, "--endpoint", hub.address)
+    assert downloads.cancel(store, one, purge=False) == 0
+    reader.join(20)
+    assert isinstance(answers[0], http.client.IncompleteRead)
+    (left,) = store.downloads.all()
+    assert (left.state, left.running) == ("cancelled", False)
+    assert get(address, resolve(NAME, FILE)) == (200, content)  # who asks again begins it again
+    assert store.downloads.all() == []
+
+
+def test_a_mirror_that_goes_down_waits_for_no_silent_hub(hub: Any, store: Store) -> None:
+    large(hub, BLOCK)
+    stall = Stall(after=1000)
+    hub.faults.add(f"*/{FILE}", stall)
+    with closing(HuggingFace(hub.address, None, QUICK)) as source:
+        listing = source.listing(ModelRef(NAME))
+        (file,) = [one for one in listing.files if one.path == FILE]
+        with closing(Arrivals(source, store, hub.address, QUICK)) as arrivals:
+            arrival = arrivals.bring(listing, file)
+            assert stall.reached.wait(20)
+            began = time.monotonic()
+    assert time.monotonic() - began < 5  # its connection alone would have been given up after 30
+    assert arrival.failed
