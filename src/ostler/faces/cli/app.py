@@ -90,6 +90,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Settings": {
         "doctor": ("doctor", "Look at all that an installation stands on, and what mends it."),
         "licences": ("licences", "Report the licences of what is kept; accept one on record."),
+        "config-of": ("config_of", "Show and change how a model is to be served."),
+        "import-config": ("import_config", "Take over the models of an older system's files."),
         "config": ("config", "Show the settings and where each comes from."),
     },
 }

@@ -158,6 +158,7 @@ class WishesFile(Wish):
     preload: list[str] = []
     models: dict[str, ModelWish] = {}
     pools: dict[str, PoolWish] = {}
+    configs: dict[str, dict[str, ModelWish]] = {}  # of a model, by name; models' own are in force
     policy: PolicyWish = PolicyWish()
     roles: dict[str, RoleWish] = {}
     routes: dict[str, Annotated[list[RouteWish], Field(min_length=1)]] = {}
