@@ -228,6 +228,12 @@ class NoGpuFits(OstlerError):
     code, http_status, exit_code = "no_gpu_fits", 409, 30
 
 
+class Unwell(OstlerError):
+    """Something that Ostler stands on is broken; `ostler doctor` names it."""
+
+    code, http_status, exit_code = "unwell", 409, 1
+
+
 class OverSpending(OstlerError):
     """Rented hours would cost more than the month's budget has left."""
 

@@ -26,6 +26,15 @@ def why(error: Exception) -> str:
     return _begun(text.rstrip(".")) or type(error).__name__
 
 
+def root_cause(error: BaseException) -> str:
+    """Return why there was no answer: the system's own word where one lies at the root."""
+    root = error
+    while (below := root.__cause__ or root.__context__) is not None:
+        root = below
+    told = root if isinstance(root, OSError) and root.strerror else error
+    return why(told) if isinstance(told, Exception) else type(told).__name__
+
+
 def _begun(text: str) -> str:
     """Return the text as it goes on after a colon; names in capitals stay."""
     return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -11,6 +11,7 @@ import httpx2
 from huggingface_hub import errors as hub
 from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
+from ostler.core.reasons import root_cause
 from ostler.errors import (
     AuthRequired,
     FileNotInRepo,
@@ -132,7 +133,7 @@ def _out_of_order(asked: Asked, response: httpx2.Response, status: int) -> HubUn
 
 
 def _no_answer(asked: Asked, where: dict[str, str], error: Exception) -> HubUnreachable:
-    cause = str(error).rstrip(".") or type(error).__name__
+    cause = root_cause(error)
     what = f"sent no more of {asked.path}" if asked.path else "did not answer"
     return HubUnreachable(
         f"{asked.endpoint} {what}: {cause}.",

@@ -1,0 +1,80 @@
+"""Look at a home and at projects: what is there, without reading any model's bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from ostler.core import checkup
+from ostler.core.checkup import Finding
+from ostler.store import Store
+
+SECRETS = ("run/serve.json", "ostler.db", "hub/token")  # in the home
+
+
+def rights(home: Path) -> Iterator[Finding]:
+    """Judge who may look into the home, and into what in it is secret."""
+    if not home.exists():
+        yield Finding("permissions", "ok", f"{home} is made by the first pull, for you alone.")
+        return
+    state = home.stat()
+    yield checkup.permissions(str(home), state.st_mode, state.st_uid == os.getuid())
+    for path in (home / name for name in SECRETS):
+        if path.is_file():
+            yield checkup.secret(str(path), path.stat().st_mode)
+
+
+def room(store: Store, warn_gb: int, critical_gb: int) -> Finding:
+    """Judge the disk."""
+    return checkup.disk(*store.disk(), warn_gb, critical_gb)
+
+
+def models(store: Store) -> Iterator[Finding]:
+    """Judge every kept model by the sizes of its files, and the store by what nothing names."""
+    kept = store.manifests()
+    for manifest in kept:
+        missing, short = [], []
+        for file in manifest.files:
+            try:
+                size = store.blob_path(file.sha256).stat().st_size
+            except FileNotFoundError:
+                missing.append(file.path)
+            else:
+                short += [file.path] * (size != file.size)
+        yield checkup.whole(manifest.name, missing, short)
+    if not kept:
+        yield Finding("store", "info", "Nothing is kept yet.", "ostler pull ORG/NAME")
+    if unfinished := list(store.partials.names()):
+        what = f"{len(unfinished)} files are half fetched."
+        yield Finding("store", "info", what, "Pull again to go on; ostler gc gives them up")
+
+
+def project(folder: Path) -> list[Finding]:
+    """Judge a git repository: git must neither track weights nor take them."""
+    listed = _git(folder, "ls-files", "-z")
+    if listed is None:
+        return [Finding("project", "info", f"{folder} is no git repository.")]
+    files = {}
+    for name in filter(None, listed.split("\0")):
+        try:
+            files[name] = (folder / name).lstat().st_size
+        except OSError:
+            files[name] = 0  # tracked, and removed from the work tree
+    passed = {
+        pattern: _git(folder, "check-ignore", "-q", f"ostler-doctor{pattern[1:]}") is not None
+        for pattern in checkup.IGNORE
+    }
+    return checkup.tracked(str(folder), files, passed)
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """Return what git says; None where it refuses, or is not here."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None
