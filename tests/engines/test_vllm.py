@@ -265,7 +265,7 @@ def test_causes_of_death(line: str, cause: str) -> None:
 
 
 def test_it_sleeps_where_it_is_wished_for_and_its_build_can() -> None:
-    wished = Workload(flags=(("enable-sleep-mode", ""),))
+    wished = Workload(sleeps=True)
     for installed, can in (
         (INSTALLED, True),
         (CPU_BUILD, False),

@@ -79,6 +79,7 @@ class Vllm:
         words += ["--host", host, "--port", str(port)]
         words += memory_flags(installed, model, workload)
         words += task_flags(version_of(installed.version), model)
+        words += ["--enable-sleep-mode"] if can_sleep(installed, workload) else []
         words += own_flags(installed, model, workload)
         if version_of(installed.version) < QUIET_SINCE:
             words += ["--disable-log-requests"]
@@ -160,9 +161,8 @@ def task_flags(version: tuple[int, ...], model: Served) -> list[str]:
 
 def can_sleep(installed: Installed, workload: Workload) -> bool:
     """Whether it is started so that it can be put to sleep; on processors there is no such mode."""
-    wanted = workload.flag("enable-sleep-mode") is not None
     able = version_of(installed.version) >= SLEEP_SINCE and not is_cpu_build(installed)
-    return wanted and able
+    return workload.sleeps and able
 
 
 def own_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
@@ -172,7 +172,6 @@ def own_flags(installed: Installed, model: Served, workload: Workload) -> list[s
     """
     version, packing = version_of(installed.version), model.facts.quantization
     handled = [*HANDLED, *(["enforce-eager"] if is_cpu_build(installed) else [])]
-    handled += [] if can_sleep(installed, workload) else ["enable-sleep-mode"]
 
     def refused(name: str) -> str:
         if name == "quantization" and not packing:

@@ -115,6 +115,7 @@ class Workload:
     kv_dtype: str = "f16"
     threads: int | None = None  # CPU threads of the engine; None: the engine's own choice
     tensor_parallel: int = 1  # GPUs that share each layer; terms are then those of one GPU
+    sleeps: bool = False  # it may be put to sleep, where the engine can: see Bed
     flags: tuple[tuple[str, str], ...] = ()  # the engine's own that change memory: ("swa-full", "")
 
     def flag(self, name: str) -> str | None:

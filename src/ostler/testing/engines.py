@@ -103,6 +103,19 @@ class EngineContract:
         assert spec.cwd is None or spec.cwd.startswith("/")
         assert not (spec.links and spec.cwd is None)
 
+    def test_it_sleeps_only_where_it_may(
+        self, engine: Engine, installed: Installed, served: Served
+    ) -> None:
+        """How to put it to sleep is said where that was wished for, by an engine that can."""
+        awake, may = (
+            engine.launch(installed, served, Workload(sleeps=sleeps), "127.0.0.1", 21000)
+            for sleeps in (False, True)
+        )
+        assert awake.bed is None
+        if may.bed is not None:
+            assert all(path.startswith("/") for path in (may.bed.sleep, may.bed.wake))
+            assert may.bed.asleep.startswith("/")
+
     def test_its_deadline_grows_with_the_bytes(
         self, engine: Engine, installed: Installed, served: Served
     ) -> None:

@@ -63,6 +63,7 @@ class Prepared:
     estimate: Estimate
     placement: Placement
     launch: Callable[[str, int], LaunchSpec]  # (host, port) -> the process to be
+    ranks: int = 1  # GPUs that share each layer; the estimate is then of one of them
 
 
 def prepare(
@@ -94,7 +95,8 @@ def prepare(
     def launch(host: str, port: int) -> LaunchSpec:
         return engine.launch(choice.installed, served, load, host, port)
 
-    return Prepared(served, choice, engine, found.estimate, placement, launch)
+    ranks = workload.tensor_parallel
+    return Prepared(served, choice, engine, found.estimate, placement, launch, ranks)
 
 
 def known(

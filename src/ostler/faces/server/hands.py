@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from ostler import wiring
@@ -12,11 +12,13 @@ from ostler.core.diagnosis import unknown
 from ostler.core.fleet import REPLICA
 from ostler.core.fleet.loading import Speed
 from ostler.core.naming import Named
-from ostler.core.placing import place, room
+from ostler.core.placing import room
+from ostler.core.sleeping import WAKES
 from ostler.errors import OstlerError
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.means import Means, adopts
 from ostler.faces.server.notes import Note
+from ostler.faces.server.sizing import Known, Sizing, fitting
 from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.launchers.ports import free_port, port_range
 from ostler.nouns import LaunchSpec, Measurement, Workload
@@ -26,10 +28,9 @@ from ostler.verbs import sleeping
 from ostler.verbs.hold import HOST
 from ostler.verbs.keep import Fitting
 from ostler.verbs.learning import measure
-from ostler.verbs.prepare import Prepared, prepare
+from ostler.verbs.prepare import Prepared
 from ostler.verbs.start import size_of, start, tail
 
-Known = Callable[[str, str | None, str], Sequence[Measurement]]
 Learned = Callable[[Sequence[Measurement]], None]
 
 
@@ -48,7 +49,8 @@ class ServerHands:
         self._ports = port_range(settings.engine_ports)
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
-        self._known: dict[Hashable, Prepared] = {}
+        self._sizing = Sizing(self._store)
+        self._wakes = WAKES  # bytes a second of an engine that wakes, as measured last
         self.catalogue = Catalogue(self._store)
         self.fetch: Callable[[str], Awaitable[None]] = self.catalogue.missing
         self._learned: Learned = lambda measured: None
@@ -57,33 +59,27 @@ class ServerHands:
 
     def learn(self, known: Known, learned: Learned) -> None:
         """Use what is known of earlier starts, and tell what each start takes."""
-        self.machine = replace(self.machine, measured=known)
+        self.machine = replace(self.machine, measured=self._sizing.with_fresh(known))
         self._learned = learned
 
     async def size(self, unit: str, less: bool) -> Fitting:
         """Say what the model needs and where it could go. Raises OstlerError."""
         model = unit.partition(REPLICA)[0]
         wish = self.wish(model)
-        if model in self.wishes.promised() and not self.catalogue.has(model):
-            await self.fetch(model)
-        named = self.catalogue.get(model)
-        load = self._load(wish)
-        ready = await self._prepared(named, load, wish)
+        kept = wish.of or model
+        if kept in self.wishes.promised() and not self.catalogue.has(kept):
+            await self.fetch(kept)
+        named, load = self.named(model), self._load(wish)
+        machine = self._means.seen(self.machine, self.wishes, wish)
+        ready = await self._sizing.prepared(named, machine, load, wish)
         if less:
             half = replace(load, context=max(ready.estimate.context // 2, 1))
-            ready = await self._prepared(named, half, wish)
-        return self._fitting(ready)
+            ready = await self._sizing.prepared(named, machine, half, wish)
+        return fitting(ready, machine, self.speeds, self._wakes)
 
-    async def _prepared(self, named: Named, load: Workload, wish: ModelWish) -> Prepared:
-        """Prepare a model; files at one commit say the same every time, so they are read once."""
-        self.machine.permit(named.manifest)
-        machine = self._means.seen(self.machine, self.wishes, wish)
-        which = named, load, wish.engine, tuple(machine.installed.values())
-        if which not in self._known:
-            self._known[which] = await asyncio.to_thread(
-                prepare, named, self._store, machine, load, wish.engine
-            )
-        return self._known[which]
+    def named(self, model: str) -> Named:
+        """Return the kept model that is served under this name. Raises UnknownModel."""
+        return self.catalogue.get(self.wish(model).of or model)
 
     def wish(self, model: str) -> ModelWish:
         """Return what is wished for a model, under whichever of its names."""
@@ -100,20 +96,7 @@ class ServerHands:
             context=wish.context or ours.context,
             sequences=wish.sequences or ours.sequences,
             kv_dtype=wish.kv_dtype or ours.kv_dtype,
-        )
-
-    def _fitting(self, ready: Prepared) -> Fitting:
-        kinds = ready.choice.kinds
-        placed = place(ready.estimate, self.machine.hardware)
-        devices = tuple(p.device.id for p in placed if not kinds or p.device.kind in kinds)
-        size = ready.served.facts.weight_bytes
-        return Fitting(
-            ready.choice.engine,
-            ready.estimate.required,
-            ready.estimate.context,
-            devices,
-            self.speeds[devices[0]].expected(size),
-            ready,
+            sleeps=wish.sleep,
         )
 
     async def start(self, unit: str, fitting: Fitting, devices: Sequence[str]) -> Process:
@@ -168,12 +151,15 @@ class ServerHands:
     def _learn_later(self, unit: str, ready: Prepared, pid: int, log: str, mark: int) -> None:
         """Read what the model takes, beside its first requests: they do not wait for that."""
         model = unit.partition(REPLICA)[0]
-        named, load = self.catalogue.get(model), self._load(self.wish(model))
+        named = self.named(model)
+        load = replace(self._load(self.wish(model)), tensor_parallel=ready.ranks)
 
         async def learn() -> None:
-            self._learned(
-                await asyncio.to_thread(measure, named, ready, load, pid, log, mark, self._reading)
+            found = await asyncio.to_thread(
+                measure, named, ready, load, pid, log, mark, self._reading
             )
+            self._sizing.learned(found)
+            self._learned(found)
 
         task = asyncio.create_task(learn(), name=f"measuring {unit}")
         self._learning.add(task)
@@ -194,7 +180,10 @@ class ServerHands:
 
     async def wake(self, unit: str, process: Process) -> None:
         """Have it take its memory again. Raises OstlerError."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await sleeping.wake_up(process.spec)
+        self._wakes = process.spec.model.facts.weight_bytes / max(clock() - began, 0.01)
 
     def obituary(self, process: Process, code: int) -> tuple[str, str]:
         """Say why a running engine died, from its own log."""

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 from ostler import wiring
 from ostler.core import images
-from ostler.errors import ContainersUnavailable
+from ostler.errors import ContainersUnavailable, EngineFailed
 from ostler.faces.server.notes import Note, Notes
 from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.nouns import Image, LaunchSpec
 from ostler.ports import Launcher, Process
 from ostler.settings import Settings
 from ostler.verbs.prepare import Machine
+from ostler.verbs.sleeping import is_asleep
 from ostler.verbs.start import look
 
 CONTAINER = "container"
@@ -71,7 +72,7 @@ class Means:
         else:
             with suppress(ContainersUnavailable):
                 process = await wiring.contained(self._settings, note.container, spec, log)
-        if process and not (wishes.adopt and await _answers(process.spec)):
+        if process and not (wishes.adopt and await _serves(process.spec)):
             await process.stop()
             return None
         return process
@@ -95,6 +96,9 @@ def adopts(wishes: WishesFile) -> bool:
     return wishes.adopt and wiring.began(os.getpid()) is not None
 
 
-async def _answers(spec: LaunchSpec) -> bool:
+async def _serves(spec: LaunchSpec) -> bool:
+    """Say whether an engine answers and is awake; one asleep may have lost its room to others."""
     answer = await look(spec, spec.health_path)
-    return answer is not None and answer.status == 200
+    with suppress(EngineFailed):
+        return answer is not None and answer.status == 200 and not await is_asleep(spec)
+    return False
