@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,10 +72,9 @@ def project(folder: Path) -> list[Finding]:
 
 def _git(folder: Path, *words: str) -> str | None:
     """Return what git says; None where it refuses, or is not here."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
+    program = shutil.which("git")
+    if program is None:
         return None
+    asked = [program, "-C", str(folder), *words]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else None
