@@ -72,8 +72,9 @@ class Ask:
 def command(
     settings: Settings, model: str | None, everything: bool, catalogue: bool, gpu: str | None,
     tp: int | None, quant: str | None, what_if: bool, context: int | None, sequences: int,
-    kv_dtype: str | None, engine: str | None, engine_version: str | None, flags: tuple[str, ...], method: str,
-    margin: int, endpoint: str | None, offline: bool, as_json: bool,
+    kv_dtype: str | None, engine: str | None, engine_version: str | None,
+    flags: tuple[str, ...], method: str, margin: int, endpoint: str | None, offline: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Show what MODEL needs in memory, as terms that add up, and where it fits.
 
