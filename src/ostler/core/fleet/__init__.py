@@ -32,7 +32,7 @@ from ostler.core.fleet.events import (
     Withdrawn,
 )
 from ostler.core.fleet.life import FIRST_BACKOFF, LONGEST_BACKOFF, PROVEN
-from ostler.core.fleet.routing import routable, state_of
+from ostler.core.fleet.routing import BEST_FIRST, routable, state_of
 from ostler.core.fleet.state import (
     ALIVE,
     COMING,
@@ -54,6 +54,7 @@ from ostler.core.fleet.thrashing import thrashes
 
 __all__ = [
     "ALIVE",
+    "BEST_FIRST",
     "COMING",
     "FIRST_BACKOFF",
     "HOLDING",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ostler.core import fleet as f
+from ostler.core.affinity import LEAST_LOADED
 from ostler.core.fleet.thrashing import what as thrashing
 from ostler.core.naming import Named
 from ostler.faces.api.schemas import DeviceState, Loaded, Model, PoolState
@@ -26,6 +27,7 @@ def routed(
     aliases: Sequence[str],
     concurrent: int | None,
     now: float,
+    choice: str = LEAST_LOADED,
 ) -> m.Model:
     """Return a model as the gateway routes to it."""
     state = f.state_of(keeper.fleet, model)
@@ -37,7 +39,26 @@ def routed(
         aliases=tuple(aliases),
         eta_seconds=eta(keeper, keeper.fleet.unit(model), now) if state in LOADING else None,
         concurrent=concurrent,
+        choice=choice,
     )
+
+
+def several(keeper: Keeper, task: str, members: Sequence[m.Member]) -> m.Model:
+    """Return a name behind which several models stand, as the gateway routes to them."""
+    state = best_state(keeper, [one.model for one in members])
+    return m.Model(GATEWAY_STATE.get(state, "stopped"), task, members=tuple(members))
+
+
+def best_state(keeper: Keeper, models: Sequence[str]) -> f.State:
+    """Return the best state that one of these models is in."""
+    states = [f.state_of(keeper.fleet, model) for model in models]
+    return min(states, key=f.BEST_FIRST.index)
+
+
+def route(keeper: Keeper, name: str, models: Sequence[str]) -> Model:
+    """Return the entry of a name behind which several models stand."""
+    state = best_state(keeper, models).value
+    return Model(id=name, created=0, owned_by="ostler", state=state)
 
 
 # These give a reranker's raw output where others give its sigmoid.
@@ -128,6 +149,7 @@ def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> 
         pid=process.pid if process else None,
         port=process.spec.port if process else None,
         seconds=round(now - unit.since, 1),
+        lease_seconds=None if unit.until is None else round(max(unit.until - now, 0.0), 1),
         start_seconds=life.ready_seconds if life else None,
         eta_seconds=eta(keeper, unit, now),
         requests=requests.get(id, 0),

@@ -1,12 +1,14 @@
-"""The models that can be asked for, kept or promised, under all their names."""
+"""What can be asked for under all its names: models kept or promised, deployments, routes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ostler.core import fleet as f
 from ostler.faces.api.schemas import Model
 from ostler.faces.server import describing
 from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.wishes import RouteWish
 from ostler.verbs.keep import Keeper
 
 
@@ -20,17 +22,61 @@ class Directory:
     def _promised(self) -> list[str]:
         return [n for n in self._hands.wishes.promised() if not self._hands.catalogue.has(n)]
 
+    @property
+    def _deployed(self) -> list[str]:
+        """Deployments of models that are kept or promised."""
+        wishes, catalogue = self._hands.wishes, self._hands.catalogue
+        return [
+            name
+            for name, wish in wishes.deployments().items()
+            if (catalogue.has(wish.of) or wish.of in wishes.promised()) and not catalogue.has(name)
+        ]
+
     def ids(self) -> list[str]:
-        """Return every model's own name."""
-        return [*(named.id for named in self._hands.catalogue.names), *self._promised]
+        """Return the own name of everything that engines serve."""
+        kept = (named.id for named in self._hands.catalogue.names)
+        return [*kept, *self._promised, *self._deployed]
+
+    def routes(self) -> dict[str, list[RouteWish]]:
+        """Return the names behind which several models stand, and those of them that are there."""
+        known, own = set(self.ids()), self._hands.catalogue.own_name
+        found = {
+            name: [one.model_copy(update={"to": own(one.to)}) for one in members]
+            for name, members in self._hands.wishes.routes.items()
+            if name not in known
+        }
+        return {
+            name: there
+            for name, members in found.items()
+            if (there := [one for one in members if one.to in known])
+        }
+
+    def flaws(self) -> list[str]:
+        """Return why deployments and routes that were wished for are not there."""
+        known, own, wishes = set(self.ids()), self._hands.catalogue.own_name, self._hands.wishes
+        lost = [
+            f"The deployment {name} is of {wish.of}, which is not kept here."
+            for name, wish in wishes.deployments().items()
+            if name not in known
+        ]
+        astray = [
+            f"The route {name} leads to {one.to}, which is not kept here."
+            for name, members in wishes.routes.items()
+            for one in members
+            if own(one.to) not in known
+        ]
+        hidden = [f"The route {n} has a model's own name." for n in wishes.routes if n in known]
+        return [*lost, *astray, *hidden]
 
     def canonical(self, name: str) -> str:
         """Return the id of the model that a name means. Raises UnknownModel."""
         for model, wish in self._hands.wishes.models.items():
             if name in wish.aliases:
                 return self._hands.catalogue.own_name(model)
-        if name in self._hands.wishes.promised():
+        if name in self._hands.wishes.promised() or name in self._deployed:
             return self._hands.catalogue.own_name(name)
+        if name in (routes := self.routes()):
+            return routes[name][0].to
         return self._hands.catalogue.get(name).id
 
     def aliases(self, model: str) -> tuple[str, ...]:
@@ -42,7 +88,8 @@ class Directory:
     def task(self, model: str) -> str:
         """Say what a model is for; chat for one that is not here yet."""
         catalogue = self._hands.catalogue
-        return catalogue.task(catalogue.get(model)).value if catalogue.has(model) else "chat"
+        kept = self._hands.wish(model).of or model
+        return catalogue.task(catalogue.get(kept)).value if catalogue.has(kept) else "chat"
 
     def listed(self, keeper: Keeper) -> Sequence[Model]:
         """Return every model as `/v1/models` shows it."""
@@ -53,4 +100,18 @@ class Directory:
             describing.promised(keeper, name, self._hands.wishes.of(name).aliases)
             for name in self._promised
         ]
-        return [*named, *promised]
+        deployed = [self._deployment(keeper, name) for name in self._deployed]
+        routed = [
+            describing.route(keeper, name, [one.to for one in members])
+            for name, members in self.routes().items()
+        ]
+        return [*named, *promised, *deployed, *routed]
+
+    def _deployment(self, keeper: Keeper, name: str) -> Model:
+        catalogue, wish = self._hands.catalogue, self._hands.wish(name)
+        if not catalogue.has(wish.of):
+            return describing.promised(keeper, name, wish.aliases)
+        of = describing.described(catalogue.get(wish.of), catalogue, keeper)
+        state = f.state_of(keeper.fleet, name).value
+        own = {"id": name, "aliases": list(wish.aliases), "state": state}
+        return of.model_copy(update=own)

@@ -58,17 +58,27 @@ class Dispatch:
         self.link.publish(
             m.Table(
                 control_socket=self.control_socket,
-                models={model: self._routed(model) for model in self._directory.ids()},
+                models=self._models(),
                 keys=tuple(self._books.keys().values()),
                 limits=self._limits,
                 serial=self._serial,
             )
         )
 
+    def _models(self) -> dict[str, m.Model]:
+        found = {model: self._routed(model) for model in self._directory.ids()}
+        for name, wished in self._directory.routes().items():
+            members = [m.Member(one.to, one.tokens, tuple(one.roles)) for one in wished]
+            task = self._directory.task(wished[0].to)
+            found[name] = describing.several(self.keeper, task, members)
+        return found
+
     def _routed(self, model: str) -> m.Model:
         task, aliases = self._directory.task(model), self._directory.aliases(model)
-        concurrent, now = self._hands.wish(model).max_concurrent, time.monotonic()
-        return describing.routed(self.keeper, model, task, aliases, concurrent, now)
+        wish, now = self._hands.wish(model), time.monotonic()
+        return describing.routed(
+            self.keeper, model, task, aliases, wish.max_concurrent, now, wish.choice
+        )
 
     def refused(self, refusal: f.Refuse) -> None:
         """All callers of a model are refused: those of the API here, the others by the gateway."""
