@@ -12,7 +12,11 @@ from ostler.nouns import LaunchSpec, Workload
 def warn(
     spec: LaunchSpec, load: Workload, cluster: Cluster, memory: int | None, there: int | None
 ) -> None:
-    """Say what is too much: of one GPU's `memory` in bytes, of the GPUs that are `there`."""
+    """Say what is too much: of one GPU's `memory` in bytes, of the GPUs that are `there`.
+
+    Raises ImpossibleSplit for GPUs that cannot share the model's heads.
+    """
+    needed = need(spec, load)
     wanted = cluster.gpus * cluster.replicas
     if there is not None and wanted > there:
         show.note(
@@ -20,7 +24,7 @@ def warn(
             f"the cluster has {there}: be conservative, the rest stay Pending."
         )
     if memory is not None and cluster.gpus:
-        said = crowded({spec.model.id: need(spec, load)}, cluster.gpus, memory)
+        said = crowded({spec.model.id: needed}, cluster.gpus, memory)
         if said:
             show.note(f"Warning: {said}")
 

@@ -101,6 +101,7 @@ def kubernetes(
     spec, cluster = asked(settings, **said)
     if out:
         trees.write(tree(spec, cluster), out, force, dry_run)
+        _next(spec, cluster, f"kubectl apply -k {out}")
     else:
         show.line("---\n".join(dumped(one) for one in objects(spec, cluster)).rstrip())
 
@@ -120,6 +121,19 @@ def helm(settings: Settings, out: Path, force: bool, dry_run: bool, **said: Any)
 
     spec, cluster = asked(settings, **said)
     trees.write(chart(spec, cluster), out, force, dry_run)
+    _next(spec, cluster, f"helm install {cluster.name} {out}")
+
+
+def _next(spec: LaunchSpec, cluster: Cluster, command: str) -> None:
+    """Say what is still to be done, and where the model will answer."""
+    for secret in (cluster.token, cluster.key):
+        if secret and not secret.optional:
+            make = f"kubectl create secret generic {secret.name} --from-file={secret.key}=FILE"
+            show.note(f"It needs the Secret {secret.name}: {make}")
+    address = f"http://{cluster.name}:{spec.port}"
+    at = f"https://{cluster.outside.host}" if cluster.outside else address
+    way = f"/v2/models/{spec.model_name}/generate" if spec.also else "/v1"
+    show.note(f"After `{command}` it answers at {at}{way} as {spec.model_name}.")
 
 
 def asked(
