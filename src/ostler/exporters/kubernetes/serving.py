@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ostler.core.containers import KEY_FLAGS, KEYS, SECRETS
+from ostler.core.containers import KEY_FLAGS, KEYS
 from ostler.errors import EngineUnsupported
 from ostler.exporters.kubernetes import rights
 from ostler.exporters.kubernetes.cluster import Cluster
 from ostler.exporters.kubernetes.pulling import from_secret
 from ostler.nouns import LaunchSpec
+from ostler.nouns.containers import SECRETS
 
 PERIOD = 10  # seconds between two looks
 DRAIN = 10  # seconds in which a pod that is to end gets no new requests, and may finish its own

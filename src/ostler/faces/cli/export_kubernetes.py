@@ -82,7 +82,7 @@ def all_options(function: Callable[..., None]) -> Callable[..., None]:
 @all_options
 @click.pass_obj
 def kubernetes(
-    settings: Settings, out: Path | None, force: bool, dry_run: bool, **said: Any
+    settings: Settings, /, out: Path | None, force: bool, dry_run: bool, **said: Any
 ) -> None:
     """Write MODEL as a kustomize folder: Deployment, Service, volume, files, Route or Ingress.
 
@@ -110,7 +110,7 @@ def kubernetes(
 @click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder.")
 @all_options
 @click.pass_obj
-def helm(settings: Settings, out: Path, force: bool, dry_run: bool, **said: Any) -> None:
+def helm(settings: Settings, /, out: Path, force: bool, dry_run: bool, **said: Any) -> None:
     """Write MODEL as a Helm chart: the same objects as `export kubernetes`, with values.
 
     \b
