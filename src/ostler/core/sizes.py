@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 DECIMAL = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 BINARY = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
@@ -50,3 +52,14 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+SPANS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(text: str) -> float:
+    """Read a time span: `90s`, `10m`, `2h`, or plain seconds. Raises ValueError with a sentence."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", text.strip().lower(), re.ASCII)
+    if not found or found[2] not in SPANS:
+        raise ValueError(f"a time is written like 90s, 10m or 2h, not {text!r}")
+    return float(found[1]) * SPANS[found[2]]

@@ -6,17 +6,49 @@ import time
 
 import click
 
-from ostler.core.sizes import duration, memory
+from ostler.core.sizes import duration as in_words
+from ostler.core.sizes import memory, seconds
 from ostler.faces.cli import options, server, show
 from ostler.settings import Settings
 
 
+class Duration(click.ParamType[float]):
+    """A time span above nothing, in seconds."""
+
+    name = "time"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            found = seconds(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        return found if found > 0 else self.fail("it must be more than nothing.", param, ctx)
+
+
 @click.command("load")
 @click.argument("model")
+@click.option(
+    "--duration", type=Duration(), metavar="TIME", help="End it after so long: 60m, 2h, 90s."
+)
+@click.option(
+    "--max-concurrent",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Requests that it may answer at once from now on; more get a 429.",
+)
 @options.dry_run
 @options.as_json
 @click.pass_obj
-def command(settings: Settings, model: str, dry_run: bool, as_json: bool) -> None:
+def command(
+    settings: Settings,
+    model: str,
+    duration: float | None,
+    max_concurrent: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Load a model in the running server, and wait until it answers.
 
     Others that nobody uses may have to make room; what is pinned never does.
@@ -24,6 +56,7 @@ def command(settings: Settings, model: str, dry_run: bool, as_json: bool) -> Non
     \b
     ostler load Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler load Qwen/Qwen2.5-0.5B-Instruct-GGUF --dry-run
+    ostler load Qwen/Qwen2.5-0.5B-Instruct-GGUF --duration 60m --max-concurrent 3
     """
     found = server.needed(settings)
     if dry_run or not as_json:
@@ -31,16 +64,23 @@ def command(settings: Settings, model: str, dry_run: bool, as_json: bool) -> Non
         where = " or ".join(expected["devices"])
         said = (
             f"{expected['id']} needs {memory(expected['memory_bytes'])} on {where}; "
-            f"about {duration(expected['seconds'])} to load, from its bytes and the speed here."
+            f"about {in_words(expected['seconds'])} to load, from its bytes and the speed here."
         )
         if dry_run:
             show.as_json(expected) if as_json else show.line(said)
             return
         show.note(said)
     began = time.monotonic()
-    answer = server.ask(found, "POST", server.model_path(model, "load"))
+    if max_concurrent is not None:
+        wish = {"max_concurrent": max_concurrent}
+        server.ask(found, "PATCH", server.model_path(model, "wish"), wish)
+    lease = f"load?seconds={duration:g}" if duration is not None else "load"
+    answer = server.ask(found, "POST", server.model_path(model, lease))
     if as_json:
         show.as_json(answer)
     else:
-        took = duration(time.monotonic() - began)
-        show.line(f"{answer['id']} is {answer['state']} on {answer['device']}, after {took}.")
+        took = in_words(time.monotonic() - began)
+        until = f" It ends in {in_words(duration)}." if duration is not None else ""
+        show.line(
+            f"{answer['id']} is {answer['state']} on {answer['device']}, after {took}.{until}"
+        )

@@ -63,5 +63,6 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
 
 def _state(one: dict[str, Any]) -> str:
     eta = f", {duration(one['eta_seconds'])} to go" if one["eta_seconds"] else ""
+    lease = f", ends in {duration(one['lease_seconds'])}" if one.get("lease_seconds") else ""
     marks = [mark for mark in ("busy", "pinned") if one[mark]]
-    return ", ".join([one["state"], *marks]) + eta
+    return ", ".join([one["state"], *marks]) + eta + lease

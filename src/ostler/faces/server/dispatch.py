@@ -36,13 +36,18 @@ class Dispatch:
         self._leaving: list[tuple[int, str]] = []  # (table without it, unit)
         self._serial = 0  # of the last table
 
-    async def until_ready(self, model: str) -> None:
-        """Have a model loaded, and wait for it. Raises what it is refused with."""
+    async def until_ready(self, model: str, lease: float | None = None) -> None:
+        """Have a model loaded, and wait for it; with a lease, for so many seconds.
+
+        Raises what it is refused with.
+        """
         if f.routable(self.keeper.fleet, model):
+            if lease is not None:
+                self.keeper.ask(model, lease=lease)
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(model, []).append(future)
-        self.keeper.ask(model)
+        self.keeper.ask(model, lease=lease)
         await future
 
     # --- what the keeper says ---------------------------------------------------------------

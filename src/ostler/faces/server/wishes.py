@@ -26,6 +26,7 @@ from ostler.core import editing
 from ostler.core import fleet as f
 from ostler.core.fleet import windows
 from ostler.core.fleet.pools import Share
+from ostler.core.sizes import seconds
 from ostler.errors import UsageError
 from ostler.store import durable
 from ostler.store.locks import hold
@@ -33,7 +34,6 @@ from ostler.verbs import editing as files
 
 FILE = "ostler.yaml"
 BYTES = {"": 1, "b": 1, "mb": 10**6, "gb": 10**9, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def read_bytes(value: Any) -> Any:
@@ -44,8 +44,7 @@ def read_bytes(value: Any) -> Any:
 
 def read_seconds(value: Any) -> Any:
     """Read `10m`."""
-    known = isinstance(value, str)
-    return _scaled(value, SECONDS, "a time is written like 90s, 10m or 2h") if known else value
+    return seconds(value) if isinstance(value, str) else value
 
 
 def read_part(value: Any) -> Any:
