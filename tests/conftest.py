@@ -147,7 +147,7 @@ def safetensors(random: Random, name: str, count: int) -> bytes:
 @pytest.fixture(scope="session")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     """A real dockerd; where none can run, the tests that need it are skipped with the reason."""
-    unpacked = Path(__file__).resolve().parents[1] / ".engines/containers"
+    unpacked = Path(__file__).resolve().parents[1] / ".consumers/containers"
     try:
         with dockerd(unpacked, tmp_path_factory.mktemp("docker")) as one:
             yield one

@@ -1,6 +1,6 @@
-"""Bring a real dockerd and Compose for the tests, without installing anything.
+"""Bring a real dockerd, Compose and quadlet generator for the tests; nothing is installed.
 
-Debian's packages, pinned by hash, are unpacked into `.engines/containers`; the tests start dockerd
+Debian's packages, pinned by hash, are unpacked into `.consumers/containers`; the tests start dockerd
 from there. Where that is not possible the reason is printed, and the tests that need it say that
 they are skipped. `make test` runs this; it needs dpkg, and takes a few seconds once.
 """
@@ -19,9 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACE = ROOT / ".engines" / "containers"
+PLACE = ROOT / ".consumers" / "containers"
+STAMP = ".ready"
 POOL = "http://deb.debian.org/debian/pool/main/"
-# Debian 12's, but for Compose, which is Debian 13's: a static program, and the first with v2.
+# Debian 12's, but for Compose and Podman, which are Debian 13's: the first with Compose v2 and
+# with quadlets. Of Podman the generator runs on Debian 12 too, the rest does not.
 PACKAGES = {
     "d/docker.io/docker.io_20.10.24+dfsg1-1+deb12u1+b6_amd64.deb":
         "daf8ff8f7aa53e8533d38e386fcc2a11e8f3891210776fb78a84b98feb4eea0e",
@@ -37,12 +39,14 @@ PACKAGES = {
         "aaa78ca236055fedccf637eacf7bda02bf1980b2db668dccd202b04d0d2cfe04",
     "d/docker-compose/docker-compose_2.26.1-4_amd64.deb":
         "47681197cb2b1ab88206b42a1a92fc75f50d9530a6322d03494a473eed0408ea",
+    "p/podman/podman_5.4.2+ds1-2+b2_amd64.deb":  # for its generator of units alone
+        "e3987a9d1e6d46cbd4ee11bd067927a5f7f886e41c7a2dbe5b89a436905d44a0",
 }  # fmt: skip
 
 
 def main() -> None:
     """Unpack the packages, once; say why where it cannot be done."""
-    if (PLACE / ".ready").exists():
+    if ready():
         return
     missing = why_not()
     if not missing:
@@ -54,6 +58,19 @@ def main() -> None:
         print(f"No dockerd for the tests: {missing}. Those that need it will be skipped.")
 
 
+def ready() -> bool:
+    """Whether these very packages have been unpacked."""
+    try:
+        return (PLACE / STAMP).read_text() == edition()
+    except FileNotFoundError:
+        return False
+
+
+def edition() -> str:
+    """One word for this set of packages."""
+    return hashlib.sha256("".join(PACKAGES.values()).encode()).hexdigest()
+
+
 def why_not() -> str:
     """Why these packages are of no use here, or an empty text."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
@@ -63,7 +80,7 @@ def why_not() -> str:
 
 def unpack() -> None:
     """Fetch and prove every package, then put them into their place by one rename."""
-    print("Fetching dockerd for the tests (77 MB, once)", flush=True)
+    print("Fetching dockerd for the tests (102 MB, once)", flush=True)
     PLACE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
         tree = Path(folder, "tree")
@@ -71,7 +88,7 @@ def unpack() -> None:
             files = list(pool.map(lambda one: fetch(Path(folder), *one), PACKAGES.items()))
         for file in files:
             subprocess.run(["dpkg", "-x", file, tree], check=True)
-        (tree / ".ready").touch()
+        (tree / STAMP).write_text(edition())
         shutil.rmtree(PLACE, ignore_errors=True)
         tree.rename(PLACE)
 

@@ -6,11 +6,11 @@ import re
 
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.nouns import Container, LaunchSpec, Mount, Place
+from ostler.nouns.containers import SECRETS
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within the container; only loopback is published
 SCRATCH = "/tmp"  # noqa: S108 - in the container's own memory, nobody shares it
 MODELS, WORK = "/models", "/work"
-SECRETS = "/run/secrets"  # where Docker, Compose and Podman put files that are secret
 KEYS = "api_keys"
 # How an engine is told of a file with the keys that callers must send; others take them from
 # the command line or the environment only, where other programs can read them.

@@ -7,7 +7,6 @@ import io
 import shlex
 from collections.abc import Iterable, Mapping
 
-from ostler.core.containers import SECRETS
 from ostler.core.visible import visible
 from ostler.nouns import Container, LaunchSpec
 
@@ -71,18 +70,16 @@ def _run(program: str, name: str, one: Container, gpus: Iterable[tuple[str, str]
 
 def _options(name: str, one: Container) -> list[tuple[str, str]]:
     found = [("name", name), ("user", one.user)]
-    found += [("publish", f"127.0.0.1:{one.published}:{one.port}")]
-    found += [("publish", f"127.0.0.1:{port}:{port}") for port in one.also]
+    found += [("publish", f"127.0.0.1:{outside}:{inside}") for outside, inside in one.ports]
     found += [("cap-drop", "ALL"), ("security-opt", "no-new-privileges")]
     found += [("shm-size", size(one.shm_bytes))]
+    found += [("memory", size(one.memory))] if one.memory else []
     found += [("ulimit", f"{key}={value}") for key, value in one.ulimits.items()]
     found += [("tmpfs", f"{folder}:exec,mode=1777") for folder in one.scratch]
     found += [("stop-timeout", str(one.grace))]
     found += [("workdir", one.cwd)] if one.cwd else []
     found += [("env", f"{key}={value}") for key, value in one.env.items()]
-    binds = [(mount.source, mount.target) for mount in one.mounts]
-    binds += [(file, f"{SECRETS}/{key}") for key, file in one.secrets.items()]
-    return found + [("mount", mount(source, target)) for source, target in binds]
+    return found + [("mount", mount(source, target)) for source, target in one.binds]
 
 
 def mount(source: str, target: str) -> str:

@@ -56,7 +56,7 @@ def service(name: str, one: Container, manner: Manner | None = None) -> dict[str
              "read_only": True, "bind": {"create_host_path": False}}
             for m in one.mounts
         ],
-        "ports": [f"127.0.0.1:{outside}:{inside}" for outside, inside in ports(one)],
+        "ports": [f"127.0.0.1:{outside}:{inside}" for outside, inside in one.ports],
         "healthcheck": {
             "test": ["CMD", *_plain(one.probe)],
             "interval": "10s",
@@ -83,6 +83,8 @@ def _further(one: Container, how: Manner) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if one.cwd:
         found["working_dir"] = _escaped(one.cwd)
+    if one.memory:
+        found["mem_limit"] = found["memswap_limit"] = one.memory
     if one.ulimits:
         found["ulimits"] = dict(one.ulimits)
     if one.secrets:
@@ -93,11 +95,6 @@ def _further(one: Container, how: Manner) -> dict[str, Any]:
         devices = {"driver": "nvidia", "device_ids": list(one.gpus), "capabilities": ["gpu"]}
         found["deploy"] = {"resources": {"reservations": {"devices": [devices]}}}
     return found
-
-
-def ports(one: Container) -> list[tuple[int, int]]:
-    """Return which port of the host leads to which of the container."""
-    return [(one.published, one.port), *((port, port) for port in one.also)]
 
 
 def _plain(words: Sequence[str]) -> list[str]:

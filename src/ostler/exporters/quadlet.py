@@ -1,9 +1,15 @@
-"""A quadlet: a container as a unit of systemd, which Podman's generator reads (Podman 4.4 on)."""
+"""A quadlet: a container as a unit of systemd, which Podman's generator reads (Podman 4.4 on).
+
+The generator copies values into the unit's command, where a dollar begins a variable: so it is
+written twice everywhere.
+"""
 
 from __future__ import annotations
 
-from ostler.core.containers import SECRETS
-from ostler.exporters.systemd import quoted, setting
+import json
+
+from ostler.exporters.commands import mount
+from ostler.exporters.systemd import quoted
 from ostler.nouns import Container
 
 
@@ -19,15 +25,11 @@ def quadlet(one: Container, name: str, model: str) -> str:
         f"ContainerName={name}",
         f"Image={one.image}",
         f"Exec={_words((*one.entrypoint[1:], *one.command))}",
-        *(setting(key, value) for key, value in one.env.items()),
+        *(f"Environment={quoted(f'{key}={value}')}" for key, value in one.env.items()),
         f"User={one.user.partition(':')[0]}",
         f"Group={one.user.partition(':')[2]}",
-        f"PublishPort=127.0.0.1:{one.published}:{one.port}",
-        *(f"PublishPort=127.0.0.1:{port}:{port}" for port in one.also),
-        *(f"Mount=type=bind,source={escaped(m.source)},destination={escaped(m.target)},ro=true"
-          for m in one.mounts),
-        *(f"Mount=type=bind,source={escaped(file)},destination={SECRETS}/{key},ro=true"
-          for key, file in one.secrets.items()),
+        *(f"PublishPort=127.0.0.1:{outside}:{inside}" for outside, inside in one.ports),
+        *(f"Mount={quoted(mount(*pair))}" for pair in one.binds),
         *(f"Tmpfs={folder}:exec,mode=1777" for folder in one.scratch),
         "ReadOnly=true",
         "RunInit=true",
@@ -54,16 +56,10 @@ def _podman(one: Container) -> list[str]:
     options = [f"--entrypoint={one.entrypoint[0]}", f"--shm-size={one.shm_bytes}"]
     options += [f"--stop-timeout={one.grace}"]
     options += [f"--ulimit={name}={value}" for name, value in one.ulimits.items()]
-    options += [f"--health-cmd={_command(one.probe)}", "--health-interval=10s"]
+    options += [f"--memory={one.memory}"] if one.memory else []
+    options += [f"--health-cmd={json.dumps(list(one.probe))}", "--health-interval=10s"]
     options += [f"--health-start-period={one.patience:.0f}s", "--health-retries=3"]
-    return [f"PodmanArgs={quoted(word, dollar='$')}" for word in options]
-
-
-def _command(words: tuple[str, ...]) -> str:
-    """A health command as Podman reads it without a shell: a JSON list."""
-    import json
-
-    return json.dumps(list(words))
+    return [f"PodmanArgs={quoted(word)}" for word in options]
 
 
 def _words(words: tuple[str, ...]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ostler.core.containers import SECRETS
 from ostler.nouns import Container
 
 LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}  # beside our own
@@ -13,7 +12,7 @@ LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}  # b
 
 def config(one: Container, labels: Mapping[str, str], *, podman: bool = False) -> dict[str, Any]:
     """Return what `POST /containers/create` is sent."""
-    ports = {f"{inside}/tcp": str(outside) for outside, inside in published(one)}
+    ports = {f"{inside}/tcp": str(outside) for outside, inside in one.ports}
     return {
         "Image": one.image,
         "Entrypoint": list(one.entrypoint),
@@ -28,7 +27,7 @@ def config(one: Container, labels: Mapping[str, str], *, podman: bool = False) -
         "HostConfig": {
             "Mounts": [
                 {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
-                for source, target in binds(one)
+                for source, target in one.binds
             ],
             "Tmpfs": dict.fromkeys(one.scratch, "exec,mode=1777"),
             "ReadonlyRootfs": True,
@@ -49,17 +48,6 @@ def config(one: Container, labels: Mapping[str, str], *, podman: bool = False) -
             **_gpus(one, podman),
         },
     }
-
-
-def published(one: Container) -> list[tuple[int, int]]:
-    """Return which port of the host leads to which of the container."""
-    return [(one.published, one.port), *((port, port) for port in one.also)]
-
-
-def binds(one: Container) -> list[tuple[str, str]]:
-    """Return every file that is mounted, the secret ones too."""
-    secret = [(file, f"{SECRETS}/{name}") for name, file in one.secrets.items()]
-    return [(mount.source, mount.target) for mount in one.mounts] + secret
 
 
 def _gpus(one: Container, podman: bool) -> dict[str, Any]:

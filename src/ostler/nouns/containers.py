@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 GIB = 1 << 30
+SECRETS = "/run/secrets"  # where Docker, Compose and Podman put files that are secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,14 @@ class Container:
     memory: int | None = None  # bytes that it may take, or be killed; None: as it likes
     ulimits: Mapping[str, int] = field(default_factory=dict)  # -1: no limit
     grace: int = 45  # seconds between asking it to end and making it
+
+    @property
+    def ports(self) -> list[tuple[int, int]]:
+        """Which port of the host leads to which of the container's."""
+        return [(self.published, self.port), *((port, port) for port in self.also)]
+
+    @property
+    def binds(self) -> list[tuple[str, str]]:
+        """Every file that is mounted, the secret ones too: (host's path, container's path)."""
+        secret = [(file, f"{SECRETS}/{name}") for name, file in self.secrets.items()]
+        return [(mount.source, mount.target) for mount in self.mounts] + secret

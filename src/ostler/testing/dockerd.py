@@ -1,7 +1,7 @@
 """A real dockerd for tests, with an image of an engine made from this machine's own files.
 
 It has a socket, a data folder and a bridge of its own, touches no firewall, and goes with the test
-run. It wants Linux, root and the programs that `make test` unpacks into `.engines/containers`, or
+run. It wants Linux, root and the programs that `make test` unpacks into `.consumers/containers`, or
 those on PATH; `Unavailable` says what is missing.
 """
 
@@ -83,7 +83,7 @@ def found(unpacked: Path) -> tuple[str, dict[str, str]]:
     path = os.pathsep.join([*folders, os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     program = shutil.which("dockerd", path=path)
     if program is None:
-        raise Unavailable("dockerd not found: `make containers`, or apt install docker.io")
+        raise Unavailable("dockerd not found: `make consumers`, or apt install docker.io")
     libraries = unpacked / "usr/lib/x86_64-linux-gnu"
     return program, {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)}
 
