@@ -23,6 +23,7 @@ from ostler.exporters.kubernetes.cluster import (
 )
 from ostler.exporters.kubernetes.serving import needs_key
 from ostler.faces.cli import crowding, elsewhere, options, show, trees
+from ostler.faces.cli.containing import image_of, own_images
 from ostler.nouns import LaunchSpec, Workload
 from ostler.settings import Settings
 from ostler.verbs.elsewhere import Elsewhere, launch
@@ -34,9 +35,10 @@ TOKEN, KEY = SecretKey("huggingface", "HF_TOKEN"), "api-key"
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("model"),
-    click.option("--image", metavar="NAME@sha256:...", help="The engine's, by its digest."),
-    click.option("--engine-version", metavar="VERSION", help="The image's; flags depend on it."),
-    click.option("--ostler-image", metavar="NAME@sha256:...", help="Ostler's own, for the pull."),
+    options.image,
+    options.engine_version,
+    click.option("--ostler-image", metavar="NAME@sha256:...",
+                 help="Ostler's own, which pulls the model. [the settings' images]"),
     click.option("--name", help="What its objects are called; from the model, if not said."),
     click.option("--gpus", type=click.IntRange(0), metavar="N", default=0, show_default=True,
                  help="NVIDIA GPUs of one pod; two and more share each layer."),
@@ -149,7 +151,7 @@ def asked(
     title = checked(name) if name else label(model.rpartition("/")[2])
     found = elsewhere.find(settings, model, HOME, gpus)
     described = wiring.engine(settings, engine or elsewhere.usual(found), RUN)
-    chosen = images.image(described.name, image, engine_version, gpu=gpus > 0)
+    chosen = image_of(settings, described.name, image, engine_version, gpu=gpus > 0)
     installed = images.installed(chosen)
     elsewhere.accepted(described, installed, found.served.facts, gpus)
     load = Workload(context, sequences, kv_dtype, tensor_parallel=max(1, gpus))
@@ -159,7 +161,7 @@ def asked(
         name=title,
         image=chosen.reference,
         words=len(chosen.words),
-        puller=pullers(ostler_image),
+        puller=pullers(settings, ostler_image),
         ref=found.ref,
         storage=amount(storage or "", "--storage") or storage_for(found.bytes),
         home=HOME,
@@ -180,14 +182,17 @@ def asked(
     return spec, cluster
 
 
-def pullers(image: str | None) -> str:
-    """Return Ostler's image by its digest. Raises UsageError."""
+def pullers(settings: Settings, image: str | None) -> str:
+    """Return Ostler's image by its digest: as said, else the settings'. Raises UsageError."""
+    own = own_images(settings).get("ostler")
+    image = image or (own if isinstance(own, str) else None)
     if image and images.PINNED.fullmatch(image):
         return image
     said = f"{image} is not pinned by a digest" if image else "No image with Ostler was named"
     raise UsageError(
         f"{said}; the pod's first container pulls the model with it.",
-        hint="docs/howto/kubernetes.md builds one; then --ostler-image NAME@sha256:...",
+        hint="docs/howto/kubernetes.md builds one; then --ostler-image NAME@sha256:..., or"
+        " `images: {ostler: ...}` in ostler.yaml.",
     )
 
 
