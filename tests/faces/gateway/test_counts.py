@@ -58,6 +58,17 @@ def test_what_was_asked_wears_off_within_two_minutes() -> None:
     assert counts.asked(0, NOON + 90) == 31
 
 
+def test_who_waits_is_counted_until_the_worker_dies(two: tuple[Counts, Counts]) -> None:
+    one, other = two
+    one.park(5)
+    one.park(5)
+    other.park(5)
+    one.park(5, -1)
+    assert one.parked(5) == other.parked(5) == 2
+    other.bury(0)
+    assert other.parked(5) == 1
+
+
 def test_tokens_begin_anew_at_midnight() -> None:
     counts = Counts()
     counts.spend(0, 5, NOON)

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ostler.faces.gateway.messages import Done
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
 
-NOW = Now({"org/a": "ready", "org/b": "failed"}, {"cpu": DeviceNow(100, 40)}, 1, {"failed": 2})
+NOW = Now({"org/a": "ready", "org/b": "failed"}, {"cpu": DeviceNow(100, 40)}, 1, {"failed": 2}, {"org/b": 3})
 
 
 def read(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -32,6 +32,8 @@ def test_requests_and_what_is_now() -> None:
     assert first["ostler_first_byte_seconds_count", (of[1],)] == 1
     assert first["ostler_models_loaded", ()] == 1
     assert first["ostler_models_waiting", ()] == 1
+    assert first["ostler_requests_parked", (("model", "org/b"),)] == 3
+    assert first["ostler_requests_parked", (("model", "org/a"),)] == 0
     assert first["ostler_model_state", (("model", "org/b"), ("state", "failed"))] == 1
     assert first["ostler_device_bytes", (("device", "cpu"), ("kind", "held"))] == 40
     assert first["ostler_downloads_total", (("outcome", "failed"),)] == 2

@@ -204,6 +204,16 @@ class Allowances:
                 self._takers.pop(share, None)
         self._spenders.clear()
 
+    def park(self, id: str) -> int:
+        """Count a request that waits for its model; return where it is counted."""
+        slot = self._models[id].slot
+        self._counts.park(slot)
+        return slot
+
+    def unpark(self, slot: int) -> None:
+        """Count it out again."""
+        self._counts.park(slot, -1)
+
     def move(
         self, entered: Entered, before: str, id: str, model: Model, now: float
     ) -> Entered | None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import mmap
 
 SLOTS = 16384  # keys, models and backends that can be counted at once
-CELLS = 6
-AT_ONCE, MINUTE, THIS, BEFORE, DAY, TOKENS = range(CELLS)
+CELLS = 7
+AT_ONCE, MINUTE, THIS, BEFORE, DAY, TOKENS, PARKED = range(CELLS)
 ROW = SLOTS * CELLS
 NUMBER = 8  # bytes
 MINUTE_SECONDS, DAY_SECONDS = 60, 86400
@@ -48,6 +48,15 @@ class Counts:
         if len(self._rows) == 1:
             return cells[at]
         return sum(cells[row + at] for row in self._rows)
+
+    def park(self, slot: int, change: int = 1) -> None:
+        """Count one more, or with -1 one less, that waits for its model."""
+        self._cells[self._mine + slot * CELLS + PARKED] += change
+
+    def parked(self, slot: int) -> int:
+        """Return how many wait for their model, with all workers."""
+        at = slot * CELLS + PARKED
+        return sum(self._cells[row + at] for row in self._rows)
 
     def ask(self, slot: int, now: float, number: int = 1) -> None:
         """Count so many requests in this minute; `now` is in seconds since 1970."""
@@ -97,5 +106,5 @@ class Counts:
 
     def bury(self, worker: int) -> None:
         """Forget what a worker that died was serving; what it had counted stays."""
-        for at in range(worker * ROW + AT_ONCE, (worker + 1) * ROW, CELLS):
-            self._cells[at] = 0
+        for at in range(worker * ROW, (worker + 1) * ROW, CELLS):
+            self._cells[at + AT_ONCE] = self._cells[at + PARKED] = 0

@@ -48,6 +48,7 @@ class Exchange:
     model = ""  # the id; empty for the control API
     spelt: str | None = None  # the model's name as the body has it
     timer: asyncio.TimerHandle | None = None  # while it waits for its model
+    parked = -1  # where it is counted while it waits
     entered: Entered | None = None  # where it is counted against limits; None: not let in yet
     _pool: Pool | None = None
     others: tuple[str, ...] = ()  # models that serve the name asked for as well

@@ -224,6 +224,7 @@ class Relay:
             exchange.refuse(too_many(id, limits.max_parked))
         else:
             self._parking.park(id, exchange)
+            exchange.parked = self.allowances.park(id)
             exchange.timer = self.loop.call_later(wait, self._give_up, exchange)
             if exchange.request.wants_progress() and wants_stream(exchange.body):
                 self._announce(exchange)
@@ -243,16 +244,19 @@ class Relay:
     def unpark(self, exchange: Exchange) -> None:
         """Take a request out of its line, if it stands in one."""
         if exchange.timer is not None:
-            exchange.timer.cancel()
-            exchange.timer = None
+            self._waits_no_more(exchange)
             self._parking.leave(exchange.model, exchange)
+
+    def _waits_no_more(self, exchange: Exchange) -> None:
+        assert exchange.timer is not None
+        exchange.timer.cancel()
+        exchange.timer = None
+        self.allowances.unpark(exchange.parked)
 
     def _released(self, id: str) -> list[Exchange]:
         line = self._parking.release(id)
         for exchange in line:
-            assert exchange.timer is not None
-            exchange.timer.cancel()
-            exchange.timer = None
+            self._waits_no_more(exchange)
         return line
 
     # --- the keeper's words -------------------------------------------------------------

@@ -36,6 +36,7 @@ class Books:
         self._fixed, self._owner, self._closed = tuple(fixed), owner, closed
         self._fleet = f.fleet_of({})
         self._seen: dict[str, Seen] = {}  # the fleet as the history knows it
+        self.parked: Callable[[], Mapping[str, int]] = dict  # requests that wait, by model
         self._asked: dict[str, str] = {}  # model -> who asked for its next change
 
     def keys(self) -> Mapping[str, m.Key]:
@@ -82,6 +83,7 @@ class Books:
             devices={id: DeviceNow(room, fleet.held(id)) for id, room in fleet.room.items()},
             waiting=len({unit.model for unit in units if unit.state in f.COMING}),
             downloads=self.ledger.records.attempts.counts(),
+            parked=self.parked(),
         )
 
 

@@ -18,6 +18,7 @@ from ostler.faces.gateway import messages as m
 from ostler.faces.gateway.counts import Counts, size
 from ostler.faces.server.workers import Chorus, Slots
 
+MODEL = "model:"  # before a model's name among the slots
 SHORTEST_LIFE = 1.0  # seconds; a worker that dies sooner is started again a little later
 REST_SECONDS = 0.5
 
@@ -96,6 +97,16 @@ class GatewayLink:
     def refuse(self, refusal: m.Refuse) -> None:
         """Answer all requests that wait for a model."""
         self._say(refusal)
+
+    def parked(self) -> dict[str, int]:
+        """Return how many requests wait for each model."""
+        counts, slots = self._crew.counts, self._table.slots if self._table else {}
+        waiting = {
+            name.removeprefix(MODEL): counts.parked(slot)
+            for name, slot in slots.items()
+            if name.startswith(MODEL)
+        }
+        return {model: count for model, count in waiting.items() if count}
 
     def reload(self) -> None:
         """Have the workers read their certificates again and open the access log anew."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
@@ -34,6 +35,9 @@ class Now(NamedTuple):
     devices: Mapping[str, DeviceNow]
     waiting: int  # models that are asked for and not ready yet
     downloads: Mapping[str, int]  # outcome -> how many, ever
+    parked: Mapping[str, int] = MappingProxyType(
+        {}
+    )  # model -> requests that wait until it is ready
 
 
 class Metrics:
@@ -100,6 +104,13 @@ class _Looking(Collector):
         loaded.add_metric((), sum(state == "ready" for state in now.models.values()))
         waiting = GaugeMetricFamily("ostler_models_waiting", "Models asked for and not ready yet.")
         waiting.add_metric((), now.waiting)
+        parked = GaugeMetricFamily(
+            "ostler_requests_parked",
+            "Requests that wait until their model is ready.",
+            labels=("model",),
+        )
+        for model in {**dict.fromkeys(now.models, 0), **now.parked}:
+            parked.add_metric((model,), now.parked.get(model, 0))
         state = GaugeMetricFamily(
             "ostler_model_state", "1 for its state.", labels=("model", "state")
         )
@@ -118,4 +129,4 @@ class _Looking(Collector):
         )
         for outcome, count in now.downloads.items():
             downloads.add_metric((outcome,), count)
-        yield from (loaded, waiting, state, memory, downloads)
+        yield from (loaded, waiting, parked, state, memory, downloads)
