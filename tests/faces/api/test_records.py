@@ -13,8 +13,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from ostler.errors import OstlerError
-from ostler.faces.api import audit, keyring
-from ostler.faces.api.app import as_envelope
+from ostler.faces.api import audit, keyring, refusals
 from ostler.faces.api.auditing import auditing
 from ostler.faces.api.callers import actor, judging
 from ostler.faces.gateway.messages import Key
@@ -60,7 +59,7 @@ def api(tmp_path: Path) -> Iterator[Api]:
     app = FastAPI()
     app.middleware("http")(auditing(ledger))
     app.middleware("http")(judging(Door(ledger)))
-    app.exception_handler(OstlerError)(as_envelope)
+    refusals.install(app)
     app.include_router(keyring.routes(ledger))
     app.include_router(audit.routes(ledger, metrics))
 

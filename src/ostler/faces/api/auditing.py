@@ -11,6 +11,7 @@ from ostler.faces.api.callers import OPERATORS, actor, below
 from ostler.nouns import Event
 
 READING = ("GET", "HEAD", "OPTIONS")
+CHANGES_NOTHING = ("/estimate", "/api/estimates")  # though they are asked by POST
 
 Follow = Callable[[Request], Awaitable[Response]]
 
@@ -41,5 +42,5 @@ def changes(method: str, path: str) -> bool:
 
     Keys tell of themselves, and loads and unloads are told of when they have happened.
     """
-    told = below(path, ("/api/keys",)) or path.endswith(("/load", "/unload"))
+    told = below(path, ("/api/keys", *CHANGES_NOTHING)) or path.endswith(("/load", "/unload"))
     return method not in READING and below(path, OPERATORS) and not told

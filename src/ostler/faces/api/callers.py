@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse
 
 from ostler.core.keys import require_operator
 from ostler.errors import AuthRequired, OstlerError
+from ostler.faces.api.refusals import shown
 from ostler.faces.gateway.messages import Key
 
 # What changes the server or tells of others is an operator's. What is not named here and not
 # guarded by the gateway either (health, the API's own description) is anybody's.
-OPERATORS = ("/api", "/v1/downloaded_models", "/v1alpha")
-ANY_KEY = ("/v1", "/metrics")
+OPERATORS = ("/api", "/estimate", "/v1/downloaded_models", "/v1alpha")
+ANY_KEY = ("/v1", "/metrics", "/models")
 NOBODY = Key("", "", "operator")  # where no key is needed, everybody on this machine operates
 
 
@@ -38,8 +38,7 @@ def judging(door: Door) -> Callable[[Request, Follow], Awaitable[Response]]:
         try:
             request.state.caller = judged(door.keys(), request.url.path, request.headers)
         except OstlerError as error:
-            body = {"error": {**error.as_dict(), "type": error.code}}
-            return JSONResponse(body, status_code=error.http_status)
+            return shown(error)
         return await follow(request)
 
     return judge

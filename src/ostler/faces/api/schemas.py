@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Model(BaseModel):
@@ -45,6 +45,7 @@ class Loaded(BaseModel):
     seconds: float | None = None  # in this state
     start_seconds: float | None = None  # from its engine's start to its first answer
     eta_seconds: float | None = None  # until it is ready, while it comes
+    lease_seconds: float | None = None  # until it ends, where it was loaded for a time
     requests: int = 0
     why: str | None = None
     log: str | None = None
@@ -102,3 +103,83 @@ class ServerState(BaseModel):
     pools: list[PoolState] = []
     waiting: list[str] = []  # models that wait for room, first come first
     warnings: list[str] = []
+
+
+class Fleet(ServerState):
+    """The server with everything that runs on it."""
+
+    models: list[Loaded]
+
+
+class Pull(BaseModel):
+    """A download: requested, downloading, available, failed or cancelled."""
+
+    model: str
+    status: str
+    by: str | None = None  # who asked first: `key:anna`, `api` or `keeper`
+    asked_at: float | None = None  # seconds since 1970, as `ended_at`
+    ended_at: float | None = None
+    attempts: int = 0
+    done_bytes: int | None = None  # of `total_bytes`, while it is on its way
+    total_bytes: int | None = None
+    bytes_per_second: float | None = None
+    seconds_left: float | None = None
+    why: str | None = None  # it failed
+
+
+class Deployment(BaseModel):
+    """A model that is wished to run, or does."""
+
+    model: str
+    state: str
+    path: str  # of its own address: <server><path>/chat/completions
+    pinned: bool = False
+    wish: dict[str, object] = {}  # what is wished for it beyond the defaults
+    units: list[Loaded] = []  # its engines, one for each replica
+    why: str | None = None
+
+
+class Deployed(BaseModel):
+    """A deployment to be made; what is not given stays as it is wished already."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    wait: bool = True  # until it is ready
+    replicas: int | None = Field(None, ge=1, le=64)
+    context: int | None = Field(None, ge=1)
+    sequences: int | None = Field(None, ge=1)
+    engine: str | None = None
+    pool: str | None = None
+    pinned: bool | None = None
+    aliases: list[str] | None = None
+    max_concurrent: int | None = Field(None, ge=1)
+
+
+class ToEstimate(BaseModel):
+    """A deployment to be estimated; what is not given is as the server would do it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    context: int | None = Field(None, ge=1)  # tokens of one sequence
+    sequences: int | None = Field(None, ge=1)
+    kv_dtype: str | None = None
+    engine: str | None = None
+
+
+class Estimated(BaseModel):
+    """What a deployment would need, and whether it could be here. GB are 10^9 bytes."""
+
+    model: str
+    engine: str
+    context: int
+    sequences: int
+    estimate_bytes: int  # margin included: the sum of `parts`
+    estimate_gb: float
+    parts: dict[str, int]  # bytes by what they are for
+    highest_device: str | None  # the device with the most room that its engine can use
+    highest_device_bytes: int  # that room, if nothing of ours were loaded
+    highest_node_gb: float
+    fits: bool
+    because: str

@@ -33,6 +33,10 @@ MODELS = b"/models/"
 VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/...
 # Lamini's paths, /v1/ in its older clients; they are asked of the control API.
 DOWNLOADS = frozenset({b"/v1/downloaded_models", b"/v1/downloaded_models/"})
+# The first part of a path that needs a key.
+GUARDED = frozenset(
+    {b"v1", b"v1alpha", b"v2", b"api", b"runtime", b"models", b"rerank", b"estimate"}
+)
 # A plain path is spelt in one way only. Anything else (percent escapes, dot segments, empty
 # segments) could be read as a guarded path by the control API, so it needs a key as well.
 PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
@@ -85,8 +89,7 @@ def _by_name(target: bytes, path: bytes) -> Way | None:
 def _guarded(path: bytes) -> bool:
     if not PLAIN.issuperset(path) or b"//" in path or b"/." in path:
         return True
-    first = path.split(b"/", 2)[1]
-    return first in (b"v1", b"v1alpha", b"v2", b"api", b"runtime", b"models", b"rerank")
+    return path.split(b"/", 2)[1] in GUARDED
 
 
 class Routes:

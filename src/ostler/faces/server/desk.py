@@ -9,15 +9,26 @@ from collections.abc import Callable, Sequence
 
 from ostler import __version__
 from ostler.core import fleet as f
-from ostler.faces.api.schemas import Loaded, LoadEstimate, Model, ServerState, Wished
-from ostler.faces.server import describing, edits
+from ostler.faces.api.schemas import (
+    Deployment,
+    Estimated,
+    Loaded,
+    LoadEstimate,
+    Model,
+    Pull,
+    ServerState,
+    Wished,
+)
+from ostler.faces.server import describing, edits, estimating
 from ostler.faces.server.address import Found
 from ostler.faces.server.books import Books
+from ostler.faces.server.deployments import every
 from ostler.faces.server.directory import Directory
 from ostler.faces.server.dispatch import Dispatch
 from ostler.faces.server.downloads import Downloads
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.operator import Operator
+from ostler.faces.server.pulls import Pulls
 
 
 class Desk:
@@ -38,6 +49,7 @@ class Desk:
         self._hands, self._directory, self._dispatch = hands, directory, dispatch
         self._operator, self._found = operator, found
         self._keeper = dispatch.keeper
+        self._pulls = Pulls(downloads, hands.settings)
         self._began = time.monotonic()
 
     def canonical(self, name: str) -> str:
@@ -56,7 +68,7 @@ class Desk:
 
     def state(self) -> ServerState:
         fleet, now = self._keeper.fleet, time.monotonic()
-        flaws = (*self._operator.flaws, *describing.unmet(fleet))
+        flaws = (*self._operator.flaws, *self._directory.flaws(), *describing.unmet(fleet))
         return ServerState(
             version=__version__,
             pid=os.getpid(),
@@ -69,9 +81,9 @@ class Desk:
             warnings=describing.warnings(fleet, flaws, now),
         )
 
-    async def load(self, name: str) -> Loaded:
+    async def load(self, name: str, seconds: float | None = None) -> Loaded:
         model = self.canonical(name)
-        await self._dispatch.until_ready(model)
+        await self._dispatch.until_ready(model, seconds)
         return self._loaded(model)
 
     async def unload(self, name: str, force: bool) -> Loaded:
@@ -87,6 +99,17 @@ class Desk:
             await asyncio.wait(tasks)
         return self._loaded(model)
 
+    def begin(self, name: str) -> None:
+        """Have a model loaded; nobody waits for it."""
+        self._keeper.ask(self.canonical(name))
+
+    def deployments(self) -> Sequence[Deployment]:
+        return every(self._keeper, self._hands, self._directory, self.running())
+
+    async def estimated(self, name: str, asked: dict[str, object]) -> Estimated:
+        named = self._hands.catalogue.get(self.canonical(name))
+        return await estimating.estimated(named, self._hands, asked)
+
     async def estimate(self, name: str) -> LoadEstimate:
         model = self.canonical(name)
         fitting = await self._hands.size(model, less=False)
@@ -99,6 +122,19 @@ class Desk:
             seconds=round(fitting.reload_seconds, 1),
         )
 
+    # --- downloads --------------------------------------------------------------------------
+
+    async def pull(self, name: str, token: str | None, by: str) -> Pull:
+        await self.downloads.want(name, "transformer", token, by)
+        return await self._pulls.one(name)
+
+    async def pulls(self) -> Sequence[Pull]:
+        return await self._pulls.every()
+
+    async def end_pull(self, name: str) -> Pull:
+        await self.downloads.end(name)
+        return await self._pulls.one(name)
+
     # --- the operator's wishes -------------------------------------------------------------
 
     def wished(self) -> Wished:
@@ -107,7 +143,11 @@ class Desk:
             path=str(self._operator.path),
             preload=list(self._keeper.fleet.wishes.preload),
             wishes=wishes.model_dump(mode="json", exclude_defaults=True),
-            unmet=[*self._operator.flaws, *describing.unmet(self._keeper.fleet)],
+            unmet=[
+                *self._operator.flaws,
+                *self._directory.flaws(),
+                *describing.unmet(self._keeper.fleet),
+            ],
         )
 
     def preload(self, models: Sequence[str]) -> Wished:

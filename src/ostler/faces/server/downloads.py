@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ostler.core.naming import Named, find
 from ostler.core.refs import parse
-from ostler.errors import UsageError
+from ostler.errors import UnknownModel, UsageError
 from ostler.faces.api.lamini import Downloaded, Kind
 from ostler.nouns import Task
 
@@ -27,7 +27,7 @@ REST_SECONDS = 30.0  # a download that failed is tried again when it is asked fo
 
 
 @dataclass
-class _Wish:
+class Wish:
     """What was asked for and how far it is."""
 
     name: str
@@ -36,6 +36,7 @@ class _Wish:
     since: float
     status: str = "requested"
     error: str | None = None
+    task: asyncio.Task[None] | None = None
     attempts: int = 0
     ended: float | None = None
 
@@ -52,7 +53,7 @@ class Downloads:
     ) -> None:
         self._kept, self._task = kept, task
         self._env = {**env, "OSTLER_HOME": str(home)}
-        self._wishes: dict[str, _Wish] = {}
+        self.wishes: dict[str, Wish] = {}
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -62,21 +63,22 @@ class Downloads:
             raise UsageError(f"{name[:200]!r} is no model of a hub.", hint="Write org/name.")
         found = find(self._kept(), name)
         if found is not None:
-            self._wishes.pop(name, None)
+            self.wishes.pop(name, None)
             return self._available(found)
-        wish = self._wishes.get(name)
+        wish = self.wishes.get(name)
         if wish is None or _may_try_again(wish):
             wish = self._begin(name, kind, token, by, wish.attempts if wish else 0)
         return _asked(wish)
 
-    def _begin(self, name: str, kind: str, token: str | None, by: str, tried: int) -> _Wish:
-        wish = self._wishes[name] = _Wish(name, kind, by, time.time(), attempts=tried + 1)
+    def _begin(self, name: str, kind: str, token: str | None, by: str, tried: int) -> Wish:
+        wish = self.wishes[name] = Wish(name, kind, by, time.time(), attempts=tried + 1)
         task = asyncio.create_task(self._pull(wish, token), name=f"download of {name}")
+        wish.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return wish
 
-    async def _pull(self, wish: _Wish, token: str | None) -> None:
+    async def _pull(self, wish: Wish, token: str | None) -> None:
         async with self._turn:
             wish.status = "downloading"
             process = await asyncio.create_subprocess_exec(
@@ -101,7 +103,7 @@ class Downloads:
         """List what is kept, then what was asked for and is not kept (yet)."""
         here = [self._available(named) for named in self._kept()]
         names = {one.model_name for one in here}
-        return [*here, *(_asked(wish) for wish in self._wishes.values() if wish.name not in names)]
+        return [*here, *(_asked(wish) for wish in self.wishes.values() if wish.name not in names)]
 
     def _available(self, named: Named) -> Downloaded:
         embeds = self._task(named) is Task.EMBED
@@ -112,6 +114,17 @@ class Downloads:
             model_id=named.id,
             is_public=not named.manifest.private,
         )
+
+    async def end(self, name: str) -> Wish:
+        """End a download; what it has fetched is kept. Raises UnknownModel where nobody asked."""
+        wish = self.wishes.get(name)
+        if wish is None:
+            raise UnknownModel(f"Nobody asked for {name[:200]!r}.", hint="POST /api/pulls")
+        if wish.task is not None and not wish.task.done():
+            wish.task.cancel()
+            await asyncio.wait({wish.task})
+            wish.status, wish.ended = "cancelled", time.time()
+        return wish
 
     async def close(self) -> None:
         """End what still runs; what it has fetched is kept, and a later pull goes on with it."""
@@ -138,13 +151,15 @@ def _reason(line: bytes) -> str:
         return line.decode(errors="replace")[:1000] or "The download ended without a word."
 
 
-def _may_try_again(wish: _Wish) -> bool:
+def _may_try_again(wish: Wish) -> bool:
     if wish.status == "available":  # kept once, and removed since
+        return True
+    if wish.status == "cancelled":
         return True
     return wish.status == "failed" and time.time() - (wish.ended or 0) > REST_SECONDS
 
 
-def _asked(wish: _Wish) -> Downloaded:
+def _asked(wish: Wish) -> Downloaded:
     return Downloaded(
         model_name=wish.name,
         model_type=Kind(wish.kind),

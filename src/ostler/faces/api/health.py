@@ -1,0 +1,74 @@
+"""Whether the server and its models can answer, and which models there are."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from ostler import __version__
+from ostler.core.keys import grants
+from ostler.errors import UnknownModel
+from ostler.faces.api.callers import caller
+from ostler.faces.api.inn import Inn
+from ostler.faces.api.schemas import Model, Models
+from ostler.faces.gateway.messages import Key
+
+
+def routes(inn: Inn) -> APIRouter:
+    """Return the routes for probes; they are open to all, as probes have no key."""
+    api = APIRouter(tags=["health"])
+
+    @api.get("/health")
+    def health() -> dict[str, str]:
+        """Say that the server answers."""
+        return {"status": "ok"}
+
+    @api.get("/ready")
+    def ready(response: Response) -> dict[str, object]:
+        """Say whether a model is ready to answer, or can be loaded on request."""
+        loading = [one.id for one in inn.running() if one.state in ("sizing", "starting")]
+        if loading:
+            response.status_code = 503
+        return {"status": "loading" if loading else "ready", "loading": loading}
+
+    @api.get("/", include_in_schema=False)
+    def root() -> dict[str, str]:
+        return {"name": "ostler", "version": __version__, "models": "/v1/models", "docs": "/docs"}
+
+    return api
+
+
+def listing(inn: Inn) -> APIRouter:
+    """Return the routes that list models as the OpenAI API does, and tell each one's health."""
+    api = APIRouter(tags=["openai"])
+
+    def find(name: str, request: Request) -> Model:
+        wanted = inn.canonical(name)
+        for one in inn.models():
+            if one.id == wanted and _may(caller(request), one):
+                return one
+        raise UnknownModel(f"There is no model '{name}' here.", hint="ostler ls")
+
+    @api.get("/v1/models")
+    def models(request: Request) -> Models:
+        """List every model that the caller may ask for, loaded or not."""
+        key = caller(request)
+        return Models(data=[one for one in inn.models() if _may(key, one)])
+
+    @api.get("/v1/models/{name:path}")
+    def model(name: str, request: Request) -> Model:
+        """Describe one model."""
+        return find(name, request)
+
+    @api.get("/models/{name:path}/health")
+    def health_of(name: str, request: Request, response: Response) -> dict[str, str]:
+        """Say whether one model is ready; 503 where it is not (it may be loaded by a request)."""
+        one = find(name, request)
+        if one.state != "ready":
+            response.status_code = 503
+        return {"model": one.id, "status": "ok" if one.state == "ready" else one.state}
+
+    return api
+
+
+def _may(key: Key, model: Model) -> bool:
+    return grants(key.models, (model.id, *model.aliases))
