@@ -70,6 +70,7 @@ class Side:
     running: Sequence[Running] | None = None  # None: no server runs, so nothing is known
     containers: Sequence[Running] = ()
     unmet: Sequence[str] = ()  # wishes that the server says cannot be met
+    begun: Sequence[tuple[str, Sequence[str]]] = ()  # (model, stages) of a killed `ostler add`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,13 @@ def drift(side: Side) -> tuple[Difference, ...]:
     return (
         *(one for seen in side.seen for one in _file(seen)),
         *_services(side), *_wishes(side), *_running(side),
+        *(_begun(model, stages) for model, stages in side.begun),
     )  # fmt: skip
+
+
+def _begun(model: str, stages: Sequence[str]) -> Difference:
+    what = f"Adding {model} was broken off after: {', '.join(stages)}."
+    return Difference("add_unfinished", f"ostler add {model}", what, f"ostler add {model} goes on")
 
 
 def place(written: Written, name: str = "") -> str:

@@ -16,7 +16,7 @@ from ostler.faces.cli import composing, server, writing
 from ostler.faces.server import wishes as w
 from ostler.settings import Settings
 from ostler.verbs import editing as files
-from ostler.verbs import written
+from ostler.verbs import stages, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def look(settings: Settings, more: Sequence[Path]) -> Look:
         services=_services(settings, seen, more),
         running=running,
         unmet=unmet,
+        begun=[(one.subject, one.begun) for one in stages.unfinished(settings.home)],
     )
     return Look(side, texts)
 
