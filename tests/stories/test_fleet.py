@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,85 @@ def test_a_model_that_is_wished_for_is_fetched_when_it_is_asked_for(shell: Shell
         assert httpx2.get(f"{address}/v1/models").json()["data"][0]["state"] == "ready"
     finally:
         end(process)
+
+
+def test_a_model_loaded_for_a_time_ends_by_itself(keep: Keep) -> None:
+    said = keep.shell.ok("load", CHAT, "--duration", "2s").out
+    assert "It ends in 2.0 s." in said
+    one = next(one for one in keep.state()["models"] if one["state"] == "ready")
+    assert 0 < one["lease_seconds"] <= 2
+    assert "ends in" in keep.shell.ok("ps").out
+    keep.until(lambda: not keep.up())
+    assert "It was loaded for 2.0 s" in keep.shell.ok("history").out
+    assert keep.ask(CHAT).status_code == 200, "the next request loads it again, for good"
+    one = next(one for one in keep.state()["models"] if one["state"] == "ready")
+    assert one["lease_seconds"] is None
+    assert keep.shell.run("load", CHAT, "--duration", "soon").code == 2
+
+
+def test_so_many_at_once_and_no_more(keep: Keep) -> None:
+    keep.shell.ok("load", CHAT, "--max-concurrent", "1")
+    body = {"model": CHAT, "prompt": "x", "max_tokens": 400, "stream": True, "ignore_eos": True}
+    url = f"{keep.address}/v1/completions"
+    with httpx2.stream("POST", url, json=body, timeout=60) as flowing:
+        assert flowing.status_code == 200
+        second = keep.ask(CHAT)
+        assert second.status_code == 429
+        assert second.json()["error"]["code"] == "model_busy"
+        assert int(second.headers["retry-after"]) >= 1
+
+
+SEVERAL = """\
+models:
+  short: {{of: {chat}, context: 128, sequences: 2, max_concurrent: 8}}
+  long: {{of: {chat}, context: 1024}}
+  lost: {{of: org/never-was}}
+routes:
+  any: [{{to: short, tokens: 100}}, {{to: long}}]
+  astray: [{{to: org/never-was}}]
+policy: {{residency: 0, loads_per_device: 2}}
+"""
+
+
+def test_one_model_is_deployed_twice_and_a_name_leads_to_either_by_length(keep: Keep) -> None:
+    keep.wishes.write_text(SEVERAL.format(chat=f"{CHAT}#q8_0"))
+
+    def listed() -> dict[str, str]:
+        found = httpx2.get(f"{keep.address}/v1/models").json()["data"]
+        return {one["id"]: one["state"] for one in found}
+
+    keep.until(lambda: {"short", "long", "any"} <= listed().keys())
+    assert not {"lost", "astray"} & listed().keys()
+    warnings = " ".join(keep.state()["server"]["warnings"])
+    assert "lost is of org/never-was" in warnings
+    assert "astray leads to org/never-was" in warnings
+    url = f"{keep.address}/v1/completions"
+    for prompt, home in (("x", {"short"}), ("word " * 100, {"short", "long"})):
+        body = {"model": "any", "prompt": prompt, "max_tokens": 4}
+        assert httpx2.post(url, json=body, timeout=60).status_code == 200
+        assert keep.up() == home
+    contexts = {one["id"]: one["context"] for one in keep.state()["models"]}
+    assert contexts == {"short": 128, "long": 1024}
+    assert listed()["any"] == "ready"
+    assert keep.ask("short").status_code == 200, "a deployment can be asked for by its own name"
+    keep.shell.ok("unload", "short")
+    assert keep.up() == {"long"}
+
+
+def test_requests_that_wait_are_counted_for_prometheus(keep: Keep) -> None:
+    keep.wishes.write_text("policy: {patience: 60}\nroles: {operator: {preempts: true}}\n")
+    body = {"model": CHAT, "prompt": "x", "max_tokens": 1}
+
+    def parked() -> int:
+        page = httpx2.get(f"{keep.address}/metrics").text
+        rows = [row for row in page.splitlines() if row.startswith("ostler_requests_parked{")]
+        return sum(int(float(row.rpartition(" ")[2])) for row in rows)
+
+    assert parked() == 0
+    with ThreadPoolExecutor(4) as callers:
+        url = f"{keep.address}/v1/completions"
+        asked = [callers.submit(httpx2.post, url, json=body, timeout=60) for _ in range(4)]
+        seen = keep.until(parked)
+        assert 1 <= seen <= 4
+        assert [one.result().status_code for one in asked] == [200] * 4
+    assert parked() == 0
