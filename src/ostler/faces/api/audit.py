@@ -45,7 +45,7 @@ def routes(books: Books, gauges: Gauges) -> APIRouter:
 
     @api.get("/api/audit", tags=["audit"])
     async def audit(
-        hours: float = Query(24.0, ge=0),
+        hours: float = Query(24.0, ge=0, le=1_000_000),
         act: list[str] = Query([]),  # noqa: B008 - FastAPI's way to take a repeated parameter
         subject: str | None = None,
         limit: int = Query(1000, ge=1, le=100_000),
@@ -67,7 +67,7 @@ def routes(books: Books, gauges: Gauges) -> APIRouter:
         return StreamingResponse(_opened(lines), media_type="text/event-stream")
 
     @api.get("/api/usage", tags=["audit"])
-    async def usage(days: int = Query(7, ge=1)) -> list[dict[str, Any]]:
+    async def usage(days: int = Query(7, ge=1, le=36_500)) -> list[dict[str, Any]]:
         """List requests and tokens by day (UTC), key and model; newest day first."""
         await books.keep()
         day = hours_ago(24 * (days - 1))[:10]
