@@ -156,7 +156,9 @@ def engine(settings: Settings, name: str, run_dir: str | None = None) -> Engine:
     """Return one engine. Raises UsageError for a name that none has."""
     known = {one.name: one for one in engines(settings, run_dir)}
     if name not in known:
-        raise UsageError(f"There is no engine {name!r}; there are {', '.join(known)}.")
+        raise UsageError(
+            f"There is no engine {name!r}; there are {', '.join(known)}.", hint="ostler engine ls"
+        )
     return known[name]
 
 
