@@ -234,6 +234,18 @@ class Unwell(OstlerError):
     code, http_status, exit_code = "unwell", 409, 1
 
 
+class DownloadFailed(OstlerError):
+    """A download that a caller waited for failed, or somebody ended it."""
+
+    code, http_status, exit_code = "download_failed", 502, 52
+
+
+class DownloadTimeout(OstlerError):
+    """A download took longer than a caller would wait; it goes on."""
+
+    code, http_status, exit_code = "download_timeout", 504, 53
+
+
 class OverSpending(OstlerError):
     """Rented hours would cost more than the month's budget has left."""
 

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,10 @@ class Downloads:
         kept: Callable[[], Sequence[Named]],
         task: Callable[[Named], Task],
         env: Mapping[str, str],
+        arrived: Callable[[], Awaitable[None]],
     ) -> None:
-        self._kept, self._task = kept, task
+        """`arrived` is awaited before a download is called available: then it can be asked for."""
+        self._kept, self._task, self._arrived = kept, task, arrived
         self._env = {**env, "OSTLER_HOME": str(home)}
         self.wishes: dict[str, Wish] = {}
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -95,6 +97,8 @@ class Downloads:
                 if process.returncode is None:
                     process.terminate()
                     await process.wait()
+        if process.returncode == 0:
+            await self._arrived()
         wish.ended = time.time()
         wish.status = "available" if process.returncode == 0 else "failed"
         wish.error = None if process.returncode == 0 else _reason(last)

@@ -50,8 +50,9 @@ class Server:
         self._dispatch = Dispatch(hands, directory, self._books, entrance)
         self._operator = Operator(hands, self._dispatch.keeper)
         self._downloads = Downloads(
-            self._home, lambda: self._catalogue.names, self._catalogue.task, environment()
-        )
+            self._home, lambda: self._catalogue.names, self._catalogue.task, environment(),
+            self._look_now,
+        )  # fmt: skip
         self._desk = Desk(
             hands, directory, self._dispatch, self._operator, self._books, self._downloads,
             self.found, self.shut_down,
@@ -118,9 +119,12 @@ class Server:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            changed = await self._catalogue.refresh()
-            if self._operator.look() or changed:
-                self._republish()
+            await self._look_now()
+
+    async def _look_now(self) -> None:
+        changed = await self._catalogue.refresh()
+        if self._operator.look() or changed:
+            self._republish()
 
     def _republish(self) -> None:
         self._dispatch.changed()
