@@ -89,7 +89,7 @@ def model_configs(source: str, name: str) -> ModelConfigs:
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise UsageError(f"{name} is not Python: line {line or 1}: {error}.") from None
-    found = [node.value for node in tree.body if _assigns(node)]
+    found = [value for node in tree.body for value in _assigned(node)]
     if not found or not isinstance(found[-1], ast.Dict):
         raise UsageError(
             f"{name} has no dict MODEL_CONFIGS.", hint="It is written in the file itself."
@@ -108,12 +108,16 @@ def model_configs(source: str, name: str) -> ModelConfigs:
     return ModelConfigs(tuple(entries), faults)
 
 
-def _assigns(node: ast.stmt) -> Any:
-    targets = (
-        node.targets if isinstance(node, ast.Assign)
-        else [node.target] if isinstance(node, ast.AnnAssign) and node.value else []
-    )  # fmt: skip
-    return any(isinstance(one, ast.Name) and one.id == "MODEL_CONFIGS" for one in targets)
+def _assigned(node: ast.stmt) -> list[ast.expr]:
+    """What a statement assigns to MODEL_CONFIGS, if that is what it does."""
+    if isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    elif isinstance(node, ast.AnnAssign) and node.value:
+        targets, value = [node.target], node.value
+    else:
+        return []
+    named = any(isinstance(one, ast.Name) and one.id == "MODEL_CONFIGS" for one in targets)
+    return [value] if named else []
 
 
 def _entry(name: str, said: Any) -> Entry:

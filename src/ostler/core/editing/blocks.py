@@ -135,8 +135,8 @@ def _pair(page: Page, name: Any, value: Any) -> list[str]:
         inner = " " * step(page.root, page.text)
         return [head, *(inner + line for one in value for line in _pair(page, one, value[one]))]
     held = list_step(page.root, page.text)
-    inner = 2 if held is None else held
-    return [head, *(row for one in value for row in _under_dash(one, inner, indented=held != 0))]
+    dashes = 2 if held is None else held
+    return [head, *(row for one in value for row in _under_dash(one, dashes, indented=held != 0))]
 
 
 def _under_dash(value: Any, indent: int, *, indented: bool = True) -> list[str]:

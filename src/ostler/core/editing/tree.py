@@ -100,7 +100,7 @@ class Reader:
             if event.anchor not in self.anchors:
                 raise self.fault(event, f"there is no anchor &{event.anchor} above it")
             data = self.anchors[event.anchor]
-            return Node("alias", event.start_mark.index, event.end_mark.index, data)
+            return Node("alias", *_span(event, event), data)
         if isinstance(event, yaml.ScalarEvent):
             found = self.scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -115,10 +115,8 @@ class Reader:
     def scalar(self, event: Any) -> Node:
         tag = "" if any(event.implicit) else event.tag or ""
         data = Tagged(tag, event.value) if tag else meaning(event.value, event.style)
-        return Node(
-            "scalar", event.start_mark.index, event.end_mark.index, data,
-            block_scalar=event.style in ("|", ">"),
-        )  # fmt: skip
+        block = event.style in ("|", ">")
+        return Node("scalar", *_span(event, event), data, block_scalar=block)
 
     def sequence(self, event: Any, events: Iterator[Any]) -> Node:
         items = []
@@ -127,9 +125,7 @@ class Reader:
         data: Any = [item.data for item in items]
         data = data if event.implicit else Tagged(event.tag, data)
         flow = bool(event.flow_style)
-        return Node(
-            "list", event.start_mark.index, one.end_mark.index, data, flow, items=tuple(items)
-        )
+        return Node("list", *_span(event, one), data, flow, items=tuple(items))
 
     def mapping(self, event: Any, events: Iterator[Any]) -> Node:
         pairs: list[tuple[Node, Node]] = []
@@ -150,10 +146,12 @@ class Reader:
             pairs.append((key, value))
         said: Any = data if event.implicit else Tagged(event.tag, data)
         flow = bool(event.flow_style)
-        return Node(
-            "map", event.start_mark.index, one.end_mark.index, said, flow, pairs=tuple(pairs)
-        )
+        return Node("map", *_span(event, one), said, flow, pairs=tuple(pairs))
 
     def fault(self, event: Any, why: str) -> BrokenYaml:
         mark = event.start_mark
         return broken(self.name, why, mark.line + 1, mark.column + 1)
+
+
+def _span(first: Any, last: Any) -> tuple[int, int]:
+    return first.start_mark.index, last.end_mark.index

@@ -92,7 +92,9 @@ def shown(found: Retirement) -> None:
 def carry_out(settings: Settings, found: Retirement, *, force: bool) -> list[Path]:
     """Stop the models, take their wishes and services out; return the copies kept of files."""
     running = server.running(settings)
-    for name in sorted(found.ids) if running and force else ():
+    for name in sorted(found.ids) if force else ():
+        if not running:
+            break
         try:
             server.ask(running, "POST", server.model_path(name, "unload") + "?force=true")
         except OstlerError as error:
