@@ -8,6 +8,7 @@ import sys
 import click
 
 from ostler import wiring
+from ostler.core.pace import amount
 from ostler.core.sizes import file_size, memory
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.faces.cli import journal, making, options, show
@@ -60,7 +61,8 @@ def command(
     )  # fmt: skip
     if not as_json or dry_run:
         _show_plan(plan, as_json)
-    quantize.require(plan, store, _free_memory(machine.hardware))
+    reserve = amount(settings.reserve, "OSTLER_RESERVE") if settings.reserve else None
+    quantize.require(plan, store, _free_memory(machine.hardware), reserve)
     if dry_run:
         return
     _confirm(plan, model, yes)
