@@ -7,13 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from tests.stories.conftest import CHAT, SHIPPED, Shell
+from tests.stories.conftest import CHAT, SHIPPED, Shell, environment
 from tools.seed_triton import ARGUMENTS, CONFIG, WEIGHTS
+
+from ostler.errors import OstlerError
+from ostler.faces.cli.export_kubernetes import kubernetes
+from ostler.settings import Settings, load
 
 LLAMA = "ostler/tiny-llama"
 DIGEST = "sha256:" + "a" * 64
@@ -96,6 +101,14 @@ def test_triton_in_a_cluster_reads_its_repository_from_a_configmap(shell: Shell)
     assert "runAsUser" not in pod(found)["securityContext"]
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Settings:
+    """The settings of a user who keeps the model."""
+    env = environment(tmp_path_factory.mktemp("here"), shipped_hub)
+    Shell(env).ok("pull", LLAMA, "--quiet")
+    return load(env)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said", "hint"),
     [
@@ -111,12 +124,16 @@ def test_triton_in_a_cluster_reads_its_repository_from_a_configmap(shell: Shell)
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(
-    shell: Shell, tmp_path: Path, words: tuple[str, ...], code: int, said: str, hint: str
+    here: Settings, tmp_path: Path, words: tuple[str, ...], code: int, said: str, hint: str
 ) -> None:
-    done = shell.run("export", "kubernetes", *VLLM, *words, "-o", str(tmp_path / "out"))
-    assert done.code == code, done.err
-    assert said in done.err
-    assert hint in done.err
+    """In one process, as there are many of them."""
+    with pytest.raises(OstlerError) as refused:
+        kubernetes.main(
+            [*VLLM, *words, "-o", str(tmp_path / "out")], obj=here, standalone_mode=False
+        )
+    assert refused.value.exit_code == code
+    assert said in refused.value.what
+    assert hint in refused.value.hint
     assert not (tmp_path / "out").exists()
 
 
@@ -154,10 +171,10 @@ def test_no_secret_is_ever_written(shell: Shell, tmp_path: Path) -> None:
 
 def test_too_little_for_it_is_said(shell: Shell) -> None:
     done = shell.ok("export", "kubernetes", *VLLM, "--replicas", "4", "--access", "ReadWriteMany",
-                    "--cluster-gpus", "2", "--gpu-memory", "1MB")  # fmt: skip
+                    "--cluster-gpus", "2", "--gpu-memory", "1MiB")  # fmt: skip
     assert "want 4, and the cluster has 2: be conservative" in done.err
-    assert f"{LLAMA} need" in done.err
-    assert "1 GPU of 1.0 MB hold 1.0 MB: be conservative" in done.err
+    assert f"{LLAMA} needs" in done.err
+    assert "1 GPU of 1.0 MiB has 1.0 MiB: be conservative" in done.err
 
 
 def test_a_repository_for_triton_holds_paths_and_no_weights(shell: Shell, tmp_path: Path) -> None:
@@ -194,3 +211,55 @@ def test_the_seed_s_own_tree_is_looked_through(shell: Shell, tmp_path: Path) -> 
     assert all(one["do"] for one in nowhere.json()["findings"])
     none = shell.run("triton", "check", str(tmp_path / "nothing"))
     assert none.code == 2
+
+
+BECOME = ("setpriv", "--reuid=1000650000", "--regid=0", "--clear-groups", "--no-new-privs",
+          "--inh-caps=-all", "--bounding-set=-all")  # fmt: skip
+
+
+def interpreter() -> tuple[str, str]:
+    """Return a Python that such a user may run with our packages, and its PYTHONPATH; or skip."""
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
+        pytest.skip("only root, with util-linux's setpriv, can become such a user")
+    path = ":".join(one for one in sys.path if one.endswith(("site-packages", "/src")))
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        done = subprocess.run(
+            [*BECOME, "/bin/sh", "-c", f"exec {python} -c 'import ostler.faces.cli.pull'"],
+            env={"PYTHONPATH": path}, capture_output=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 0:
+            return python, path
+    pytest.skip("no other user may run this Python: it lies in a folder that is closed to others")
+
+
+def test_the_script_works_for_a_user_that_a_cluster_assigns(shell: Shell) -> None:
+    """Any user in group 0, without a name, a home, a capability or a way to more rights."""
+    python, path = interpreter()
+    objects = exported(shell, *VLLM)
+    (init,) = pod(objects)["initContainers"]
+    said = {one["name"]: one["value"] for one in init["env"] if "value" in one}
+    with tempfile.TemporaryDirectory() as folder:
+        volume, scratch, ours = (Path(folder, name) for name in ("volume", "tmp", "bin"))
+        for place, mode in ((Path(folder), 0o777), (volume, 0o2770), (scratch, 0o777)):
+            place.mkdir(exist_ok=True)
+            place.chmod(mode)  # a volume comes as root's, and its group may write
+        ours.mkdir()
+        (ours / "ostler").write_text(f'#!/bin/sh\nexec {python} -m ostler "$@"\n')
+        (ours / "ostler").chmod(0o755)
+        (ours / "pull.sh").write_text(objects["ConfigMap"]["data"]["pull.sh"])
+        env = {
+            "PATH": f"{ours}:/usr/bin:/bin",
+            "PYTHONPATH": path,
+            "HF_ENDPOINT": shell.env["HF_ENDPOINT"],
+            **said,
+            "OSTLER_HOME": str(volume),
+            "HOME": str(scratch),
+        }
+        script = [*BECOME, "/bin/sh", str(ours / "pull.sh")]
+        done = [
+            subprocess.run(script, env=env, capture_output=True, text=True, check=False)
+            for _ in "ab"
+        ]
+        assert [one.returncode for one in done] == [0, 0], done
+        assert "every byte verified" in done[0].stderr
+        assert "nothing to do" in done[1].stdout

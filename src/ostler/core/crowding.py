@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
-from ostler.core.sizes import file_size
+from ostler.core.sizes import memory as written
 
 
 def crowded(needs: Mapping[str, int], gpus: int, memory: int) -> str:
@@ -15,18 +16,16 @@ def crowded(needs: Mapping[str, int], gpus: int, memory: int) -> str:
     total, there = sum(needs.values()), gpus * memory
     if total <= there:
         return ""
-    fitting = 0
-    for size in needs.values():
-        there -= size
-        if there < 0:
-            break
-        fitting += 1
-    many = f"{len(needs)} models" if len(needs) > 1 else next(iter(needs))
-    has = f"{gpus} GPU{'s' * (gpus > 1)} of {file_size(memory)}"
-    keep = (
-        f"the first {fitting} fit" if fitting > 1 else "the first fits" if fitting else "none fits"
-    )
+    has = "has" if gpus == 1 else "have"
+    room = f"{gpus} GPU{'s' * (gpus > 1)} of {written(memory)} {has} {written(there)}"
+    if len(needs) == 1:
+        return (
+            f"{next(iter(needs))} needs {written(total)}, and {room}: be conservative, with "
+            "fewer sequences, a smaller context or more GPUs."
+        )
+    fitting = sum(sofar <= there for sofar in accumulate(needs.values()))
+    keep = {0: "none fits", 1: "the first fits"}.get(fitting, f"the first {fitting} fit")
     return (
-        f"{many} need {file_size(total)}, and {has} hold {file_size(gpus * memory)}: be "
-        f"conservative; {keep}, the others load when they are asked for."
+        f"{len(needs)} models need {written(total)}, and {room}: be conservative, load fewer; "
+        f"{keep}."
     )
