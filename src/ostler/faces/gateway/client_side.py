@@ -78,6 +78,7 @@ class Client(asyncio.Protocol):
     def settle(self) -> None:
         """Have the present request, and what comes next, go the long way."""
         self.usual = None
+        self._relay.lanes.outbox.empty()
         if self.lane is not None:
             self.lane.settle()
 
@@ -88,8 +89,7 @@ class Client(asyncio.Protocol):
         if self._is_taken():
             self._held += data
         elif reader.request is None and (known := self._relay.heads.recognise(data)):
-            self._take_again(data, *known)
-            if self.exchange is not None:
+            if self._takes_again(data, *known):
                 return
         elif len(data) > SLICE:
             self._held += data
@@ -107,8 +107,8 @@ class Client(asyncio.Protocol):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.settle()
         self.write = _nowhere
+        self.settle()
         self._relay.forget(self)
         self._reader.let_go()
         if self.exchange is not None:
@@ -135,16 +135,20 @@ class Client(asyncio.Protocol):
 
     # --- reading ------------------------------------------------------------------------
 
-    def _take_again(self, data: bytes, usual: Usual, begin: int) -> None:
-        """Serve a whole request whose head is as one before it."""
-        if len(data) - begin > self._relay.limits.max_body_bytes:
-            self._read(data)  # which says so
-            return
-        self.since = self._relay.loop.time()
-        self._stepping = True
+    def _takes_again(self, data: bytes, usual: Usual, begin: int) -> bool:
+        """Serve a whole request whose head is as one before it; False if that is over already."""
+        relay, body = self._relay, data[begin:]
         self._known = usual
-        self._serve(usual.request.again(data[begin:]))
+        if not relay.draining and relay.lanes.open(self, usual, body):
+            return True
+        if len(body) > relay.limits.max_body_bytes:
+            self._read(data)  # which says so
+            return False
+        self.since = relay.loop.time()
+        self._stepping = True
+        self._serve(usual.request.again(body))
         self._stepping = False
+        return self.exchange is not None
 
     def _read_and_learn(self, data: bytes) -> None:
         begins = self._reader.request is None

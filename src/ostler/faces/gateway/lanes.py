@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ostler.faces.gateway.body import NOT_JSON, name_in, renamed, tokens_of
 from ostler.faces.gateway.known import Spelling
 from ostler.faces.gateway.messages import Ended
+from ostler.faces.gateway.outbox import Outbox
 from ostler.faces.gateway.request import Request, begun
 from ostler.faces.gateway.response import Whole
 from ostler.faces.gateway.routing import Routes
@@ -56,6 +57,7 @@ class Track:
         "model",
         "path",
         "pool",
+        "role",
         "seats",
         "share",
         "spelt",
@@ -79,13 +81,14 @@ class Track:
         self.head = head + b"content-length: %d\r\nx-request-id: %b\r\n\r\n%b"
         self.method, self.path = request.shown
         self.backend = pool.backend.id
-        self.key = request.caller.name if request.caller is not None else ""
+        caller = request.caller
+        self.key, self.role = (caller.name, caller.role) if caller is not None else ("", "")
 
 
 class Lanes:
     """Takes requests the short way, and learns which can go it."""
 
-    __slots__ = ("_allowances", "_id", "_journal", "_most", "_numbers", "relay")
+    __slots__ = ("_allowances", "_id", "_journal", "_most", "_numbers", "outbox", "relay")
 
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
@@ -94,6 +97,7 @@ class Lanes:
         self._id = b"req-%b-%%x" % os.urandom(4).hex().encode()
         self._numbers = itertools.count(1)
         self._most = 0
+        self.outbox = Outbox(relay.loop.call_soon)
 
     def new_id(self) -> bytes:
         """Return a request id that no other worker makes."""
@@ -102,7 +106,9 @@ class Lanes:
     def learn(self, exchange: Exchange, pools: Sequence[Pool]) -> None:
         """Remember where requests like this one go: it has been let in, to one of these pools."""
         usual = exchange.request.usual
-        if usual is not None and not exchange.rescores and not exchange.request.permits:
+        if usual is None or exchange.spelt in usual.tracks:
+            return
+        if not exchange.rescores and not exchange.request.permits:
             share = self._allowances.of_key(exchange.request.caller)
             tracks = tuple(Track(self, exchange, pool, share) for pool in pools)
             usual.tracks[exchange.spelt] = tracks
@@ -129,7 +135,7 @@ class Lanes:
         share.turns -= 1
         for one in track.seats:
             one.seats -= 1
-        pool.begin()
+        pool.begin(track.role)
         upstream = pool.idle.pop()
         upstream.client, upstream.track = client, track
         upstream.request_id = id = self._id % next(self._numbers)
@@ -137,7 +143,7 @@ class Lanes:
         upstream.began = monotonic()
         client.lane, client.usual = upstream, None
         sent = renamed(body, track.wanted) if track.wanted else body
-        upstream.write(track.head % (len(sent), id, sent))
+        self.outbox.put(upstream, track.head % (len(sent), id, sent))
         return True
 
     def _is_let_in(self, track: Track) -> bool:
@@ -172,4 +178,4 @@ class Lanes:
         )  # fmt: skip
         if not self.relay.due:
             self.relay.be_due()
-        client.write(whole.form % (len(body), id, body))
+        self.outbox.put(client, whole.form % (len(body), id, body))

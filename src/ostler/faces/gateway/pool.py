@@ -17,7 +17,7 @@ CALM_SECONDS = 0.05
 # After a connect that failed, other replicas are asked first for so long; the keeper, which is told
 # at once, decides what becomes of the engine.
 REST_SECONDS = 1.0
-MAX_IDLE = 256  # kept open per backend; more at once are opened and closed again
+MAX_IDLE = 1024  # kept open per backend; more at once are opened and closed again
 
 
 class Pool:

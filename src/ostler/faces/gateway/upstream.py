@@ -13,7 +13,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from ostler.faces.gateway.exchange import TOO_BUSY, Exchange
+from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.response import BODILESS, Whole, is_chunks, whole
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ostler.faces.gateway.request import Header
 
 
+MENDED = frozenset({*BODILESS, 400})  # answers that go the long way
 OF_ONE = frozenset({b"transfer-encoding", b"x-request-id"})  # of one answer, or framed otherwise
 
 
@@ -102,6 +103,7 @@ class Upstream(asyncio.Protocol):
         """Give the request that goes the short way an exchange, which goes any way."""
         client, self.client = self.client, None
         if client is not None:
+            self.track.lanes.outbox.empty()
             self._reset()
             client.lane = None
             self.exchange = client.exchange = Exchange.from_lane(client, self)
@@ -189,22 +191,22 @@ class Upstream(asyncio.Protocol):
     def _hand_over(self, data: bytes, known: Whole, begin: int) -> None:
         """Hand over a whole answer whose head is as one before it."""
         self._keep_alive = self.ended = True
-        self._whole = known if known.status not in TOO_BUSY else None
+        self._whole = known if known.status == 200 else None
         assert self.exchange is not None
         self.exchange.relay_whole(known, data[begin:])
 
     def _learn(self, data: bytes, size: int) -> None:
         fields = dict(self.headers)
         streams = fields.get(b"content-type", b"").startswith(b"text/event-stream")
-        if self.status not in BODILESS and OF_ONE.isdisjoint(fields) and not streams:
+        if self.status not in MENDED and OF_ONE.isdisjoint(fields) and not streams:
             spelling = self._pool.heads.is_worth(data, size)
             if spelling is not None:
                 known = whole(self.status, self.headers, spelling)
                 self._pool.heads.remember(spelling.key, known)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.settle()
         self.write = _nowhere
+        self.settle()
         if self.exchange is None:
             self._forget()
         elif exc is None and self._ends_with_the_connection():
