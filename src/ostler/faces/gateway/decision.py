@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ostler.core.lengths import Member, order, tokens_of
-from ostler.faces.gateway import browsers
+from ostler.faces.gateway import browsers, form
 from ostler.faces.gateway.body import model_of
 from ostler.faces.gateway.messages import Fault, Model
 from ostler.faces.gateway.prompts import answer_of, head_of
@@ -59,13 +59,14 @@ def _question(routes: Routes, request: Request) -> Refusal | None:
     return None
 
 
-def decide(routes: Routes, way: Way, body: bytes) -> Refusal | Asked:
-    """Return which model is asked for. The way is one that names a model."""
+def decide(routes: Routes, way: Way, body: bytes, kind: bytes = b"") -> Refusal | Asked:
+    """Return which model is asked for. The way is one that names a model; `kind` is the body's."""
     try:
-        spelt = model_of(body)
+        spelt = form.model_of(kind, body) if form.is_form(kind) else model_of(body)
     except ValueError as error:
         if way.by is By.BODY:
-            return refusal(400, "bad_json", f"The body is no JSON object with a model: {error}.")
+            what = "form" if form.is_form(kind) else "JSON object"
+            return refusal(400, "bad_json", f"The body is no {what} with a model: {error}.")
         spelt = None
     name = way.model if way.by is By.PATH else spelt
     if not name:

@@ -6,9 +6,11 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from ostler.faces.gateway import form
 from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.body import one_scale, renamed, tokens_in
 from ostler.faces.gateway.decision import broken, no_control
+from ostler.faces.gateway.faults import translated
 from ostler.faces.gateway.messages import Ended
 from ostler.faces.gateway.request import Refusal, Request, head_for
 from ostler.faces.gateway.response import (
@@ -144,7 +146,8 @@ class Exchange:
         body, target = self.body, self.request.way.target if self.request.way else b"/"
         wanted = pool.backend.model_name
         if wanted and self.spelt is not None and self.spelt != wanted:
-            body = renamed(body, wanted)
+            kind = self.request.kind
+            body = form.renamed(kind, body, wanted) if form.is_form(kind) else renamed(body, wanted)
         head = head_for(self.request, target, pool.host, len(body), self.request_id)
         upstream.send(self, head, body)
 
@@ -217,6 +220,8 @@ class Exchange:
                 self._collected = []
             elif self._pool.backend.adds_done:
                 self._mark = DoneMark()
+        elif upstream.status == 400 and self.model:
+            self._collected = []  # an engine says what is wrong with a request
         elif self.rescores and upstream.status == 200:
             self._collected = []
 
@@ -238,7 +243,7 @@ class Exchange:
         if self._announced:
             whole = as_event(whole)
         else:
-            whole = one_scale(whole)
+            whole = translated(whole) if upstream.status == 400 else one_scale(whole)
             named = ((name, value) for name, value in upstream.headers if name != b"content-length")
             upstream.headers = [*named, (b"content-length", b"%d" % len(whole))]
         self.relay(whole, ended=True)

@@ -84,7 +84,7 @@ class Relay:
             else:
                 exchange.send(self._control)
             return
-        asked = decide(self.routes, way, exchange.body)
+        asked = decide(self.routes, way, exchange.body, exchange.request.kind)
         if isinstance(asked, Asked):
             self._serve(exchange, asked)
         else:

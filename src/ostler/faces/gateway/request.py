@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from ostler.faces.gateway.form import is_form
 from ostler.faces.gateway.messages import Fault, Key, Limits
 from ostler.faces.gateway.routing import Way
 
@@ -80,6 +81,7 @@ class Request:
             self.refusal is None
             and self.keep_alive
             and self.method == b"POST"
+            and not is_form(self.kind)
             and self.fields.keys().isdisjoint(OF_ONE)
         )
 
@@ -100,6 +102,11 @@ class Request:
         """Return the bytes of the target and of the header lines."""
         words = sum(map(len, chain.from_iterable(self.headers)))
         return len(self.target) + words + 4 * len(self.headers)
+
+    @property
+    def kind(self) -> bytes:
+        """The type of its body; empty where it is not said."""
+        return self.fields.get(b"content-type", b"")
 
     def key(self) -> bytes | None:
         """Return the caller's key: a bearer token, or `x-api-key` as Anthropic's clients send."""

@@ -27,7 +27,10 @@ class Way(NamedTuple):
     model: str = ""
 
 
-RERANK = frozenset({b"/rerank", b"/v2/rerank"})
+# The spelling that every engine with rerankers has; callers use the others as well.
+RERANK = b"/v1/rerank"
+RERANKS = frozenset({b"/rerank", b"/v2/rerank", b"/reranking", b"/v1/reranking"})
+BARE = frozenset({b"/tokenize", b"/detokenize"})  # paths of engines that have no version
 RUNTIME = b"/runtime/models/"
 MODELS = b"/models/"
 VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/...
@@ -35,8 +38,11 @@ VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/
 DOWNLOADS = frozenset({b"/v1/downloaded_models", b"/v1/downloaded_models/"})
 # The first part of a path that needs a key.
 GUARDED = frozenset(
-    {b"v1", b"v1alpha", b"v2", b"api", b"runtime", b"models", b"rerank", b"estimate"}
-)
+    {
+        b"v1", b"v1alpha", b"v2", b"api", b"runtime", b"models", b"estimate",
+        b"rerank", b"reranking", b"tokenize", b"detokenize",
+    }
+)  # fmt: skip
 # A plain path is spelt in one way only. Anything else (percent escapes, dot segments, empty
 # segments) could be read as a guarded path by the control API, so it needs a key as well.
 PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
@@ -56,8 +62,8 @@ def way(method: bytes, target: bytes) -> Way | None:
             return named
     if path in DOWNLOADS:
         return Way(By.NOTHING, True, target)
-    if method == b"POST" and (path.startswith(b"/v1/") or path in RERANK):
-        return Way(By.BODY, True, target)
+    if method == b"POST" and (path.startswith(b"/v1/") or path in RERANKS or path in BARE):
+        return Way(By.BODY, True, _for_engines(target, path))
     return Way(By.NOTHING, _guarded(path), target)
 
 
@@ -74,16 +80,22 @@ def _origin_form(target: bytes) -> bytes | None:
 def _by_path(target: bytes) -> Way:
     name, slash, rest = target[len(RUNTIME) :].partition(b"/")
     model = unquote_to_bytes(name).decode("utf-8", "replace")
-    return Way(By.PATH, True, slash + rest or b"/", model)
+    target = slash + rest or b"/"
+    return Way(By.PATH, True, _for_engines(target, target.partition(b"?")[0]), model)
 
 
 def _by_name(target: bytes, path: bytes) -> Way | None:
     ends = [at for at in (path.find(version, len(MODELS)) for version in VERSIONS) if at > 0]
-    if not ends:
+    ends += [len(path) - len(bare) for bare in BARE | RERANKS if path.endswith(bare)]
+    end = min(ends, default=0)
+    if end <= len(MODELS):
         return None
-    end = min(ends)
     name = unquote_to_bytes(target[len(MODELS) : end]).decode("utf-8", "replace")
-    return Way(By.PATH, True, target[end:], name)
+    return Way(By.PATH, True, _for_engines(target[end:], path[end:]), name)
+
+
+def _for_engines(target: bytes, path: bytes) -> bytes:
+    return RERANK + target[len(path) :] if path in RERANKS else target
 
 
 def _guarded(path: bytes) -> bool:
