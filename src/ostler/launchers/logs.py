@@ -33,13 +33,13 @@ def opened(path: str, argv: Sequence[str], within: str = "") -> int:
     return log
 
 
-async def bounded(path: str, ended: Awaitable[object], limit: int = LIMIT) -> None:
+async def bounded(path: str, ended: Awaitable[object]) -> None:
     """Keep a log that a process writes within its limit until the process has ended."""
     end = asyncio.ensure_future(ended)
     try:
         while not end.done():
             await asyncio.wait({end}, timeout=LOOK_EVERY)
-            if size_of(path) > limit:
+            if size_of(path) > LIMIT:
                 await asyncio.to_thread(cut, path)
     finally:
         end.cancel()

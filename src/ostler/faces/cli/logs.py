@@ -39,12 +39,19 @@ def command(settings: Settings, model: str | None, follow: bool, lines: int) -> 
     with path.open(encoding="utf-8", errors="replace") as file:
         for text in deque(file, lines):
             click.echo(text, nl=False)
-        while follow:
-            text = file.readline()
-            if text:
-                click.echo(text, nl=False)
-            else:
-                time.sleep(LOOK_EVERY)
+        at = file.tell()
+    while follow:
+        at = _more(path, at)
+        time.sleep(LOOK_EVERY)
+
+
+def _more(path: Path, at: int) -> int:
+    """Print what came after a position, and return the new one; a log may have been begun anew."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        file.seek(at if at <= path.stat().st_size else 0)
+        for text in iter(file.readline, ""):
+            click.echo(text, nl=False)
+        return file.tell()
 
 
 def _list(settings: Settings) -> None:
