@@ -103,6 +103,10 @@ class Process(Protocol):
         """Return the exit code, or None while it runs."""
         ...
 
+    def lasts(self) -> None:
+        """It was written down where another server finds it, and may outlive this one."""
+        ...
+
     async def wait(self) -> int:
         """Wait for the end; return the exit code (negative: the signal)."""
         ...

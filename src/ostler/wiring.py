@@ -176,15 +176,19 @@ def benchmarks(settings: Settings) -> Benchmarks:
     return Benchmarks(settings.home / "benchmarks")
 
 
-def launcher(lasting: bool = False) -> Launcher:
-    """Return what makes a described process real on this machine; `lasting` ones outlive us."""
-    if lasting:
-        from ostler.launchers.lasting import LastingLauncher
+def launcher(settings: Settings | None = None, lasts: float = 0.0) -> Launcher:
+    """Return what makes a described process real on this machine.
 
-        return LastingLauncher()
+    With settings it outlives us by so many seconds, in which another server may take it over.
+    """
+    from ostler.launchers.holding import Lasting
     from ostler.launchers.process import ProcessLauncher
 
-    return ProcessLauncher()
+    return ProcessLauncher(Lasting(_held(settings), lasts) if settings and lasts else None)
+
+
+def _held(settings: Settings) -> Path:
+    return settings.run_dir / "engines"
 
 
 def containers(
@@ -242,13 +246,21 @@ def _socket(settings: Settings) -> str:
     return socket_of(settings.container_socket, os.environ)
 
 
-def running(pid: int, began: float, spec: LaunchSpec, log: str) -> Process | None:
-    """Return an engine that an earlier server started, if it still runs."""
+def running(
+    settings: Settings, pid: int, began: float, spec: LaunchSpec, log: str
+) -> Process | None:
+    """Return an engine that an earlier server started, if it still runs and is nobody else's."""
+    from ostler.errors import EngineFailed
     from ostler.launchers import lasting
+    from ostler.launchers.holding import Held
 
     if not lasting.can_last() or lasting.began(pid) != began:
         return None
-    return lasting.LastingProcess(pid, spec, log)
+    try:
+        held = Held(_held(settings) / f"{spec.port}.lock")
+    except EngineFailed:
+        return None
+    return lasting.LastingProcess(pid, spec, log, held)
 
 
 def began(pid: int) -> float | None:

@@ -8,13 +8,19 @@ import select
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ostler.errors import EngineFailed
+from ostler.launchers.holding import Held, Lasting
+from ostler.launchers.lasting import LastingProcess
 from ostler.launchers.process import ProcessLauncher, environment, make_links
+from ostler.programs.lingering import is_held
 from ostler.testing.launchers import PATIENCE, LauncherContract, reading, rest_of, spec_of
 
 PARENT = """
@@ -52,6 +58,79 @@ def test_engines_die_with_a_killed_parent(tmp_path: Path) -> None:
         ready, _, _ = select.select([reading], [], [], PATIENCE)
         assert ready, "something of the engine outlived who started it"
         assert reading.read() == b""
+
+
+class TestLasting(LauncherContract):
+    """Those that may outlive us differ in nothing while we live."""
+
+    @pytest.fixture
+    def launcher(self, tmp_path: Path) -> ProcessLauncher:
+        return ProcessLauncher(Lasting(tmp_path / "held", 60.0))
+
+
+LASTING_PARENT = PARENT.replace("ProcessLauncher()", "LAUNCHER").replace(
+    "async def main", """
+from ostler.launchers.holding import Lasting
+LAUNCHER = ProcessLauncher(Lasting(Path(sys.argv[1]) / "held", float(sys.argv[2])))
+
+async def main"""
+).replace("await process.wait()", "{known}; await process.wait()")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "known", "ends"), [(0.0, True, True), (600.0, True, False), (600.0, False, True)]
+)
+def test_a_lasting_engine_waits_so_long_for_the_next_to_answer_for_it(
+    tmp_path: Path, seconds: float, known: bool, ends: bool
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code = LASTING_PARENT.format(known="process.lasts()" if known else "pass")
+    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(seconds)])
+    with open(pipe, "rb", buffering=0) as reading:
+        assert reading.readline() == b"ready\n"
+        lock = tmp_path / "held/21990.lock"
+        until(lambda: lock.stat().st_size > 0 or not known)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        if ends:
+            assert select.select([reading], [], [], PATIENCE)[0], "nobody will come for it"
+            assert reading.read() == b""
+            return
+        assert not is_held(str(lock))
+        assert not select.select([reading], [], [], 2.5)[0], "it waits"
+        asyncio.run(take_over(tmp_path, lock))
+        assert reading.read() == b"", "and obeys the next one"
+        assert not lock.exists()
+
+
+async def take_over(folder: Path, lock: Path) -> None:
+    """Find the engine as the next server would, and end it."""
+    guards = [one for one in psutil.process_iter(["cmdline"]) if str(folder / "pipe") in (
+        one.info["cmdline"] or ()
+    ) and any("guard.py" in word for word in one.info["cmdline"])]  # fmt: skip
+    assert len(guards) == 1
+    held = Held(lock)
+    process = LastingProcess(guards[0].pid, spec_of(folder), str(folder / "log"), held)
+    assert process.poll() is None
+    assert is_held(str(lock))
+    await process.stop()
+
+
+def until(what: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_lock_of_an_engine_is_one_servers(tmp_path: Path) -> None:
+    one = Held(tmp_path / "a.lock")
+    with pytest.raises(EngineFailed, match="Another server"):
+        Held(tmp_path / "a.lock")
+    one.let_go()
+    assert not (tmp_path / "a.lock").exists()
+    Held(tmp_path / "a.lock").let_go()
 
 
 @pytest.mark.parametrize("how", ["stop", "wait"])

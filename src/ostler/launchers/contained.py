@@ -49,6 +49,9 @@ class ContainerProcess:
         """Return the exit code (negative: the signal), or None while it runs."""
         return self._code
 
+    def lasts(self) -> None:
+        """Whether it lasts was decided when it was made: nothing in it watches for our end."""
+
     async def wait(self) -> int:
         """Wait for the end; return the exit code (negative: the signal)."""
         assert self._life

@@ -9,17 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from contextlib import suppress
 
 import psutil
 
-from ostler.errors import EngineFailed, PortInUse
 from ostler.launchers import logs
-from ostler.launchers.ports import is_free
-from ostler.launchers.process import environment, make_links
+from ostler.launchers.holding import Held
 from ostler.nouns import LaunchSpec
-from ostler.programs import outlive
 
 SOME_FAILURE = 1  # stands for the exit code, which only a parent learns
 
@@ -34,8 +30,9 @@ class LastingProcess:
 
     container: str | None = None
 
-    def __init__(self, pid: int, spec: LaunchSpec, log_path: str) -> None:
+    def __init__(self, pid: int, spec: LaunchSpec, log_path: str, held: Held) -> None:
         self.pid, self.spec, self.log_path = pid, spec, log_path
+        self._held = held
         self._ended = asyncio.Event()
         self._fd = -1
         try:
@@ -55,10 +52,14 @@ class LastingProcess:
         """Return a code if it has ended, or None while it runs."""
         return SOME_FAILURE if self._ended.is_set() else None
 
+    def lasts(self) -> None:
+        """It has been written down before."""
+
     async def wait(self) -> int:
         """Wait for the end."""
         await self._ended.wait()
         self._signal(signal.SIGKILL)  # what it may have left in its session's group
+        self._held.let_go()
         return SOME_FAILURE
 
     async def stop(self, grace: float = 10.0) -> int:
@@ -73,34 +74,6 @@ class LastingProcess:
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-
-
-class LastingLauncher:
-    """Starts engines that stay when we die."""
-
-    listens = "127.0.0.1"
-
-    async def start(self, spec: LaunchSpec, log_path: str) -> LastingProcess:
-        """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
-        if not is_free(spec.host, spec.port):
-            raise PortInUse(f"Another program listens on {spec.host}:{spec.port}.", port=spec.port)
-        make_links(spec)
-        log = logs.opened(log_path, spec.argv)
-        try:
-            starter = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", outlive.__file__, *spec.argv),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env=environment(spec) | {"OSTLER_PARENT": ""},
-                cwd=spec.cwd,
-            )
-        finally:
-            os.close(log)
-        said, _ = await starter.communicate()
-        if not said.strip().isdigit():
-            raise EngineFailed(f"{spec.argv[0]} could not be left running.")
-        return LastingProcess(int(said), spec, log_path)
 
 
 def began(pid: int) -> float | None:

@@ -1,8 +1,9 @@
 """Engines as processes of this machine: each in a session of its own, its output in a file.
 
-What is started dies with us: our own programs watch their parent, all others run under
-`ostler.programs.guard`. Linux ties that to the thread that started them, so start engines from
-the thread that lives as long as the program, which is where the event loop runs.
+What is started dies with us, or a while after us if it is to last: our own programs see to that
+themselves, all others run under `ostler.programs.guard`. Linux ties that to the thread that started
+them, so start engines from the thread that lives as long as the program, which is where the event
+loop runs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from ostler.core.visible import visible
 from ostler.errors import EngineFailed, PortInUse
 from ostler.launchers import logs
+from ostler.launchers.holding import Held, Lasting
 from ostler.launchers.ports import is_free
 from ostler.nouns import LaunchSpec
 from ostler.programs import guard
@@ -33,8 +35,15 @@ class LocalProcess:
 
     container: str | None = None
 
-    def __init__(self, process: asyncio.subprocess.Process, spec: LaunchSpec, log_path: str):
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        spec: LaunchSpec,
+        log_path: str,
+        held: Held | None = None,
+    ) -> None:
         self.pid = process.pid
+        self._held = held
         self.spec = spec
         self.log_path = log_path
         self._process = process
@@ -69,18 +78,28 @@ class LocalProcess:
             self._sweep()
         return await self.wait()
 
+    def lasts(self) -> None:
+        """It was written down, so that another server can find it: it may outlive us."""
+        if self._held is not None:
+            self._held.is_known()
+
     def _sweep(self) -> None:
         """Kill what is left of its process group; once, as a group's number can come again."""
         if not self._swept:
             self._swept = True
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
+            if self._held is not None:
+                self._held.let_go()
 
 
 class ProcessLauncher:
-    """Starts engines as child processes."""
+    """Starts engines as child processes; `lasting` ones wait for another when we have died."""
 
     listens = "127.0.0.1"
+
+    def __init__(self, lasting: Lasting | None = None) -> None:
+        self._lasting = lasting
 
     async def start(self, spec: LaunchSpec, log_path: str) -> LocalProcess:
         """Start the process, its output going to `log_path`. Raises EngineFailed, PortInUse."""
@@ -91,6 +110,8 @@ class ProcessLauncher:
                 port=spec.port,
             )
         make_links(spec)
+        held = self._lasting.hold(spec.port) if self._lasting else None
+        more = self._lasting.environment(held) if self._lasting and held else {}
         log = logs.opened(log_path, spec.argv)
         try:
             process = await asyncio.create_subprocess_exec(
@@ -98,18 +119,20 @@ class ProcessLauncher:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment(spec),
+                env=environment(spec) | more,
                 cwd=spec.cwd,
                 start_new_session=True,
             )
         except OSError as error:
+            if held is not None:
+                held.let_go()
             raise EngineFailed(
                 f"{spec.argv[0]} cannot be started: {error.strerror}.",
                 hint="`ostler engine ls` shows which engines are installed.",
             ) from None
         finally:
             os.close(log)
-        return LocalProcess(process, spec, log_path)
+        return LocalProcess(process, spec, log_path, held)
 
 
 def argv_of(spec: LaunchSpec) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 `python -I -S guard.py PROGRAM ARG ...`, for engines that do not watch their parent themselves. The
 guard passes SIGTERM on and makes the second one a SIGKILL; it ends with the program's exit code
-(128 + N for signal N), and on Linux kills every process that the program left behind.
+(128 + N for signal N), and on Linux kills every process that the program left behind. With
+`OSTLER_LINGER` (see `lingering`) it does not end with its parent at once, but waits for another.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 GRACE = 10.0  # seconds between asking the program to end and making it
 TICK = 1.0  # seconds between two looks at the parent, where the kernel does not tell of its death
@@ -22,13 +28,30 @@ def main(argv: list[str]) -> None:
     """Start the program, wait for its end, end with its exit code."""
     parent = int(os.environ.get("OSTLER_PARENT") or os.getppid())
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    tell_kernel((PR_SET_PDEATHSIG, signal.SIGTERM), (PR_SET_CHILD_SUBREAPER, 1))
+    tell_kernel((PR_SET_CHILD_SUBREAPER, 1))
+    if os.environ.get("OSTLER_LINGER"):
+        is_deserted, looks = neighbour("lingering").from_environment().is_over, True
+    else:
+        tell_kernel((PR_SET_PDEATHSIG, signal.SIGTERM))
+        is_deserted, looks = lambda: os.getppid() != parent, not LINUX
     child = os.fork()
     if child == 0:
         execute(argv)
-    code = wait_for(child, parent)
+    code = wait_for(child, is_deserted, looks)
     kill_the_rest()
     os._exit(code)
+
+
+def neighbour(name: str) -> Any:
+    """Load a file beside this one: alone as it runs, it finds no package."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, os.path.join(os.path.dirname(__file__), f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def tell_kernel(*options: tuple[int, int]) -> None:
@@ -53,14 +76,16 @@ def execute(argv: list[str]) -> None:
         os._exit(127)
 
 
-def wait_for(child: int, parent: int) -> int:
-    """Pass signals on until the program has ended; return its exit code."""
+def wait_for(child: int, is_deserted: Callable[[], bool], looks: bool) -> int:
+    """Pass signals on until the program has ended; return its exit code.
+
+    `looks` means that only looking now and then tells whether we are deserted.
+    """
     asked = False
-    if not LINUX:
+    if looks:
         signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
     while True:
-        orphaned = os.getppid() != parent
-        if orphaned and not asked:
+        if not asked and is_deserted():
             asked = ask(child)
         came = signal.sigwait(WATCHED)
         if came == signal.SIGCHLD:

@@ -17,6 +17,8 @@ import threading
 import time
 from typing import Any, NoReturn
 
+from ostler.programs import lingering
+
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 LOG_LOADING = (
     4  # the verbosity at which llama.cpp says what it loads, what that takes, why it fails
@@ -28,16 +30,18 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def main(argv: list[str] | None = None) -> None:
     """Load the model, serve until told to stop, let running requests end, leave."""
     flags = parse(argv)
-    parent = os.getppid()
-    die_with_parent(parent)
+    parent, linger = os.getppid(), lingering.from_environment()
+    if linger is None:
+        die_with_parent(parent)
     server = serve(flags)
     say_less()
     asked = threading.Event()
     for number in SIGNALS:
         signal.signal(number, lambda *_: asked.set())
     # The wait is in steps because only Linux tells a process that its parent died.
-    while not asked.wait(1.0) and os.getppid() == parent:
-        pass
+    while not asked.wait(1.0):
+        if linger.is_over() if linger is not None else os.getppid() != parent:
+            break
     drain(server, flags.grace)
     leave(0)
 

@@ -10,7 +10,7 @@ from ostler import wiring
 from ostler.core import images
 from ostler.errors import ContainersUnavailable, EngineFailed
 from ostler.faces.server.notes import Note, Notes
-from ostler.faces.server.wishes import ModelWish, WishesFile
+from ostler.faces.server.wishes import FOR_EVER, ModelWish, WishesFile
 from ostler.nouns import Image, LaunchSpec
 from ostler.ports import Launcher, Process
 from ostler.settings import Settings
@@ -41,10 +41,12 @@ class Means:
 
     def launcher(self, machine: Machine, wishes: WishesFile, wish: ModelWish) -> Launcher:
         """Return what starts a model's engine. Raises ContainersUnavailable, UsageError."""
-        lasting = adopts(wishes)
+        lasts = wishes.adopt if adopts(wishes) else 0.0
         if not self.within(wish):
-            return wiring.launcher(lasting=lasting)
+            return wiring.launcher(self._settings, lasts)
         known = pictures(machine, wishes)
+        # Nothing in a container knows that its server has died: it lasts only if it may for ever.
+        lasting = lasts >= FOR_EVER
         return wiring.containers(self._settings, known, lasting, wish.memory_limit)
 
     # --- those that outlive us ------------------------------------------------------------
@@ -54,6 +56,7 @@ class Means:
         began = wiring.began(process.pid) or 0.0
         at = process.spec.port
         self._notes.take(Note(unit, process.pid, began, at, devices, process.container or ""))
+        process.lasts()
 
     def forget(self, unit: str) -> None:
         """An engine is gone."""
@@ -68,7 +71,7 @@ class Means:
         log = str(wiring.log_path(self._settings, note.unit))
         process = None
         if not note.container:
-            process = wiring.running(note.pid, note.began, spec, log)
+            process = wiring.running(self._settings, note.pid, note.began, spec, log)
         else:
             with suppress(ContainersUnavailable):
                 process = await wiring.contained(self._settings, note.container, spec, log)
@@ -93,7 +96,7 @@ def pictures(machine: Machine, wishes: WishesFile) -> dict[str, Image]:
 
 def adopts(wishes: WishesFile) -> bool:
     """Say whether engines are to outlive us, where the system can do that."""
-    return wishes.adopt and wiring.began(os.getpid()) is not None
+    return wishes.adopt > 0 and wiring.began(os.getpid()) is not None
 
 
 async def _serves(spec: LaunchSpec) -> bool:

@@ -66,6 +66,13 @@ def read_hours(value: Any) -> Any:
     return [windows.window(str(one)) for one in ([value] if isinstance(value, str) else value)]
 
 
+def read_lasting(value: Any) -> Any:
+    """Read `2m`, or true for ever, or false for not at all."""
+    return (FOR_EVER if value else 0.0) if isinstance(value, bool) else read_seconds(value)
+
+
+FOR_EVER = 1e9  # seconds, about 32 years
+Lasting = Annotated[float, BeforeValidator(read_lasting), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(lambda value: _whole(read_bytes(value)))]
 Seconds = Annotated[float, BeforeValidator(read_seconds), Field(ge=0)]
 Part = Annotated[float, BeforeValidator(read_part), Field(gt=0, le=1)]
@@ -162,7 +169,9 @@ class WishesFile(Wish):
     roles: dict[str, RoleWish] = {}
     routes: dict[str, Annotated[list[RouteWish], Field(min_length=1)]] = {}
     images: dict[str, ImageWish | str] = {}  # by the engine's name
-    adopt: bool = False  # engines outlive a server that dies, and the next one takes them over
+    # Engines outlive a server that dies for so long, and the next one takes them over; false: they
+    # die with it.
+    adopt: Lasting = 120.0
 
     def own_images(self) -> dict[str, dict[str, object] | str]:
         """Return what is said of images, as plain values."""
