@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ostler.core import checkup
 from ostler.core.checkup import Finding
+from ostler.nouns import Manifest
 from ostler.store import Store
 
 SECRETS = ("run/serve.json", "ostler.db", "hub/token")  # in the home
@@ -36,20 +37,25 @@ def models(store: Store) -> Iterator[Finding]:
     """Judge every kept model by the sizes of its files, and the store by what nothing names."""
     kept = store.manifests()
     for manifest in kept:
-        missing, short = [], []
-        for file in manifest.files:
-            try:
-                size = store.blob_path(file.sha256).stat().st_size
-            except FileNotFoundError:
-                missing.append(file.path)
-            else:
-                short += [file.path] * (size != file.size)
-        yield checkup.whole(manifest.name, missing, short)
+        yield whole(store, manifest)
     if not kept:
         yield Finding("store", "info", "Nothing is kept yet.", "ostler pull ORG/NAME")
     if unfinished := list(store.partials.names()):
         what = f"{len(unfinished)} files are half fetched."
         yield Finding("store", "info", what, "Pull again to go on; ostler gc gives them up")
+
+
+def whole(store: Store, manifest: Manifest) -> Finding:
+    """Judge one kept model by the sizes of its files."""
+    missing, short = [], []
+    for file in manifest.files:
+        try:
+            size = store.blob_path(file.sha256).stat().st_size
+        except FileNotFoundError:
+            missing.append(file.path)
+        else:
+            short += [file.path] * (size != file.size)
+    return checkup.whole(manifest.name, missing, short)
 
 
 def project(folder: Path) -> list[Finding]:

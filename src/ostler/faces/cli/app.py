@@ -82,6 +82,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "stop": ("stop", "Stop a model, or the server."),
         "logs": ("logs", "Show an engine's own log."),
         "bench": ("bench", "Send a model many requests: throughput, latencies, errors."),
+        "why": ("why", "Say what stands between a model and an answer, and what to do."),
         "test": ("test", "Send a model one real request and time it."),
         "keys": ("keys", "Make, list, replace and end the keys of callers."),
         "history": ("history", "Show who did what, when, and why."),
