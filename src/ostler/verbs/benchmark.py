@@ -18,7 +18,7 @@ from ostler.verbs.asking import ask, events
 
 PATIENCE = 600.0  # seconds that a server may be silent
 LONGEST_ERROR = 100  # letters of an error that are counted as one kind
-SAMPLE = 64  # words of the prompts by which the length of others is judged
+SAMPLES = (6, 24)  # words of the prompts by which the length of others is judged
 SEED = 20261121  # of the times at which requests come: two runs have the same
 WORDS = (
     *("river", "stone", "window", "garden", "letter", "music"),
@@ -138,7 +138,7 @@ class Sender:
     def __init__(self, target: Target, output_tokens: int) -> None:
         self.target, self.output_tokens = target, output_tokens
         self.extras = {name: value for name, value, _ in EXTRAS}
-        self.words = SAMPLE
+        self.words = SAMPLES[0]
         self.notes: list[str] = []
         self.began = time.perf_counter()
 
@@ -154,19 +154,19 @@ class Sender:
     async def judge_length(self, prompt_tokens: int) -> None:
         """Set the number of words so that a prompt has about so many tokens."""
         counts = []
-        for words in (SAMPLE // 4, SAMPLE):
+        for words in SAMPLES:
             self.words = words
             tried = await self.send(-200 - words, time.perf_counter(), output_tokens=1)
             if tried.error:
                 return  # the warm-up tells of it
             counts.append(tried.prompt_tokens)
-        few, many = counts
+        (few, many), (least, most) = counts, SAMPLES
         if few is None or many is None or many <= few:
             self.words = max(1, prompt_tokens)
             self.notes.append("prompts have so many words; how many tokens is not said")
             return
-        per_word = (many - few) / (SAMPLE - SAMPLE // 4)
-        self.words = max(1, round((prompt_tokens - few) / per_word) + SAMPLE // 4)
+        per_word = (many - few) / (most - least)
+        self.words = max(1, round((prompt_tokens - few) / per_word) + least)
 
     def prompt(self, number: int) -> str:
         """Words that begin differently each time, so that no server finds them in its cache."""
