@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -254,3 +254,34 @@ async def puppet_spec(folder: Path) -> AsyncIterator[tuple[LaunchSpec, asyncio.S
     os.mkfifo(folder / "pipe")
     async with launchers.reading(folder / "pipe") as pipe:
         yield spec, pipe
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group whose members may take 100 MiB together, where we may make one."""
+    for root, limit in ((Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+                        (Path("/sys/fs/cgroup"), "memory.max")):  # fmt: skip
+        place = root / f"ostler-test-{os.getpid()}"
+        try:
+            place.mkdir()
+            (place / limit).write_text(str(100 << 20))
+        except OSError:
+            continue
+        yield place
+        place.rmdir()
+        return
+    pytest.skip("no control group with a limit on memory can be made here")
+
+
+def test_death_by_the_systems_hand_for_want_of_memory_is_told(
+    small_group: Path, tmp_path: Path
+) -> None:
+    """The engine has no chance to say a word: the kernel's count of its victims does."""
+    enter = f"import os, sys; open({str(small_group / 'cgroup.procs')!r}, 'w').write('0'); "
+    into = (sys.executable, "-c", enter + "os.execv(sys.argv[1], sys.argv[1:])")
+    spec = spec_of(tiny.gguf(), context=1_000_000)
+    error = refusal_of(replace(spec, argv=(*into, *spec.argv)), tmp_path / "log")
+    assert error.facts["exit_code"] == -9
+    assert error.facts["cause"] == "out_of_memory"
+    assert "the system killed it" in error.facts["evidence"]
+    assert (tmp_path / "log").read_text().count("the system killed it") == 1

@@ -33,6 +33,13 @@ def opened(path: str, argv: Sequence[str], within: str = "") -> int:
     return log
 
 
+def say(path: str, text: str) -> None:
+    """Append a line of ours that is a part of what happened."""
+    log = _private(path, os.O_APPEND)
+    os.write(log, f"ostler: {text}\n".encode())
+    os.close(log)
+
+
 async def bounded(path: str, ended: Awaitable[object]) -> None:
     """Keep a log that a process writes within its limit until the process has ended."""
     end = asyncio.ensure_future(ended)

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from ostler.core.visible import visible
 from ostler.errors import EngineFailed, PortInUse
-from ostler.launchers import logs
+from ostler.launchers import logs, oom
 from ostler.launchers.holding import Held, Lasting
 from ostler.launchers.ports import is_free
 from ostler.nouns import LaunchSpec
@@ -48,6 +48,8 @@ class LocalProcess:
         self.log_path = log_path
         self._process = process
         self._swept = False
+        self._stopped = False
+        self._kills = oom.kills()
         self._log = asyncio.create_task(logs.bounded(log_path, process.wait()))
 
     def poll(self) -> int | None:
@@ -62,12 +64,17 @@ class LocalProcess:
         code = await self._process.wait()
         self._sweep()
         known = self.poll()
-        return code if known is None else known
+        end = code if known is None else known
+        if end == -signal.SIGKILL and not self._stopped and oom.since(self._kills):
+            logs.say(self.log_path, "out of memory: the system killed it to have memory again")
+            self._kills = None  # said once
+        return end
 
     async def stop(self, grace: float = 10.0) -> int:
         """Ask it to end, after `grace` seconds make it; return the exit code."""
         # A guard takes being asked again as an order, and then clears up before it ends.
         asks = (grace,) if self.spec.watches_parent else (grace, CLEARING_UP)
+        self._stopped = self._stopped or self.poll() is None
         try:
             for patience in asks:
                 if self.poll() is None:
