@@ -15,6 +15,7 @@ import pytest
 from ostler.testing.faults import CutAfter
 
 ROOT = Path(__file__).resolve().parents[3]
+LFS = ROOT / ".consumers/containers/usr/bin"
 MS_HUB = ROOT / ".consumers/modelscope/bin/ms-hub"
 REPO, WEIGHTS = "acme/tiny", "model-00001-of-00002.safetensors"
 FILES = ("config.json", "extra/notes.txt", WEIGHTS)
@@ -38,9 +39,10 @@ def same(hub: Any, folder: Path) -> bool:
 
 @pytest.fixture
 def git_env(tmp_path: Path) -> dict[str, str]:
-    if shutil.which("git-lfs") is None or shutil.which("git") is None:
-        pytest.skip("git and git-lfs are not both here (Debian: git, git-lfs)")
-    return {"HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
+    path = f"{os.environ['PATH']}:{LFS}"
+    if shutil.which("git-lfs", path=path) is None or shutil.which("git") is None:
+        pytest.skip("git and git-lfs are not both here; `make consumers` brings git-lfs")
+    return {"PATH": path, "HOME": str(tmp_path), "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
             "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}  # fmt: skip
 
 
