@@ -13,13 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from ostler.core import images
 from ostler.engines.llamacpp import LlamaCpp
-from ostler.errors import ContainersUnavailable, EngineFailed
+from ostler.errors import ContainersUnavailable, EngineFailed, EngineUnsupported
 from ostler.launchers import container
 from ostler.launchers.container import ContainerLauncher
+from ostler.launchers.docker import refused
 from ostler.launchers.ports import free_port
 from ostler.nouns import Image, LaunchSpec, Mount, Place, Workload
 from ostler.testing import tiny
@@ -70,7 +72,9 @@ def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     host, config = said["HostConfig"], said["Config"]
     assert (config["User"], host["ReadonlyRootfs"], host["Privileged"]) == (NOBODY, True, False)
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges"])
-    assert [(m["Destination"], m["RW"]) for m in said["Mounts"]] == [("/models/acme/puppet/pipe", False)]
+    assert [(m["Destination"], m["RW"]) for m in said["Mounts"]] == [
+        ("/models/acme/puppet/pipe", False)
+    ]
     assert host["PortBindings"] == {"21990/tcp": [{"HostIp": "127.0.0.1", "HostPort": "21990"}]}
     assert (host["ShmSize"], host["RestartPolicy"]["Name"]) == (1 << 30, "no")
     assert config["Labels"]["ostler.home"] == str(tmp_path)
@@ -85,14 +89,7 @@ def test_it_cannot_write_and_has_no_rights(docker: Dockerd, tmp_path: Path) -> N
         "os.getuid(),w('/'),w('/etc'),w('/tmp'))"
     )
 
-    async def story() -> None:
-        place = Place(replace(docker.image, words=(PYTHON, "-I")), (), NOBODY)
-        one = ContainerLauncher(docker.socket, lambda _: place, str(tmp_path))
-        spec = replace(spec_of(tmp_path), argv=(PYTHON, "-I", "-c", look))
-        assert await (await one.start(spec, str(tmp_path / "log"))).wait() == 0
-
-    asyncio.run(story())
-    said = (tmp_path / "log").read_text().splitlines()[-1]
+    said = output_of(docker, tmp_path, look)
     assert said == "['0000000000000000', '1'] 65534 False False True"
 
 
@@ -145,12 +142,53 @@ def test_an_image_that_is_not_there_is_told(docker: Dockerd, tmp_path: Path) -> 
         asyncio.run(launcher.start(described(docker), str(tmp_path / "log")))
 
 
-def test_a_gpu_without_its_driver_is_told(docker: Dockerd, tmp_path: Path) -> None:
-    spec = replace(described(docker), devices=("nvidia:0",))
+def output_of(docker: Dockerd, folder: Path, words: str, *devices: str) -> str:
+    """The last line that a Python program says in a container."""
+    place = Place(replace(docker.image, words=(PYTHON, "-I")), (), NOBODY)
+    one = ContainerLauncher(docker.socket, lambda _: place, str(folder))
+    spec = replace(spec_of(folder), argv=(PYTHON, "-I", "-c", words), devices=devices)
+
+    async def story() -> None:
+        assert await (await one.start(spec, str(folder / "log"))).wait() == 0
+
+    asyncio.run(story())
+    return (folder / "log").read_text().splitlines()[-1]
+
+
+def test_gpus_are_given_by_their_ids(docker: Dockerd, tmp_path: Path) -> None:
+    look = "import os; print(os.environ.get('NVIDIA_VISIBLE_DEVICES'))"
+    assert output_of(docker, tmp_path, look, "nvidia:0", "nvidia:3") == "0,3"
+    assert output_of(docker, tmp_path, look, "cpu") == "None"
+
+
+def test_a_gpu_that_is_not_there_is_told(docker: Dockerd, tmp_path: Path) -> None:
+    spec = replace(described(docker), devices=("nvidia:7",))
     with pytest.raises(EngineFailed) as caught:
         asyncio.run(engines(docker, tmp_path).start(spec, str(tmp_path / "log")))
     assert caught.value.facts["cause"] == "gpu_unavailable"
+    assert "nvidia-smi -L" in caught.value.hint
     assert containers(docker.socket) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ('could not select device driver "" with capabilities: [[gpu]]', "gpu_unavailable"),
+        ("write /x: no space left on device", "disk_full"),
+        ('invalid mount config for type "bind": bind source path does not exist', "missing_file"),
+        ("something else", "container_refused"),
+    ],
+)
+def test_each_refusal_has_its_word_and_a_next_step(said: str, cause: str) -> None:
+    """In Docker's own words, as seen."""
+    error = refused(httpx2.Response(500, json={"message": said}))
+    assert (error.facts["cause"], said in error.what, bool(error.hint)) == (cause, True, True)
+
+
+def test_other_gpus_than_nvidias_are_refused(docker: Dockerd, tmp_path: Path) -> None:
+    spec = replace(described(docker), devices=("amd:0",))
+    with pytest.raises(EngineUnsupported, match="NVIDIA's GPUs only"):
+        asyncio.run(engines(docker, tmp_path).start(spec, str(tmp_path / "log")))
 
 
 def test_without_a_server_of_containers_the_socket_is_named(tmp_path: Path) -> None:

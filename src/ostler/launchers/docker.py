@@ -20,6 +20,17 @@ from ostler.errors import ContainersUnavailable, EngineFailed
 
 USUAL = ("/var/run/docker.sock", "/run/podman/podman.sock")  # and Podman's of the user
 PATIENCE = 60.0  # seconds for calls that do not wait by design
+# What a refusal says -> a stable word for it, and what to do; the last suits every one.
+REFUSALS = (
+    ("device driver", "gpu_unavailable",
+     "Docker has no GPUs to give: install NVIDIA's container toolkit, then restart Docker."),
+    ("nvidia-container-cli", "gpu_unavailable",
+     "`ostler hw` and `nvidia-smi -L` show which GPUs there are."),
+    ("no space left", "disk_full", "`docker system df` shows what its images take."),
+    ("invalid mount config", "missing_file",
+     "`ostler verify` looks for every file that is kept; Docker must see the same disk as we do."),
+    ("", "container_refused", "`docker info` shows how it is set up."),
+)  # fmt: skip
 HEADER = 8  # bytes before each piece of a log: which stream, three zeros, the length
 
 
@@ -204,10 +215,7 @@ def refused(answer: httpx2.Response) -> EngineFailed:
         said = str(answer.json().get("message") or answer.json().get("cause") or "")
     except ValueError:
         said = answer.text
-    cause = "gpu_unavailable" if "device driver" in said else "container_refused"
-    hints = {
-        "gpu_unavailable": "Docker has no GPUs to give: install NVIDIA's container toolkit.",
-        "container_refused": "`docker info` shows how it is set up.",
-    }
+    causes = ((word, cause, hint) for word, cause, hint in REFUSALS if word in said)
+    _, cause, hint = next(causes)
     what = f"The container cannot be started: {' '.join(said.split())[:500]}"
-    return EngineFailed(what, hint=hints[cause], cause=cause)
+    return EngineFailed(what, hint=hint, cause=cause)

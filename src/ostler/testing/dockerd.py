@@ -29,6 +29,12 @@ PATIENCE = 30.0  # seconds; it is up within one on an idle machine
 ADD_BRIDGE, DELETE_BRIDGE = 0x89A0, 0x89A1  # linux/sockios.h
 SET_ADDRESS, SET_MASK, SET_FLAGS = 0x8916, 0x891C, 0x8914
 UP = 0x1
+HOOK = r"""#!/bin/sh
+config="$(sed 's/.*"bundle":"\([^"]*\)".*/\1/')/config.json"
+grep -q 'NVIDIA_VISIBLE_DEVICES=[0-3,]*"' "$config" && exit 0
+echo 'nvidia-container-cli: device error: unknown device' >&2
+exit 1
+"""
 LLAMACPP_WORDS = (PYTHON, "-I", "-m", "ostler.programs.llamacpp")
 
 
@@ -58,6 +64,7 @@ def dockerd(unpacked: Path, folder: Path) -> Iterator[Dockerd]:
     program, env = found(unpacked)
     folder.mkdir(parents=True, exist_ok=True)
     path = str(folder / "docker.sock")
+    env["PATH"] += os.pathsep + str(gpu_hook(folder / "hooks"))
     with bridge() as name, open(folder / "log", "wb") as log:
         argv = [program, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
         argv += ["--pidfile", str(folder / "pid"), "--host", f"unix://{path}", "--bridge", name]
@@ -73,6 +80,15 @@ def dockerd(unpacked: Path, folder: Path) -> Iterator[Dockerd]:
         finally:
             server.terminate()
             server.wait(PATIENCE)
+
+
+def gpu_hook(folder: Path) -> Path:
+    """A stand-in for the hook of NVIDIA's toolkit: GPUs 0 to 3 are there, and no other."""
+    folder.mkdir()
+    program = folder / "nvidia-container-runtime-hook"
+    program.write_text(HOOK)
+    program.chmod(0o755)
+    return folder
 
 
 def found(unpacked: Path) -> tuple[str, dict[str, str]]:
