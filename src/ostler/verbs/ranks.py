@@ -54,16 +54,16 @@ def _over(
             ranks=ranks,
             gpus=most,
         )
-    ready = prepare(named, store, machine, load, wanted)
+    hint = f"See what takes the room: ostler fit {named.id} --tp {ranks}"
+    try:
+        ready = prepare(named, store, machine, load, wanted)
+    except DoesNotFit as error:
+        what = f"On {ranks} GPUs at once, {error.what}"
+        raise TooFewGpus(what, hint=hint, ranks=ranks, gpus=0) from None
     able = len(devices(ready, machine, ranks))
     if able < ranks:
-        raise TooFewGpus(
-            f"{named.id} does not fit on {ranks} GPUs: {ready.placement.because}, on {able} of"
-            " them.",
-            hint=f"See what takes the room: ostler fit {named.id} --tp {ranks}",
-            ranks=ranks,
-            gpus=able,
-        )
+        what = f"{named.id} is to run on {ranks} GPUs at once, and {able} of them have the room."
+        raise TooFewGpus(what, hint=hint, ranks=ranks, gpus=able)
     return ready
 
 
