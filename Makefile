@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-triton test-vllm test-infinity engines consumers check format lock models clean
+.PHONY: setup demo test test-triton test-vllm test-infinity engines consumers check format lock models docs clean
 
 setup: $(STAMP)
 
@@ -60,6 +60,11 @@ models:
 	@.venv-models/bin/pip install -q -r tools/tiny_models.requirements.txt
 	@.venv-models/bin/python tools/tiny_models
 	@.venv-models/bin/python tools/tiny_models --check
+
+# The documentation, with strict links, as pages that open without a server.
+docs: setup
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 clean:
 	rm -rf .venv .venv-models .engines .consumers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
