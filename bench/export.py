@@ -13,8 +13,12 @@ from dataclasses import replace
 from bench.rows import Row, alternate, median
 from ostler.core import images
 from ostler.core.containers import EVERYWHERE, contained, name_of
+from ostler.engines.triton import Triton
 from ostler.engines.vllm import Vllm
-from ostler.exporters import commands, compose, quadlet, systemd
+from ostler.exporters import commands, compose, quadlet, systemd, triton
+from ostler.exporters.helm.chart import chart
+from ostler.exporters.kubernetes.cluster import Cluster, storage_for
+from ostler.exporters.kubernetes.kustomize import tree
 from ostler.nouns import (
     Container,
     Format,
@@ -60,7 +64,23 @@ def kinds() -> dict[str, Callable[[], str]]:
         "quadlet": lambda: quadlet.quadlet(described(gpus)[1], "name", "org/name"),
         "systemd": lambda: systemd.unit(described(gpus)[0], "anna"),
         "docker run": lambda: commands.docker(described(gpus)[1], "name"),
+        "kubernetes": lambda: "".join(tree(described(gpus)[0], cluster()).values()),
+        "helm": lambda: "".join(chart(described(gpus)[0], cluster()).values()),
+        "triton": lambda: "".join(triton.repository([repository()]).values()),
     }
+
+
+def cluster() -> Cluster:
+    """What a cluster is asked for."""
+    image, ref = images.image("vllm"), "hf:org/name@0123456789abcdef#safetensors"
+    words, size = len(image.words), storage_for(16 << 30)
+    return Cluster("name", image.reference, words, image.reference, ref, size, "/home", gpus=2)
+
+
+def repository() -> LaunchSpec:
+    """The process that brings Triton's model repository."""
+    inside = images.inside("triton", "26.07")
+    return Triton("/run").launch(inside, MODEL, Workload(8192, 6), EVERYWHERE, 8000)
 
 
 def described(gpus: tuple[str, ...]) -> tuple[LaunchSpec, Container]:

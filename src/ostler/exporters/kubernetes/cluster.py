@@ -23,6 +23,9 @@ class SecretKey:
     optional: bool = False  # the pod starts without it too
 
 
+TOKEN = SecretKey("huggingface", "HF_TOKEN", optional=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """The address under which the model is reached from outside the cluster."""
@@ -50,7 +53,7 @@ class Cluster:
     gpus: int = 0
     memory: int | None = None  # bytes the engine asks for; None: nothing is said
     openshift: bool = False
-    token: SecretKey | None = None  # of the hub, for the pull alone
+    token: SecretKey = TOKEN  # of the hub, for the pull alone
     key: SecretKey | None = None  # what callers must send
     hub: str = ""  # its address; empty: the Hub's own
     outside: Outside | None = None

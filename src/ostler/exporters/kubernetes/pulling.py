@@ -46,9 +46,7 @@ def _environment(cluster: Cluster) -> list[dict[str, Any]]:
     if cluster.hub:
         said["HF_ENDPOINT"] = cluster.hub
     found: list[dict[str, Any]] = [{"name": name, "value": said[name]} for name in sorted(said)]
-    if cluster.token:
-        found.append(from_secret(TOKEN, cluster.token))
-    return found
+    return [*found, from_secret(TOKEN, cluster.token)]  # the last one: a hole of the chart's
 
 
 def from_secret(name: str, secret: SecretKey) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ostler.errors import UsageError
 from ostler.exporters.kubernetes.cluster import (
     MANY,
     ONCE,
+    TOKEN,
     Cluster,
     Outside,
     SecretKey,
@@ -31,7 +32,7 @@ from ostler.verbs.elsewhere import Elsewhere, launch
 HOME = "/var/lib/ostler"  # Ostler's home, and the volume, in the containers
 RUN = "/run/ostler"  # where an engine finds the small files that are written for it
 INSIDE = 8000
-TOKEN, KEY = SecretKey("huggingface", "HF_TOKEN"), "api-key"
+KEY = "api-key"
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.argument("model"),
