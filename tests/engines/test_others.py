@@ -79,7 +79,31 @@ def test_sglang_says_its_load_in_its_own_flags() -> None:
     for words in ("--context-length 1024", "--max-running-requests 16", "--tp-size 2"):
         assert words in said
     assert "--is-embedding" in argv(Sglang(), SGLANG, EMBED)
-    assert "--attention-backend triton" in argv(Sglang(), SGLANG, RERANK)
+    eight = replace(Workload(), kv_dtype="fp8")
+    words = Sglang().launch(SGLANG, MODEL, eight, "127.0.0.1", 21000).argv
+    assert words[words.index("--kv-cache-dtype") + 1] == "fp8_e4m3", "plain fp8 is none of its own"
+
+
+# The flags that `python -m sglang.launch_server` of 0.5.23 has, as far as they are given here:
+# read in the fields of its source (srt/arg_groups/fields), 522 in all.
+OF_0_5_23 = {
+    "--model-path", "--served-model-name", "--host", "--port", "--enable-metrics",
+    "--context-length", "--max-running-requests", "--tp-size", "--mem-fraction-static",
+    "--is-embedding", "--kv-cache-dtype",
+}  # fmt: skip
+
+
+def test_sglang_is_given_flags_that_it_has() -> None:
+    load = Workload(1024, 4, "fp8", tensor_parallel=2, flags=(("mem-fraction-static", "0.8"),))
+    words = Sglang().launch(SGLANG, EMBED, load, "127.0.0.1", 21000).argv
+    assert {word for word in words if word.startswith("--")} == OF_0_5_23
+
+
+def test_sglang_serves_no_rerankers() -> None:
+    """It answers with a bare list of scores, where the others say results and relevance_score."""
+    refused = Sglang().judge(RERANK.facts, NVIDIA, SGLANG)
+    assert not refused.can
+    assert "a shape of its own" in refused.because
 
 
 def test_sglang_needs_a_gpu() -> None:
