@@ -12,6 +12,8 @@ from typing import NamedTuple
 from ostler.core.fleet.eviction import floor
 from ostler.core.fleet.state import BARE, HOLDING, LEAVING, LOADING, RUNNING, Deck, State, Unit
 
+FEW = 6  # units that are weighed anew each time rather than put into another order
+
 
 class Share(NamedTuple):
     """What a unit holds on one device."""
@@ -45,57 +47,67 @@ def _going(unit: Unit) -> int:
 
 def changed(decks: Mapping[str, Deck], before: Unit, after: Unit, at: float) -> Mapping[str, Deck]:
     """Return the accounts once a unit is another than before."""
-    if before.state in HOLDING and after.state in HOLDING and _same(before, after):
-        return {**decks, **{one.device: _seen(decks[one.device], after) for one in shares(after)}}
+    old = {one.device: one for one in shares(before)}
+    new = {one.device: one for one in shares(after)}
+    if not (old or new):
+        return decks
     decks = dict(decks)
-    for share in shares(before):
-        decks[share.device] = _without(decks[share.device], before.id, share)
-    for share in shares(after):
-        decks[share.device] = _with(decks.get(share.device, BARE), after, share, at)
+    for device in {**old, **new}:
+        was, now = old.get(device), new.get(device)
+        deck = decks.get(device, BARE)
+        if was == now and before.state is after.state:
+            decks[device] = Deck({**deck.units, after.id: after}, *deck[1:])
+        else:
+            decks[device] = _carried(deck, before, after, was, now, at)
     return decks
 
 
-def _same(before: Unit, after: Unit) -> bool:
-    """Whether a unit holds, and will give back, the same as before."""
-    return (
-        before.state is after.state
-        and before.places == after.places
-        and before.host == after.host
-        and before.to_sleep == after.to_sleep
-    )
+def _carried(
+    deck: Deck, before: Unit, after: Unit, was: Share | None, now: Share | None, at: float
+) -> Deck:
+    """Return one device's account: a unit's share there was one, and now is another."""
+    _, held, loads, berths, order = deck
+    units = {**deck.units, after.id: after}
+    berths = dict(berths)
+    if was is not None:
+        _add(berths, was, -1)
+        held, loads = held - was.held, loads - was.loading
+        if before.state in RUNNING:
+            order = _removed(order, before.id)
+    if now is None:
+        del units[after.id]
+        return Deck(units, held, loads, berths, order)
+    _add(berths, now, 1)
+    if after.state in RUNNING:
+        order = _inserted(order, (floor(after, now.device, at), after.id))
+    return Deck(units, held + now.held, loads + now.loading, berths, order)
 
 
-def _seen(deck: Deck, unit: Unit) -> Deck:
-    return deck._replace(units={**deck.units, unit.id: unit})
+def _add(berths: dict[str, tuple[int, int]], share: Share, times: int) -> None:
+    held, going = berths.get(share.berth, (0, 0))
+    berths[share.berth] = held + times * share.held, going + times * share.going
 
 
-def _without(deck: Deck, id: str, share: Share) -> Deck:
-    units = {other: unit for other, unit in deck.units.items() if other != id}
-    held, going = deck.berths[share.berth]
-    berths = {**deck.berths, share.berth: (held - share.held, going - share.going)}
-    order = tuple(one for one in deck.order if one[1] != id)
-    return Deck(units, deck.held - share.held, deck.loads - share.loading, berths, order)
+Order = tuple[tuple[float, str], ...]
 
 
-def _with(deck: Deck, unit: Unit, share: Share, at: float) -> Deck:
-    units = {**deck.units, unit.id: unit}
-    held, going = deck.berths.get(share.berth, (0, 0))
-    berths = {**deck.berths, share.berth: (held + share.held, going + share.going)}
-    order = deck.order
-    if unit.state in RUNNING:
-        order = _inserted(order, (floor(unit, share.device, at), unit.id))
-    return Deck(units, deck.held + share.held, deck.loads + share.loading, berths, order)
+def _removed(order: Order, id: str) -> Order:
+    """Return the order without a unit; whoever leaves mostly stands at its beginning."""
+    for place, one in enumerate(order):
+        if one[1] == id:
+            return order[:place] + order[place + 1 :]
+    return order
 
 
-def _inserted(
-    order: tuple[tuple[float, str], ...], one: tuple[float, str]
-) -> tuple[tuple[float, str], ...]:
+def _inserted(order: Order, one: tuple[float, str]) -> Order:
     place = bisect_left(order, one)
     return (*order[:place], one, *order[place:])
 
 
 def reordered(deck: Deck, looked_at: int, ranks: Mapping[str, float]) -> Deck:
     """Return the account once the first so many were looked at, and what that showed."""
+    if looked_at <= FEW:
+        return deck
     known = list(deck.order[looked_at:])
     for rank, id in deck.order[:looked_at]:
         insort(known, (ranks.get(id, rank), id))

@@ -66,13 +66,15 @@ def _chosen(
         return first(longest_unused((unit, one) for unit, one in able if one), shortage)
     ranking = Ranking(deck.order, may_go, at)
     found = cheapest(ranking, shortage)
-    turn.account(device, reordered(deck, ranking.looked_at, ranking.ranks))
+    renewed = reordered(deck, ranking.looked_at, ranking.ranks)
+    if renewed is not deck:
+        turn.account(device, renewed)
     return found
 
 
 def _is_in(unit: Unit, device: str, berth: str) -> bool:
-    places = unit.places if unit.host is None else (*unit.places, unit.host)
-    return any(place == (device, berth) for place in places)
+    here = (device, berth)
+    return here in unit.places or here == unit.host
 
 
 def may_leave(fleet: Fleet, unit: Unit, at: float, busy: bool) -> bool:
