@@ -47,10 +47,21 @@ def test_who_changed_it_is_told_apart(wrote: dict[str, str], wanted: dict[str, s
 
 
 def test_what_can_no_longer_be_written_is_an_orphan_while_it_is_there() -> None:
-    one = replace(seen({"": "1"}, {"": "1"}, {}), refused="org/a is not kept here")
-    (found,) = drift(Side(kept=(), seen=[one]))
+    plain = seen({"": "1"}, {"": "1"}, {})
+    of_a = replace(plain, written=replace(plain.written, models=("org/a",)), refused="none kept")
+    (found,) = drift(Side(kept=(), seen=[of_a]))
     assert (found.kind, found.where) == ("file_orphan", "/srv/out")
-    assert drift(Side(kept=(), seen=[replace(one, held={"": None})])) == ()
+    assert drift(Side(kept=(), seen=[replace(of_a, held={"": None})])) == ()
+
+
+def test_what_cannot_be_compared_is_no_orphan() -> None:
+    plain = seen({"": "1"}, {"": "1"}, {})
+    of_a = replace(plain, written=replace(plain.written, models=("org/a",)), refused="hub is down")
+    unknown = replace(plain, refused="hub is down")
+    for one, kept in ((of_a, {"org/a"}), (unknown, set())):
+        (found,) = drift(Side(kept=kept, seen=[one]))
+        assert found.kind == "file_unsure"
+        assert "hub is down" in found.what
 
 
 @given(st.sets(st.sampled_from("abcd")), st.sets(st.sampled_from("abcd")),

@@ -87,7 +87,7 @@ class Difference:
 def drift(side: Side) -> tuple[Difference, ...]:
     """Return every difference, files first; none means that all is in sync."""
     return (
-        *(one for seen in side.seen for one in _file(seen)),
+        *(one for seen in side.seen for one in _file(seen, side.kept)),
         *_services(side), *_wishes(side), *_running(side),
         *(_begun(model, stages) for model, stages in side.begun),
     )  # fmt: skip
@@ -104,13 +104,27 @@ def place(written: Written, name: str = "") -> str:
     return f"{path}: {'.'.join(written.part)}" if written.part else path
 
 
-def _file(seen: Seen) -> list[Difference]:
+def is_orphan(seen: Seen, kept: Collection[str]) -> bool:
+    """Say whether a file was written for models of which none is kept any more.
+
+    A file that cannot be written again for any other reason, such as a hub that does not answer,
+    is no orphan: it stays.
+    """
+    models = seen.written.models
+    return bool(seen.refused and models) and not any(name in kept for name in models)
+
+
+def _file(seen: Seen, kept: Collection[str]) -> list[Difference]:
     written = seen.written
     if seen.refused:
         if all(held is None for held in seen.held.values()):
             return []  # neither there nor wanted
-        what = f"It can no longer be written: {seen.refused}"
-        return [Difference("file_orphan", place(written), what, written=written)]
+        if is_orphan(seen, kept):
+            what = f"It can no longer be written: {seen.refused}"
+            return [Difference("file_orphan", place(written), what, written=written)]
+        what = f"What it would say now is not known: {seen.refused}"
+        again = "ostler sync --check, when that is mended"
+        return [Difference("file_unsure", place(written), what, again, written)]
     found = []
     for name in sorted({*written.hashes, *seen.wanted}):
         held, wrote = seen.held.get(name), written.hashes.get(name)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ostler import wiring
-from ostler.core import editing
 from ostler.core.drift import Written
 from ostler.errors import OstlerError
 from ostler.faces.cli import server, show
+from ostler.faces.cli.syncing import taken_out
 from ostler.faces.server import wishes as w
 from ostler.nouns import Removal
 from ostler.settings import Settings
@@ -25,11 +25,12 @@ class Retirement:
 
     ids: frozenset[str]  # the models that are no longer served
     wishes: files.Change
-    services: tuple[tuple[files.Change, Written], ...]
+    written: tuple[tuple[tuple[files.Change, ...], Written], ...]
 
     @property
     def changes(self) -> list[files.Change]:
-        return [one for one in (self.wishes, *(one for one, _ in self.services)) if one.changes]
+        both = (self.wishes, *(one for several, _ in self.written for one in several))
+        return [one for one in both if one.changes]
 
 
 def going(
@@ -60,7 +61,7 @@ def plan(settings: Settings, removals: Collection[Removal]) -> Retirement:
     for one in written.everything(settings.home):
         if not one.models or not set(one.models) <= ids:
             continue
-        services.append((_taken_out(one), one))
+        services.append((tuple(taken_out(one)), one))
     return Retirement(ids, change, tuple(services))
 
 
@@ -74,13 +75,6 @@ def without(held: Any, names: Collection[str]) -> Any:
     if isinstance(said.get("models"), dict):
         said["models"] = {name: one for name, one in said["models"].items() if name not in names}
     return said
-
-
-def _taken_out(one: Written) -> files.Change:
-    path = Path(one.path)
-    if one.part:
-        return files.plan(path, lambda held: editing.without(held, one.part), new=True)
-    return files.rewrite(path / next(iter(one.hashes)), None)
 
 
 def shown(found: Retirement) -> None:
@@ -101,9 +95,9 @@ def carry_out(settings: Settings, found: Retirement, *, force: bool) -> list[Pat
             show.note(f"{name} was not stopped: {error.what}")
     files.carry_out(found.wishes, copy=False)
     copies = []
-    for change, one in found.services:
-        kept = files.carry_out(change)
-        copies += [kept] if kept else []
+    for changes, one in found.written:
+        kept = [files.carry_out(change) for change in changes]
+        copies += [path for path in kept if path]
         written.forget(settings.home, one)
         if one.part[:1] == ("services",):
             show.note(f"If it runs: docker compose -f {one.path} up -d --remove-orphans ends it.")

@@ -120,7 +120,8 @@ def changes(look: Look, *, prune: bool) -> list[tuple[files.Change, Written | No
     for seen in look.side.seen:
         one = seen.written
         if seen.refused:
-            found.append((_gone(one), _with(one, {})))
+            if drift.is_orphan(seen, look.side.kept):
+                found += [(change, _with(one, {})) for change in taken_out(one)]
         elif dict(seen.held) != dict(seen.wanted) or one.hashes != seen.wanted:
             found += [(change, _with(one, seen.wanted)) for change in _again(one, look, seen)]
     for service in look.side.services if prune else ():
@@ -134,11 +135,12 @@ def _with(one: Written, hashes: Mapping[str, str]) -> Written:
     return Written(one.path, one.argv, hashes, one.part, one.models)
 
 
-def _gone(one: Written) -> files.Change:
+def taken_out(one: Written) -> list[files.Change]:
+    """Return the changes that take away what was written: a part of a file, or files."""
     path = Path(one.path)
     if one.part:
-        return files.plan(path, lambda held: editing.without(held, one.part), new=True)
-    return files.rewrite(path / next(iter(one.hashes)) if "" not in one.hashes else path, None)
+        return [files.plan(path, lambda held: editing.without(held, one.part), new=True)]
+    return [files.rewrite(path / name if name else path, None) for name in one.hashes]
 
 
 def _again(one: Written, look: Look, seen: Seen) -> list[files.Change]:

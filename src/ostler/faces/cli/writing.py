@@ -87,7 +87,7 @@ def models(ctx: click.Context) -> tuple[str, ...]:
         said = ctx.params.get(name) or ()
         for text in (said,) if isinstance(said, str) else said:
             with contextlib.suppress(OstlerError):
-                found.append(wiring.named(ctx.obj, text).id)
+                found.append(wiring.named(ctx.obj, text.partition("=")[0]).id)  # MODEL=URL
     return tuple(dict.fromkeys(found))
 
 
