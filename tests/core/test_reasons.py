@@ -41,3 +41,10 @@ def test_no_number_of_the_system_is_shown(number: int, text: str) -> None:
     said = why(OSError(number, text or "x"))
     assert said
     assert "Errno" not in said or "Errno" in text
+
+
+def test_numbers_inside_a_text_go_too() -> None:
+    assert why(ValueError("[Errno 111] Connection refused")) == "connection refused"
+    assert why(ValueError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")) == (
+        "certificate verify failed"
+    )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+
+_NUMBER = re.compile(r"\[(Errno|SSL: \w+)[^\]]*\] ")
 
 
 def why(error: Exception) -> str:
@@ -23,7 +26,7 @@ def why(error: Exception) -> str:
         text = f"it has no {error}"
     else:
         text = str(error)
-    return _begun(text.rstrip(".")) or type(error).__name__
+    return _begun(_NUMBER.sub("", text).rstrip(".")) or type(error).__name__
 
 
 def root_cause(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 import httpx2
 
 from ostler.core import paths
+from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import (
     AuthRequired,
@@ -195,7 +196,7 @@ class ModelScope:
         try:
             yield
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            cause = str(error).rstrip(".") or type(error).__name__
+            cause = root_cause(error)
             raise HubUnreachable(
                 f"{self.endpoint} did not answer: {cause}.",
                 hint="Check the network and MODELSCOPE_ENDPOINT, then run the same command again.",

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx2
 
+from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import AuthRequired, FileNotInRepo, GatedRepo, HubUnreachable, ModelNotFound
 from ostler.nouns import RemoteFile
@@ -132,7 +133,7 @@ class Lfs:
         try:
             yield
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            cause = str(error).rstrip(".") or type(error).__name__
+            cause = root_cause(error)
             raise HubUnreachable(
                 f"{self.url} did not answer: {cause}.",
                 hint="Check the network, then run the same command again.",
