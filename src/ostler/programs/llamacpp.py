@@ -154,6 +154,8 @@ def drain(server: Any, grace: float) -> None:
     New requests are still taken meanwhile: closing the listening socket makes llama.cpp cancel
     the running ones. Whoever stops us has stopped sending first.
     """
+    if not busy(server):
+        return  # whoever stops us has read its last answer
     end = time.monotonic() + grace
     while busy(server) and time.monotonic() < end:
         time.sleep(0.02)

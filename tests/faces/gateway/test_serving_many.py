@@ -21,7 +21,18 @@ from tests.faces.gateway.conftest import (
     soon,
 )
 
-from ostler.faces.gateway.messages import Backend, Broken, Done, Fault, Limits, Model, Refuse
+from ostler.faces.gateway.messages import (
+    Backend,
+    Broken,
+    Busy,
+    Done,
+    Fault,
+    Idle,
+    Limits,
+    Model,
+    Refuse,
+    Took,
+)
 
 CALL = {"model": "m"}
 AUTH = b"Authorization: Bearer right\r\n"
@@ -48,6 +59,21 @@ def test_another_replica_is_asked_where_nothing_was_sent(gateway: Gateway, engin
         wire.send(ok(b"%d" % number))
         assert caller.message().body == b"%d" % number
     assert gateway.hear_a(Broken, backend="nobody")
+
+
+def test_who_is_withdrawn_is_called_idle_at_once(gateway: Gateway, engine: Puppet) -> None:
+    served(gateway, engine.backend())
+    caller = gateway.connect()
+    caller.send(post(CALL))
+    wire = engine.accept()
+    wire.message()
+    wire.send(ok(b"1"))
+    assert caller.message().body == b"1"
+    gateway.hear_a(Busy, backend=engine.name)
+    gateway.table({"m": Model("stopped")}, serial=7)
+    idle = Idle(engine.name)
+    said = [gateway.hear(lambda one: one in (idle, Took(7))) for _ in "12"]
+    assert said == [idle, Took(7)], "nobody waits for calm where nothing can follow"
 
 
 def test_each_replica_is_tried_once(gateway: Gateway) -> None:

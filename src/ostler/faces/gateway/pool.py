@@ -65,13 +65,18 @@ class Pool:
     def end(self) -> None:
         """Count a request out."""
         self.in_flight -= 1
-        if self.in_flight == 0 and not self._calming:
+        if self.closed:  # nothing can follow: who waits for its end need not wait for calm
+            self._say_idle()
+        elif self.in_flight == 0 and not self._calming:
             self._calming = True
             asyncio.get_running_loop().call_later(CALM_SECONDS, self._calm)
 
     def _calm(self) -> None:
         self._calming = False
-        if self.in_flight == 0:
+        self._say_idle()
+
+    def _say_idle(self) -> None:
+        if self.in_flight == 0 and self._busy_for:
             self._busy_for.clear()
             self._tell(Idle(self.backend.id))
 
@@ -105,6 +110,7 @@ class Pool:
     def close(self) -> None:
         """Close what is idle now and whatever is given back later."""
         self.closed = True
+        self._say_idle()
         for upstream in self.idle:
             upstream.drop()
         self.idle.clear()
