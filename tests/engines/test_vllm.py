@@ -213,11 +213,15 @@ def test_a_flag_of_the_user_s_is_passed_on() -> None:
     assert not {"seed", "runner"} & GONE.keys()
 
 
-def test_the_quantization_is_left_to_config_json() -> None:
-    """vLLM reads the same config.json; given by hand, `awq` would keep it off faster kernels."""
-    assert "--quantization" not in argv(
-        model=replace(MODEL, facts=replace(FACTS, quantization="awq 4-bit"))
-    )
+def test_the_quantization_is_named_where_that_changes_nothing() -> None:
+    """P5. Older versions take `awq` for an order to leave the faster Marlin kernels alone."""
+    packed = replace(MODEL, facts=replace(FACTS, quantization="awq 4-bit"))
+    assert "--quantization awq" in argv(model=packed)
+    assert "--quantization" not in argv(replace(INSTALLED, version="0.11.0"), packed)
+    assert "--quantization" not in argv(CPU_BUILD, packed)
+    assert "--quantization" not in argv()
+    other = replace(MODEL, facts=replace(FACTS, quantization="fp8"))
+    assert "--quantization" not in argv(model=other)
 
 
 def test_the_cache_on_processors_holds_what_was_asked_for() -> None:

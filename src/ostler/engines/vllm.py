@@ -33,6 +33,9 @@ RUNNER_SINCE = (0, 11)  # --runner; --task was deprecated in 0.10 and is refused
 QUIET_SINCE = (0, 10)  # requests are not logged by default; --disable-log-requests goes away
 SLEEP_SINCE = (0, 8)  # the paths of the HTTP server; weights go to the host's memory (level 1)
 BED = Bed("/sleep?level=1", "/wake_up", "/is_sleeping")
+# vLLM reads the quantization from config.json. Named as well, it changes nothing in these versions;
+# older ones take `awq` and `gptq` for an order not to use the faster Marlin kernels.
+NAMED, NAMED_SINCE = ("awq", "gptq"), (0, 32)
 GPUS = ("nvidia", "amd")
 # Flags that are Ostler's settings of the same name, or that it gives in another place.
 HANDLED = ("max-num-seqs", "gpu-memory-utilization", "cpu-kvcache-gib")
@@ -166,11 +169,11 @@ def can_sleep(installed: Installed, workload: Workload) -> bool:
 
 
 def own_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
-    """The user's own flags, checked. `--quantization` is left to vLLM, which reads config.json.
-
-    Given, it would force the plain kernels of awq and gptq where faster ones can run.
-    """
+    """The quantization where naming it is safe, and the user's own flags, checked."""
     version, packing = version_of(installed.version), model.facts.quantization
+    named = (packing or "").partition(" ")[0]
+    safe = version >= NAMED_SINCE and named in NAMED and not is_cpu_build(installed)
+    words = ["--quantization", named] if safe and workload.flag("quantization") is None else []
     handled = [*HANDLED, *(["enforce-eager"] if is_cpu_build(installed) else [])]
 
     def refused(name: str) -> str:
@@ -178,7 +181,7 @@ def own_flags(installed: Installed, model: Served, workload: Workload) -> list[s
             return f"the weights of {model.id} are not quantized, so --quantization cannot be given"
         return refused_flag(name, version)
 
-    return extra(workload, "vllm", handled, refused)
+    return [*words, *extra(workload, "vllm", handled, refused)]
 
 
 def environment(installed: Installed, model: Served, workload: Workload) -> dict[str, str]:
