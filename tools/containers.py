@@ -41,6 +41,8 @@ PACKAGES = {
         "47681197cb2b1ab88206b42a1a92fc75f50d9530a6322d03494a473eed0408ea",
     "p/podman/podman_5.4.2+ds1-2+b2_amd64.deb":  # for its generator of units alone
         "e3987a9d1e6d46cbd4ee11bd067927a5f7f886e41c7a2dbe5b89a436905d44a0",
+    "p/prometheus/prometheus_2.42.0+ds-5+deb12u1_amd64.deb":  # reads our metrics and rules
+        "81d59a24fce84f7fbe97a45a4f2914b6a5881b5cd1db2a6a0e129e515e1a5f55",
     "g/git-lfs/git-lfs_3.3.0-1+deb12u1_amd64.deb":  # a client of our hub
         "633a69f57a01eb3dd8e4bf8e191296793c5305e90e3d4584115fba2815081383",
 }  # fmt: skip
@@ -82,7 +84,7 @@ def why_not() -> str:
 
 def unpack() -> None:
     """Fetch and prove every package, then put them into their place by one rename."""
-    print("Fetching dockerd for the tests (106 MB, once)", flush=True)
+    print("Fetching dockerd for the tests (125 MB, once)", flush=True)
     PLACE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
         tree = Path(folder, "tree")

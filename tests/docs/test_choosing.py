@@ -1,4 +1,4 @@
-"""Every command block of the pages on choosing and on licences runs, in one empty home each."""
+"""Every command block of the pages on choosing, licences and watching runs, in one empty home each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from tests.docs.test_tour import blocks, run
 from tests.stories.conftest import ROOT, Shell, environment
 
 
-@pytest.mark.parametrize("page", ["choose", "licences"])
-def test_the_page(page: str, tmp_path: Path, shipped_hub: str) -> None:
+@pytest.mark.parametrize("page", ["choose", "licences", "watch"])
+def test_the_page(
+    page: str, tmp_path: Path, shipped_hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shell = Shell(environment(tmp_path / "home", shipped_hub))
     shell.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    monkeypatch.chdir(tmp_path)
     found = list(blocks(ROOT / "docs" / "howto" / f"{page}.md"))
     assert len(found) >= 2
     for block in found:

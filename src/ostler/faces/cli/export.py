@@ -15,6 +15,7 @@ from ostler.faces.cli import (
     export_skypilot,
     export_traefik,
     export_triton,
+    export_watching,
     options,
     writing,
 )
@@ -192,3 +193,5 @@ for one in (export_traefik, export_lamini, export_skypilot, export_triton):
     command.add_command(one.command)
 command.add_command(export_kubernetes.kubernetes)
 command.add_command(export_kubernetes.helm)
+command.add_command(export_watching.prometheus)
+command.add_command(export_watching.grafana)
