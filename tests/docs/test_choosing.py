@@ -1,4 +1,4 @@
-"""Every command block of the pages on choosing, licences and watching runs, in one empty home each."""
+"""Every command block of the pages on choosing, licences, watching runs, in an empty home each."""
 
 from __future__ import annotations
 
