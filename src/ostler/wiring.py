@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostler.core.naming import Named, find, served_names
-from ostler.errors import UnknownModel, UsageError
+from ostler.errors import ContainersUnavailable, UnknownModel, UsageError
 from ostler.nouns import Manifest, ModelRef
 from ostler.settings import Settings
 from ostler.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from ostler.core.drift import Composed
     from ostler.nouns import Image, Installed, LaunchSpec, Measurement, Place
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
@@ -226,6 +227,16 @@ async def contained(settings: Settings, id: str, spec: LaunchSpec, log: str) -> 
     return await running(_socket(settings), id, spec, log)
 
 
+async def composed(settings: Settings, paths: Sequence[str]) -> list[Composed]:
+    """Return the containers that `docker compose` started from these files; none without Docker."""
+    from ostler.launchers.composed import composed
+
+    try:
+        return await composed(_socket(settings), paths)
+    except ContainersUnavailable:
+        return []
+
+
 def container_socket(settings: Settings) -> str:
     """Return where containers are asked for. Raises ContainersUnavailable."""
     return _socket(settings)
@@ -270,16 +281,12 @@ def began(pid: int) -> float | None:
     return lasting.began(pid) if lasting.can_last() else None
 
 
-def machine(
-    settings: Settings, *, remembers: bool = True, images: Mapping[str, Image] | None = None
-) -> Machine:
+def machine(settings: Settings, *, remembers: bool = True) -> Machine:
     """Look at this machine: its devices, which engines are installed, what was measured here.
 
-    Without `remembers` the records stay closed: opening them takes a quarter of a second. With
-    `images` the engines are those in the images, not those that are installed.
+    Without `remembers` the records stay closed: opening them takes a quarter of a second.
     """
     from ostler.core.choosing import pick
-    from ostler.core.images import installed as inside
     from ostler.launchers.discovery import installed
     from ostler.probe import probe
     from ostler.verbs.licensing import gate
@@ -287,8 +294,6 @@ def machine(
 
     hardware, known, found = probe(), engines(settings), installed(settings.engines_dir)
     picked = {one.name: pick(found, one.name, hardware) for one in known}
-    if images is not None:
-        picked = {name: inside(image) for name, image in images.items()}
     permit = gate(settings.home, settings.licence_use, settings.licence_policy)
     one = Machine(hardware, known, {name: one for name, one in picked.items() if one}, permit)
     if not (remembers and has_records(settings)):

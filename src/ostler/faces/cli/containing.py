@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,19 +51,32 @@ async def means(
 
     Raises ContainersUnavailable, UsageError.
     """
+    machine, known = seen(settings, named, engine, where)
+    if where.launcher != "container":
+        return machine, wiring.launcher()
+    await wiring.sweep(settings)
+    return machine, wiring.containers(settings, known)
+
+
+def seen(
+    settings: Settings, named: Named, engine: str | None, where: Where
+) -> tuple[Machine, dict[str, Image]]:
+    """Return the machine with the engines that there are, and their images in containers.
+
+    Raises UsageError.
+    """
+    machine = wiring.machine(settings, remembers=False)
     if where.launcher != "container":
         if where.image:
             raise UsageError("An image is for containers.", hint="Say --in container as well.")
-        return wiring.machine(settings, remembers=False), wiring.launcher()
-    machine = wiring.machine(settings, remembers=False)
+        return machine, {}
     gpu = bool(machine.hardware.of_kind("nvidia"))
     known = images.choices(own_images(settings), gpu=gpu)
     if where.image or where.version:
         name = engine or usual_for(named)
         known[name] = image_of(settings, name, where.image, where.version, gpu=gpu)
-    await wiring.sweep(settings)
-    inside = wiring.machine(settings, remembers=False, images=known)
-    return inside, wiring.containers(settings, known)
+    inside = {name: images.installed(one) for name, one in known.items()}
+    return replace(machine, installed=inside), known
 
 
 def contained(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from ostler import wiring
@@ -28,6 +30,7 @@ def command() -> None:
     \b
     ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
     ostler engine ls
+    ostler engine images
     ostler engine install transformers
     """
 
@@ -36,9 +39,14 @@ def command() -> None:
 @click.argument("model")
 @click.option("--explain", is_flag=True, help="Also say what every other engine said.")
 @options.engine
+@options.within
+@options.image
 @options.as_json
 @click.pass_obj
-def of(settings: Settings, model: str, explain: bool, engine: str | None, as_json: bool) -> None:
+def of(
+    settings: Settings, model: str, explain: bool, engine: str | None, within: str | None,
+    image: str | None, as_json: bool,
+) -> None:  # fmt: skip
     """Say which engine runs MODEL here, and the rule that chose it.
 
     `of` may be left out.
@@ -46,17 +54,24 @@ def of(settings: Settings, model: str, explain: bool, engine: str | None, as_jso
     \b
     ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
     ostler engine Qwen/Qwen2.5-0.5B-Instruct --engine transformers
+    ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --in container
     """
+    from ostler.faces.cli import containing
     from ostler.verbs.inspect import kept_facts
     from ostler.verbs.prepare import choose_engine
 
     named = wiring.named(settings, model)
     facts = kept_facts(wiring.store(settings), named.manifest, named.variant)
-    choice = choose_engine(facts, wiring.machine(settings), engine)
+    where = containing.Where(within or settings.launcher, image)
+    machine, images = containing.seen(settings, named, engine, where)
+    choice = choose_engine(facts, machine, engine)
+    used = images.get(choice.engine)
     if as_json:
-        show.as_json(choice)
-    else:
-        _show(choice, explain)
+        show.as_json(choice if used is None else {**asdict(choice), "image": asdict(used)})
+        return
+    _show(choice, explain)
+    if used:
+        show.line(f"Its image is {used.reference}: {used.why}.")
 
 
 def _show(choice: Choice, explain: bool) -> None:
@@ -94,6 +109,29 @@ def ls(settings: Settings, as_json: bool) -> None:
             way = f"ostler engine install {one.name}" if one.name in installable() else "by hand"
             rows.append((one.name, "", "not installed", way))
     show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows, shrink=3)
+
+
+@command.command("images")
+@options.as_json
+@click.pass_obj
+def of_images(settings: Settings, as_json: bool) -> None:
+    """List the container images of engines: those known by their digests, and yours.
+
+    Yours stand in ostler.yaml under `images`, by the engine's name, and come first.
+
+    \b
+    ostler engine images
+    """
+    from ostler.core import images
+    from ostler.faces.cli.containing import own_images
+
+    own = [images.configured(engine, said) for engine, said in own_images(settings).items()]
+    found = [*own, *images.known()]
+    if as_json:
+        show.as_json([asdict(one) for one in found])
+        return
+    rows = [(one.engine, one.version, one.reference, one.why) for one in found]
+    show.table(("ENGINE", "VERSION", "IMAGE", "WHY"), rows, shrink=3)
 
 
 @command.command("install")
