@@ -20,6 +20,7 @@ PROFILES = {
     "sglang": servers.sglang,
     "tensorrt-llm": servers.tensorrt,
     "transformers": transformers.terms,
+    "triton": vllm.terms,  # it runs models by vLLM
     "vllm": vllm.terms,
     "vllm-cpu": vllm_cpu.terms,
     "vllm-v0": vllm.terms_of_v0,
