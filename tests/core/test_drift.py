@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.core.drift import Running, Seen, Service, Side, Written, drift, engine_services
+from ostler.core.drift import (
+    Composed,
+    Running,
+    Seen,
+    Service,
+    Side,
+    Written,
+    drift,
+    engine_services,
+)
 
 NAMES = st.sampled_from(["", "a.yaml", "b/c.yaml"])
 HASHES = st.sampled_from(["1", "2", "3"])
@@ -88,6 +97,19 @@ def test_a_preloaded_model_must_run(state: str | None, serves: bool) -> None:
 def test_what_runs_must_be_kept(state: str, kept: bool) -> None:
     side = Side(kept={"a"} if kept else (), running=[Running("a", state, "server")])
     assert bool(drift(side)) == (state == "ready" and not kept)
+
+
+@given(st.booleans(), st.booleans(), st.booleans(), st.sampled_from([0, 1, 137]))
+def test_containers_follow_their_file(named: bool, ours: bool, running: bool, code: int) -> None:
+    side = Side(
+        kept=(),
+        ours=[("/c", "llm")] if ours else [],
+        named={"/c": ["llm"] if named else []},
+        containers=[Composed("/c", "llm", running, code)],
+    )
+    kinds = [one.kind for one in drift(side)]
+    broke = named and ours and not running and code
+    assert kinds == (["runs_unknown"] if not named else ["not_running"] if broke else [])
 
 
 def test_a_broken_off_add_is_told() -> None:

@@ -57,6 +57,16 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Composed:
+    """A container that was started from a Compose file."""
+
+    path: str
+    service: str
+    running: bool
+    code: int  # with which it ended, where it does not run
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """Everything that is compared."""
 
@@ -68,7 +78,9 @@ class Side:
     seen: Sequence[Seen] = ()
     services: Sequence[Service] = ()
     running: Sequence[Running] | None = None  # None: no server runs, so nothing is known
-    containers: Sequence[Running] = ()
+    containers: Sequence[Composed] = ()  # of the files that Ostler wrote services into
+    named: Mapping[str, Collection[str]] = field(default_factory=dict)  # path -> its services
+    ours: Collection[tuple[str, str]] = ()  # (path, service) that Ostler put there
     unmet: Sequence[str] = ()  # wishes that the server says cannot be met
     begun: Sequence[tuple[str, Sequence[str]]] = ()  # (model, stages) of a killed `ostler add`
 
@@ -88,7 +100,7 @@ def drift(side: Side) -> tuple[Difference, ...]:
     """Return every difference, files first; none means that all is in sync."""
     return (
         *(one for seen in side.seen for one in _file(seen, side.kept)),
-        *_services(side), *_wishes(side), *_running(side),
+        *_services(side), *_wishes(side), *_running(side), *_containers(side),
         *(_begun(model, stages) for model, stages in side.begun),
     )  # fmt: skip
 
@@ -183,11 +195,25 @@ def _running(side: Side) -> list[Difference]:
                 Difference("not_running", "server", f"{name} is preloaded and {state}{why}.",
                            f"ostler load {name}")
             )  # fmt: skip
-    for one in (*(side.running or ()), *side.containers):
+    for one in side.running or ():
         if one.model not in side.kept and one.state not in ("failed", "stopped"):
             what = f"{one.model} runs, and is not kept here any more."
-            fix = f"ostler stop {one.model}" if one.where == "server" else ""
-            found.append(Difference("runs_unknown", one.where, what, fix))
+            found.append(Difference("runs_unknown", one.where, what, f"ostler stop {one.model}"))
+    return found
+
+
+def _containers(side: Side) -> list[Difference]:
+    """Containers whose service is no longer in their file, and ours that broke down."""
+    found = []
+    for one in side.containers:
+        where = f"container of {one.service}, from {one.path}"
+        up = f"docker compose -f {one.path} up -d"
+        if one.service not in side.named.get(one.path, ()):
+            what = "It was started from a service that the file no longer has."
+            found.append(Difference("runs_unknown", where, what, f"{up} --remove-orphans"))
+        elif (one.path, one.service) in side.ours and not one.running and one.code:
+            what = f"It ended with {one.code}."
+            found.append(Difference("not_running", where, what, f"{up} {one.service}"))
     return found
 
 
@@ -205,7 +231,7 @@ def engine_services(path: str, data: Any, ours: Collection[str]) -> list[Service
     return found
 
 
-FLAGS = ("--model", "-m", "--model-path", "--model-id-or-path")
+FLAGS = ("--model", "-m", "--model-path", "--model-id")
 
 
 def _told(words: Sequence[str], volumes: Mapping[str, str]) -> str | None:

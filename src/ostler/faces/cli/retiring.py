@@ -74,6 +74,8 @@ def without(held: Any, names: Collection[str]) -> Any:
         said["preload"] = [one for one in said["preload"] if one not in names]
     if isinstance(said.get("models"), dict):
         said["models"] = {name: one for name, one in said["models"].items() if name not in names}
+        if held["models"] and not said["models"]:
+            del said["models"]  # as it was before the first was added
     return said
 
 

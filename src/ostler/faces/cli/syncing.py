@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ def look(settings: Settings, more: Sequence[Path]) -> Look:
     texts: dict[tuple[str, ...], Mapping[str, str]] = {}
     seen = [_seen(settings, one, texts) for one in written.everything(settings.home)]
     running, unmet = _running(settings)
+    services, composed = _services(settings, seen, more)
     side = drift.Side(
         kept=names,
         roots=[str(store.folder(one.manifest)) for one in named],
@@ -47,7 +49,10 @@ def look(settings: Settings, more: Sequence[Path]) -> Look:
         promised=tuple(wishes.promised()),
         preload=_canonical(settings, wishes.preload),
         seen=seen,
-        services=_services(settings, seen, more),
+        services=services,
+        named=composed,
+        ours=[(one.written.path, one.written.part[1]) for one in seen if one.written.part[1:]],
+        containers=asyncio.run(wiring.composed(settings, list(composed))),
         running=running,
         unmet=unmet,
         begun=[(one.subject, one.begun) for one in stages.unfinished(settings.home)],
@@ -88,15 +93,23 @@ def part_of(one: Written, texts: Mapping[str, str]) -> Any:
     return editing.at(editing.read(texts[""], one.path), one.part)
 
 
-def _services(settings: Settings, seen: Iterable[Seen], more: Sequence[Path]) -> list[Service]:
-    """The services that start engines, in the files Ostler wrote into and those named."""
+def _services(
+    settings: Settings, seen: Iterable[Seen], more: Sequence[Path]
+) -> tuple[list[Service], dict[str, list[str]]]:
+    """The services that start engines, in the files Ostler wrote into and those named.
+
+    And the names of all services, by file.
+    """
     paths = {one.written.path for one in seen if one.written.part[:1] == ("services",)}
+    named = {str(one.resolve()) for one in more}
     found: list[Service] = []
-    for path in sorted(paths | {str(one.resolve()) for one in more}):
-        content = files.read(Path(path), new=Path(path) not in {one.resolve() for one in more})
+    every: dict[str, list[str]] = {}
+    for path in sorted(paths | named):
+        content = files.read(Path(path), new=path not in named)
         data = editing.read(files.decoded(Path(path), content or b""), path)
+        every[path] = list(editing.at(data, ("services",)) or ())
         found += drift.engine_services(path, data, composing.own(settings, Path(path)))
-    return found
+    return found, every
 
 
 def _running(settings: Settings) -> tuple[list[Running] | None, list[str]]:
