@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from ostler.errors import PortInUse, UsageError
 
@@ -25,13 +27,24 @@ def port_range(text: str) -> range:
     return ports
 
 
-def free_port(host: str, ports: range, taken: Collection[int] = ()) -> int:
-    """Return the first port of the range that nobody listens on. Raises PortInUse."""
+def of_home(text: str, home: Path) -> Sequence[int]:
+    """Return a range's ports in this home's own order.
+
+    A port is seen to be free a moment before an engine takes it; homes that all began with the
+    first one would take it from each other. Raises UsageError.
+    """
+    ports = port_range(text)
+    first = zlib.crc32(str(home).encode()) % len(ports)
+    return (*ports[first:], *ports[:first])
+
+
+def free_port(host: str, ports: Sequence[int], taken: Collection[int] = ()) -> int:
+    """Return the first of these ports that nobody listens on. Raises PortInUse."""
     for port in ports:
         if port not in taken and is_free(host, port):
             return port
     raise PortInUse(
-        f"Every port from {ports[0]} to {ports[-1]} is taken.",
+        f"Every port from {min(ports)} to {max(ports)} is taken.",
         hint="Set OSTLER_ENGINE_PORTS to another range, for example 22000-22999.",
     )
 

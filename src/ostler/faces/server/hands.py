@@ -14,13 +14,13 @@ from ostler.core.fleet.loading import Speed
 from ostler.core.naming import Named
 from ostler.core.placing import room
 from ostler.core.sleeping import WAKES
-from ostler.errors import OstlerError
+from ostler.errors import OstlerError, PortInUse
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.means import Means, adopts
 from ostler.faces.server.notes import Note
 from ostler.faces.server.sizing import Known, Sizing, fitting
 from ostler.faces.server.wishes import ModelWish, WishesFile
-from ostler.launchers.ports import free_port, port_range
+from ostler.launchers.ports import free_port, of_home
 from ostler.nouns import LaunchSpec, Measurement, Workload
 from ostler.ports import Process
 from ostler.settings import Settings
@@ -31,6 +31,7 @@ from ostler.verbs.learning import measure
 from ostler.verbs.prepare import Prepared
 from ostler.verbs.start import size_of, start, tail
 
+TRIES = 3  # ports, for one start
 Learned = Callable[[Sequence[Measurement]], None]
 
 
@@ -46,7 +47,7 @@ class ServerHands:
         self._workload = workload
         self._store = wiring.store(settings)
         self._means = Means(settings)
-        self._ports = port_range(settings.engine_ports)
+        self._ports = of_home(settings.engine_ports, settings.home)
         self._taken: set[int] = set()  # given to engines that may not listen yet
         self._engines = {engine.name: engine for engine in self.machine.engines}
         self._sizing = Sizing(self._store)
@@ -103,18 +104,10 @@ class ServerHands:
         """Start the unit's engine on these devices. Raises OstlerError."""
         ready = fitting.prepared
         assert ready is not None
-        wish = self.wish(unit.partition(REPLICA)[0])
-        launcher = self._means.launcher(self.machine, self.wishes, wish)
-        port = free_port(HOST, self._ports, self._taken)
-        self._taken.add(port)
         log = str(wiring.log_path(self.settings, unit))
         mark = size_of(log)
         began = asyncio.get_running_loop().time()
-        try:
-            spec = self._spec(unit, ready.launch(launcher.listens, port), ready, devices)
-            process = await start(spec, launcher, log, engine=ready.engine)
-        finally:
-            self._taken.discard(port)
+        process = await self._started(unit, ready, devices, log)
         took = asyncio.get_running_loop().time() - began
         size = ready.served.facts.weight_bytes
         for device in devices:
@@ -123,6 +116,26 @@ class ServerHands:
         if adopts(self.wishes):
             self._means.note(unit, process, tuple(devices))
         return process
+
+    async def _started(
+        self, unit: str, ready: Prepared, devices: Sequence[str], log: str
+    ) -> Process:
+        """Start it on a free port; on another one where somebody was quicker to take it."""
+        wish = self.wish(unit.partition(REPLICA)[0])
+        launcher = self._means.launcher(self.machine, self.wishes, wish)
+        lost: set[int] = set()
+        while True:
+            port = free_port(HOST, self._ports, self._taken | lost)
+            self._taken.add(port)
+            spec = self._spec(unit, ready.launch(launcher.listens, port), ready, devices)
+            try:
+                return await start(spec, launcher, log, engine=ready.engine)
+            except PortInUse:
+                lost.add(port)
+                if len(lost) == TRIES:
+                    raise
+            finally:
+                self._taken.discard(port)
 
     async def left(self) -> list[tuple[Note, Process, Fitting]]:
         """Return the engines that an earlier server left; end those that are not to be kept."""
