@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import AS_GGUF, DAMAGED_SAFETENSORS, Pattern, diagnose
 from ostler.core.flags import extra
+from ostler.core.launching import needs_code, process, threads
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -58,16 +58,10 @@ class Infinity:
         words += ["--host", host, "--port", str(port), "--url-prefix", "/v1"]
         words += ["--engine", "torch", "--no-bettertransformer", *extra(workload, self.name)]
         env = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
-        return LaunchSpec(
-            engine=self.name,
-            argv=tuple(words),
-            model=model,
-            host=host,
-            port=port,
-            env=env | ({"OMP_NUM_THREADS": str(workload.threads)} if workload.threads else {}),
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
+            env=env | threads(workload),
             metrics_path="/metrics",
-            model_name=model.id,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
@@ -81,6 +75,4 @@ def refusal(facts: ModelFacts) -> str:
         return "infinity serves embedding models and rerankers only"
     if facts.format is not Format.SAFETENSORS:
         return f"infinity is given safetensors here, and these weights are {facts.format}"
-    if facts.remote_code:
-        return "the model needs code from its own repository, which Ostler does not run"
-    return ""
+    return needs_code(facts)

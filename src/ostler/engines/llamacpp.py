@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
 from ostler.core.flags import extra
+from ostler.core.launching import process
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.errors import EngineUnsupported
 from ostler.nouns import (
@@ -96,15 +96,10 @@ class LlamaCpp:
                 f"llama.cpp's wheel takes no flags of llama-server's: --{workload.flags[0][0]}.",
                 hint="Put a llama-server on PATH; `ostler engine ls` shows which one is used.",
             )
-        return LaunchSpec(
-            engine=self.name,
-            argv=(*installed.argv, *flags(model, workload, host, port)),
-            model=model,
-            host=host,
-            port=port,
+        words = (*installed.argv, *flags(model, workload, host, port))
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
             metrics_path="/metrics",
-            model_name=model.id,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
             watches_parent=installed.via == "wheel",
         )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import FETCH_AGAIN, Pattern, diagnose
 from ostler.core.flags import extra
+from ostler.core.launching import needs_code, process, threads
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -77,20 +77,14 @@ class Mlx:
         folder = f"{self.run_dir}/{self.name}-{port}"
         name = model.id.partition("@")[0]
         env = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": folder}  # the folder must exist
-        return LaunchSpec(
-            engine=self.name,
-            argv=(
-                *(*installed.argv, "--model", name, "--host", host, "--port", str(port)),
-                *extra(workload, self.name),
-            ),
-            model=model,
-            host=host,
-            port=port,
-            env=env | ({"OMP_NUM_THREADS": str(workload.threads)} if workload.threads else {}),
+        words = [*installed.argv, "--model", name, "--host", host, "--port", str(port)]
+        words += extra(workload, self.name)
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
+            env=env | threads(workload),
             cwd=folder,
             links={name: model.folder},
             model_name=name,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
@@ -104,6 +98,4 @@ def refusal(facts: ModelFacts) -> str:
         return f"mlx-lm reads safetensors, and these weights are {facts.format}"
     if facts.task in (Task.EMBED, Task.RERANK):
         return f"mlx_lm.server has no endpoint for the task {facts.task}"
-    if facts.remote_code:
-        return "the model needs code from its own repository, which Ostler does not run"
-    return ""
+    return needs_code(facts)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import DAMAGED_SAFETENSORS, SMALLER, Pattern, diagnose
 from ostler.core.flags import extra
+from ostler.core.launching import needs_code, process, threads
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -87,16 +87,10 @@ class Sglang:
             words += ["--is-embedding"]
         words += extra(workload, self.name, HANDLED)
         env = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-        return LaunchSpec(
-            engine=self.name,
-            argv=tuple(words),
-            model=model,
-            host=host,
-            port=port,
-            env=env | ({"OMP_NUM_THREADS": str(workload.threads)} if workload.threads else {}),
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
+            env=env | threads(workload),
             metrics_path="/metrics",
-            model_name=model.id,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
@@ -114,6 +108,4 @@ def refusal(facts: ModelFacts, hardware: Hardware) -> str:
         return (
             "sglang answers /v1/rerank in a shape of its own, which no other engine's client reads"
         )
-    if facts.remote_code:
-        return "the model needs code from its own repository, which Ostler does not run"
-    return ""
+    return needs_code(facts)

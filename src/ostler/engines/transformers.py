@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import (
     AS_GGUF,
     DAMAGED_SAFETENSORS,
@@ -17,6 +16,7 @@ from ostler.core.diagnosis import (
     diagnose,
 )
 from ostler.core.flags import extra
+from ostler.core.launching import needs_code, process, threads
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -97,23 +97,14 @@ class Transformers:
             "HF_HUB_DISABLE_TELEMETRY": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
-        if workload.threads:
-            env["OMP_NUM_THREADS"] = str(workload.threads)
-        return LaunchSpec(
-            engine=self.name,
-            argv=(
-                *(*installed.argv, model.id, "--host", host, "--port", str(port)),
-                *extra(workload, self.name),
-            ),
-            model=model,
-            host=host,
-            port=port,
-            env=env,
+        words = [*installed.argv, model.id, "--host", host, "--port", str(port)]
+        words += extra(workload, self.name)
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
+            env=env | threads(workload),
             cwd=folder,
             links={model.id.partition("@")[0]: model.folder},  # what follows @ is a revision
-            model_name=model.id,
             adds_done=True,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
@@ -129,11 +120,9 @@ def refusal(facts: ModelFacts) -> str:
         return "reading a PyTorch checkpoint can run code that is in it; only safetensors is read"
     if facts.task in (Task.EMBED, Task.RERANK):
         return f"`transformers serve` has no endpoint for the task {facts.task}"
-    if facts.remote_code:
-        return "the model needs code from its own repository, which Ostler does not run"
     if facts.quantization:
         return f"its environment has no kernels for {facts.quantization} weights"
-    return ""
+    return needs_code(facts)
 
 
 def device_of(hardware: Hardware) -> str:

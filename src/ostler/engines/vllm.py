@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.deadlines import deadline
 from ostler.core.diagnosis import diagnose
 from ostler.core.flags import extra
+from ostler.core.launching import needs_code, process, threads
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.core.memory.vllm_cpu import cache_gib
 from ostler.core.versions import version_of
@@ -86,16 +86,10 @@ class Vllm:
         words += own_flags(installed, model, workload)
         if version_of(installed.version) < QUIET_SINCE:
             words += ["--disable-log-requests"]
-        return LaunchSpec(
-            engine=self.name,
-            argv=tuple(words),
-            model=model,
-            host=host,
-            port=port,
+        return process(
+            *(self.name, words, model, host, port, START_SECONDS),
             env=environment(installed, model, workload),
             metrics_path="/metrics",
-            model_name=model.id,
-            deadline=deadline(START_SECONDS, model.facts.weight_bytes),
             bed=BED if can_sleep(installed, workload) else None,
         )
 
@@ -110,9 +104,7 @@ def refusal(facts: ModelFacts, hardware: Hardware) -> str:
         return f"vllm needs Linux, and this is {hardware.system}"
     if facts.format is Format.GGUF:
         return "vllm reads GGUF through a plug-in only, as an experiment; llamacpp is better"
-    if facts.remote_code:
-        return "the model needs code from its own repository, which Ostler does not run"
-    return ""
+    return needs_code(facts)
 
 
 def too_new(facts: ModelFacts, installed: Installed) -> str:
@@ -198,6 +190,4 @@ def environment(installed: Installed, model: Served, workload: Workload) -> dict
         env["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"  # cores are shared with other engines
     if can_sleep(installed, workload):
         env["VLLM_SERVER_DEV_MODE"] = "1"  # without it the paths to sleep and wake are not there
-    if workload.threads:
-        env["OMP_NUM_THREADS"] = str(workload.threads)
-    return env
+    return env | threads(workload)
