@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from ostler.errors import PortInUse, UsageError
-from ostler.launchers.ports import free_port, is_free, port_range
+from ostler.launchers.ports import free_port, is_free, of_home, port_range
 from ostler.settings import Settings
 
 HOST = "127.0.0.1"
@@ -26,6 +27,13 @@ def test_a_port_promised_to_another_is_passed_over() -> None:
     ports = port_range("21900-21909")
     first = free_port(HOST, ports)
     assert free_port(HOST, ports, taken={first}) > first
+
+
+def test_homes_begin_at_different_ports_and_may_take_all() -> None:
+    orders = [of_home("21900-21999", Path(f"/home/{name}/.ostler")) for name in "abcdefgh"]
+    assert len({order[0] for order in orders}) >= 6
+    assert all(sorted(order) == list(range(21900, 22000)) for order in orders)
+    assert of_home("8080", Path("/a")) == (8080,)
 
 
 def test_a_port_that_was_just_left_is_free() -> None:

@@ -55,7 +55,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "fit": ("fit", "Show what a model needs, by term, and where it fits."),
         "hw": ("hw", "Show this machine's devices and memory."),
         "engine": ("engine", "Explain which engine runs a model; install one."),
-        "export": ("export", "Write down what would run: systemd, Compose."),
+        "export": ("export", "Write down what would run, or watch: Compose, Kubernetes, ..."),
         "quantize": ("quantize", "Make a kept model's weights smaller, as a model of its own."),
         "jobs": ("jobs", "Show work that takes a while, from any terminal; end it."),
         "triton": ("triton", "Check a model repository that Triton is to serve."),
@@ -74,6 +74,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Serving": {
         "ps": ("ps", "Show what is loaded and what it does."),
+        "top": ("top", "Watch devices, models, requests and downloads, live."),
         "load": ("load", "Load a model before anybody asks for it."),
         "unload": ("unload", "Stop a model and free its memory."),
         "preload": ("preload", "Show or set what is loaded at the start."),

@@ -82,7 +82,7 @@ async def _by_starting(
     settings: Settings, named: Named, workload: Workload, engine: str | None
 ) -> tuple[tuple[Term, ...], tuple[Measurement, ...]]:
     """Start the model, read what it takes, stop it; return what was expected and what was."""
-    from ostler.launchers.ports import free_port, port_range
+    from ostler.launchers.ports import free_port, of_home
     from ostler.verbs.hold import HOST, held
     from ostler.verbs.learning import measure
     from ostler.verbs.prepare import prepare
@@ -90,7 +90,7 @@ async def _by_starting(
 
     machine = wiring.machine(settings, remembers=False)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
-    port = free_port(HOST, port_range(settings.engine_ports))
+    port = free_port(HOST, of_home(settings.engine_ports, settings.home))
     log = str(wiring.log_path(settings, named.id))
     mark = size_of(log)
     async with held(ready, wiring.launcher(), port, log) as (process, _):

@@ -61,7 +61,7 @@ class Process:
         return asyncio.run(self._started())
 
     async def _started(self) -> str:
-        from ostler.launchers.ports import free_port, port_range
+        from ostler.launchers.ports import free_port, of_home
         from ostler.verbs.hold import HOST, held
         from ostler.verbs.prepare import prepare
 
@@ -71,7 +71,7 @@ class Process:
         machine = wiring.machine(settings, remembers=False)
         named = wiring.named(settings, wish.model)
         ready = prepare(named, wiring.store(settings), machine, load, wish.engine)
-        port = free_port(HOST, port_range(settings.engine_ports))
+        port = free_port(HOST, of_home(settings.engine_ports, settings.home))
         log = str(wiring.log_path(settings, self.id))
         began = asyncio.get_running_loop().time()
         async with held(ready, wiring.launcher(), port, log):
