@@ -141,7 +141,7 @@ def compose(
         content = exporter.content(services, manner)
         composing.into(settings, into, content, force=force, dry_run=dry_run)
         return
-    writing.one(exporter.document(services, manner), out, force)
+    writing.one(exporter.document(services, manner), None if dry_run else out, force)
 
 
 @command.command("quadlet")
