@@ -9,6 +9,7 @@ import pytest
 
 from ostler.core.triton.repository import directory
 from ostler.engines.triton import Triton
+from ostler.errors import EngineUnsupported
 from ostler.nouns import Format, Hardware, Installed, ModelFacts, Served, Task, Workload
 from ostler.testing.engines import MACHINES, EngineContract
 
@@ -96,6 +97,24 @@ def test_the_load_becomes_vllm_s_arguments() -> None:
         "kv_cache_dtype": "fp8",
         "disable_log_requests": True,  # 25.06 carries vLLM 0.9
     }
+
+
+def test_flags_of_vllm_become_its_arguments() -> None:
+    own = (
+        ("seed", "7"),
+        ("no-enable-prefix-caching", ""),
+        ("enforce-eager", ""),
+        ("dtype", "auto"),
+    )
+    spec = ENGINE.launch(OPENAI, MODEL, Workload(4096, flags=own), "127.0.0.1", 8000)
+    said = json.loads(spec.files["model_repository/acme--tiny/1/model.json"])
+    assert said["seed"] == 7
+    assert said["enable_prefix_caching"] is False
+    assert said["enforce_eager"] is True
+    assert said["dtype"] == "auto"
+    for name in ("trust-remote-code", "max-model-len"):
+        with pytest.raises(EngineUnsupported, match=f"Ostler sets --{name}"):
+            ENGINE.launch(OPENAI, MODEL, Workload(flags=((name, "1"),)), "127.0.0.1", 8000)
 
 
 @pytest.mark.parametrize(("release", "given"), [("24.05", True), ("25.10", False), ("x", False)])

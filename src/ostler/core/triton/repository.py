@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 
+from ostler.core.flags import extra
 from ostler.core.versions import version_of
 from ostler.nouns import Served, Workload
 
 VERSION = "1"  # Triton's name for the only version of the model
+SHARE = "gpu-memory-utilization"
 UTILIZATION = 0.9  # of a GPU's memory, vLLM's own default; 1.0 leaves CUDA itself nothing
 MOST_UTILIZATION = 0.95  # above it, what CUDA and NCCL take beside vLLM does not fit
 # Releases of Triton, which are named by year and month. From 25.08 on, their vLLM may refuse
@@ -86,7 +88,7 @@ def files(
 
 def engine_arguments(model: Served, workload: Workload, release: str) -> dict[str, object]:
     """Return what vLLM is started with; numbers and booleans as JSON has them."""
-    share = workload.flag("gpu-memory-utilization")
+    share = workload.flag(SHARE)
     found: dict[str, object] = {
         "model": model.folder,
         "gpu_memory_utilization": min(float(share) if share else UTILIZATION, MOST_UTILIZATION),
@@ -100,4 +102,16 @@ def engine_arguments(model: Served, workload: Workload, release: str) -> dict[st
         found["kv_cache_dtype"] = workload.kv_dtype
     if version_of(release) < QUIET_SINCE:
         found["disable_log_requests"] = True
-    return found
+    extra(workload, "triton", (SHARE,))  # refuses what Ostler itself decides
+    return found | dict(_argument(*flag) for flag in workload.flags if flag[0] != SHARE)
+
+
+def _argument(name: str, text: str) -> tuple[str, object]:
+    """Return a flag of vLLM's command line as the argument that it stands for."""
+    plain = name.replace("-", "_")
+    if not text:
+        return plain.removeprefix("no_"), not plain.startswith("no_")
+    try:
+        return plain, json.loads(text)
+    except ValueError:
+        return plain, text

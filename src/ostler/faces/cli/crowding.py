@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ostler.core.crowding import crowded
-from ostler.core.memory import PROFILES, estimate
+from ostler.core.memory import estimate
 from ostler.exporters.kubernetes.cluster import Cluster
 from ostler.faces.cli import show
 from ostler.nouns import LaunchSpec, Workload
@@ -31,5 +31,4 @@ def warn(
 
 def need(spec: LaunchSpec, load: Workload) -> int:
     """Return the bytes that a model takes on all of its GPUs together."""
-    engine = spec.engine if spec.engine in PROFILES else "vllm"
-    return estimate(spec.model.facts, load, engine).required * load.tensor_parallel
+    return estimate(spec.model.facts, load, spec.engine).required * load.tensor_parallel

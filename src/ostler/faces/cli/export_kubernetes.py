@@ -68,6 +68,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     options.context,
     options.sequences,
     options.kv_dtype,
+    options.flags,
     click.option("--force", is_flag=True, help="Replace files that are there."),
     options.dry_run,
 )  # fmt: skip
@@ -146,7 +147,7 @@ def asked(
     route: str | None, ingress: str | None, ingress_class: str | None, tls_secret: str | None,
     token_secret: str | None, api_key_secret: str | None, is_open: bool, hub: str | None,
     gpu_memory: str | None, cluster_gpus: int | None, engine: str | None, context: int | None,
-    sequences: int, kv_dtype: str,
+    sequences: int, kv_dtype: str, flags: tuple[tuple[str, str], ...],
 ) -> tuple[LaunchSpec, Cluster]:  # fmt: skip
     """Return the process and what the cluster is asked for. Raises UsageError and its like."""
     title = checked(name) if name else label(model.rpartition("/")[2])
@@ -155,7 +156,7 @@ def asked(
     chosen = image_of(settings, described.name, image, engine_version, gpu=gpus > 0)
     installed = images.installed(chosen)
     elsewhere.accepted(described, installed, found.served.facts, gpus)
-    load = Workload(context, sequences, kv_dtype, tensor_parallel=max(1, gpus))
+    load = Workload(context, sequences, kv_dtype, tensor_parallel=max(1, gpus), flags=flags)
     spec = launch(found, described, installed, load, INSIDE)
     key = secret(api_key_secret, KEY) if api_key_secret else None
     cluster = Cluster(

@@ -9,7 +9,7 @@ import click
 from ostler import wiring
 from ostler.core.crowding import crowded
 from ostler.core.pace import amount
-from ostler.core.triton.repository import UTILIZATION
+from ostler.core.triton.repository import SHARE, UTILIZATION
 from ostler.exporters.triton import repository
 from ostler.faces.cli import crowding, elsewhere, options, show, trees
 from ostler.nouns import Installed, LaunchSpec, Workload
@@ -51,13 +51,14 @@ PORT = 8000
 @options.context
 @options.sequences
 @options.kv_dtype
+@options.flags
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @options.dry_run
 @click.pass_obj
 def command(
     settings: Settings, models: tuple[str, ...], out: Path, engine_version: str, gpus: int,
     inside: str | None, gpu_memory: str | None, context: int | None, sequences: int,
-    kv_dtype: str, force: bool, dry_run: bool,
+    kv_dtype: str, flags: tuple[tuple[str, str], ...], force: bool, dry_run: bool,
 ) -> None:  # fmt: skip
     """Write a Triton model repository with each MODEL: its config.pbtxt and its model.json.
 
@@ -69,8 +70,8 @@ def command(
     ostler export triton org/name -o models --inside /var/lib/ostler --gpus 2
     """
     share = f"{UTILIZATION / len(models):.2f}"
-    load = Workload(context, sequences, kv_dtype, tensor_parallel=gpus,
-                    flags=(("gpu-memory-utilization", share),))  # fmt: skip
+    own = flags if SHARE in dict(flags) else ((SHARE, share), *flags)
+    load = Workload(context, sequences, kv_dtype, tensor_parallel=gpus, flags=own)
     home = inside or str(settings.home)
     specs = [_described(settings, model, engine_version, load, home) for model in models]
     trees.write(repository(specs), out, force, dry_run)
