@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ostler.core import plans
 from ostler.errors import (
+    EngineUnsupported,
     FileNotInRepo,
     IncompleteShards,
     QuantizationNotFound,
@@ -105,6 +106,10 @@ def test_excluding_a_shard_is_allowed_and_said() -> None:
 def test_raw_checkpoints_are_said_to_be_raw() -> None:
     plan = plans.pull_plan(listing("consolidated.00.pth", "params.json"), ())
     assert "not in Transformers format" in plan.notes[-1]
+    assert "-hf: the same model" in plan.notes[-1]
+    with pytest.raises(EngineUnsupported, match="not in Transformers format") as refused:
+        plans.pull_plan(listing("consolidated.00.pth", "params.json"), (), platform="nvidia")
+    assert "-hf" in refused.value.hint
     plan = plans.pull_plan(listing("pytorch_model.bin", "config.json"), ())
     assert "not in Transformers format" not in " ".join(plan.notes)
 

@@ -172,6 +172,18 @@ def test_a_failed_download_is_remembered(shell: Shell, hub: HubForTests) -> None
     assert acts(shell) == [("pull", "acme/tiny", "failed"), ("pull", "acme/tiny", "done")]
 
 
+def test_a_pull_that_is_refused_is_remembered_too(shell: Shell, hub: HubForTests) -> None:
+    for name, code in (("acme/none", 6), ("acme/gated", 5), ("acme/tiny@v9", 20)):
+        assert shell.run("pull", name, HF_ENDPOINT=hub.address).code == code
+    assert shell.run("pull", "acme/none", "--dry-run", HF_ENDPOINT=hub.address).code == 6
+    told = shell.ok("history", "--json").json()
+    assert [(one["subject"], one["outcome"]) for one in told if one["act"] == "pull"] == [
+        ("acme/none", "failed"), ("acme/gated", "failed"), ("acme/tiny", "failed")
+    ]  # fmt: skip
+    tried = shell.ok("info", "acme/tiny", "--json", HF_ENDPOINT=hub.address).json()
+    assert [one["code"] for one in tried["downloads"]] == ["revision_not_found"]
+
+
 def test_records_that_cannot_be_used_stop_no_pull(shell: Shell) -> None:
     home = Path(shell.env["OSTLER_HOME"])
     home.mkdir(parents=True)

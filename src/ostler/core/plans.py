@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from ostler.core import paths, quants
 from ostler.core.sizes import file_size
-from ostler.errors import FileNotInRepo
+from ostler.errors import EngineUnsupported, FileNotInRepo
 from ostler.nouns import (
     Format,
     KeptFile,
@@ -24,8 +24,9 @@ from ostler.nouns import (
 
 RAW = (
     "There is no config.json: these are raw checkpoints, not in Transformers format, and no engine "
-    "here loads them. Look for the same model with -hf in its name."
+    "here loads them."
 )
+ON_GPUS = ("nvidia", "amd")  # platforms where a pull is for vLLM
 
 # What an engine on each kind of device reads: llama.cpp on CPU and Apple, vLLM on the others.
 FORMATS = {
@@ -80,7 +81,8 @@ def pull_plan(
     `have` holds the keys (see `key`) of the contents already here. `include` takes exactly what
     its globs match and makes no choice of its own; `exclude` is applied last. `platform` is one
     of FORMATS or None, and counts only where no quantization is named.
-    Raises QuantizationNotFound, IncompleteShards, UnsafePath, FileNotInRepo.
+    Raises QuantizationNotFound, IncompleteShards, UnsafePath, FileNotInRepo, and
+    EngineUnsupported where `platform` names GPUs and the only weights are raw checkpoints.
     """
     paths.refuse_unsafe(file.path for file in listing.files)
     choices = quants.variants(file.path for file in listing.files)
@@ -102,7 +104,10 @@ def pull_plan(
     kept = tuple(one for one in wanted if key(one.file) in have)
     notes = (*([f"Chosen: {rule}."] if rule else []), *_savings(ignored), *sorter.warnings())
     if chosen and chosen.format is Format.PYTORCH and not _lists(listing, "config.json"):
-        notes += (RAW,)
+        hint = f"Try {listing.name}-hf: the same model, converted, often has that name."
+        if platform in ON_GPUS:
+            raise EngineUnsupported(f"{listing.name} cannot be served by vLLM. {RAW}", hint=hint)
+        notes += (f"{RAW} {hint}",)
     return PullPlan(listing, chosen.name if chosen else None, fetch, kept, tuple(ignored), notes)
 
 

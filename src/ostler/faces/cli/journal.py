@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from ostler import wiring
-from ostler.errors import RecordsUnavailable
+from ostler.errors import RecordsUnavailable, UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
 
@@ -44,6 +44,19 @@ def downloading(settings: Settings, model: str, *, anything: bool) -> Iterator[O
 
     with history.downloading(model, keep, actor()) as outcome:
         yield outcome
+
+
+@contextmanager
+def planning(settings: Settings, model: str) -> Iterator[None]:
+    """Write down a try to download that is refused before its first byte; a wrong word is none."""
+    from ostler.verbs import history
+
+    def keep(attempt: Attempt, event: Event) -> None:
+        if attempt.outcome == "failed" and attempt.code != UsageError.code:
+            _note(settings, lambda notes: notes.downloaded(attempt, event))
+
+    with history.downloading(model, keep, actor()):
+        yield
 
 
 def did(settings: Settings, act: str, subject: str, why: str = "", **facts: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 
 import click
@@ -96,7 +97,8 @@ def command(
     store = wiring.store(settings)
     if repair and not dry_run:
         mend.kept(ref, source, store, how)
-    plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
+    with nullcontext() if dry_run else journal.planning(settings, ref.name):
+        plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
     plan = terms.held(settings, plan, source, accept_licence, dry_run)
     _show_plan(plan, store, limits(settings), how, dry_run)
     if not dry_run:
@@ -195,16 +197,23 @@ def _carry_out(
 def _show_plan(plan: PullPlan, store: Store, limits: Limits, how: str, dry_run: bool) -> None:
     room = pull.room(plan, store, limits)
     if how == "json":
-        show.event({"event": "plan", **_as_data(plan), "room": room, "fits": room.fits})
+        given = {"room": room, "free_bytes": room.free, "fits": room.fits}
+        given |= {"least_seconds": _least_seconds(plan, limits)}
+        show.event({"event": "plan", **_as_data(plan), **given})
     elif dry_run:
-        _print_plan(plan, room)
+        _print_plan(plan, room, limits)
     elif how != "none":
         show.note(_headline(plan))
         for text in plan.notes:
             show.note(f"  {text}")
 
 
-def _print_plan(plan: PullPlan, room: Room) -> None:
+def _least_seconds(plan: PullPlan, limits: Limits) -> float | None:
+    """Return what the fetch takes at the speed that is allowed; None: nobody set one."""
+    return round(plan.fetch_bytes / limits.max_speed, 3) if limits.max_speed else None
+
+
+def _print_plan(plan: PullPlan, room: Room, limits: Limits) -> None:
     show.heading(f"{plan.listing.name} at {plan.listing.commit[:12]}")
     rows = [
         *[("fetch", p.file.path, file_size(p.file.size), p.because) for p in plan.fetch],
@@ -229,6 +238,11 @@ def _print_plan(plan: PullPlan, room: Room) -> None:
                 else []
             ),
             ("fits", "yes" if room.fits else "no"),
+            *(
+                [("time", f"at least {duration(seconds)}, at {file_size(limits.max_speed or 0)}/s")]
+                if (seconds := _least_seconds(plan, limits)) is not None
+                else []
+            ),
             ("licence", plan.listing.licence or "unknown"),
             ("gated", plan.listing.gated or "no"),
         ]
