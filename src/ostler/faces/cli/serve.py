@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ import click
 from ostler import wiring
 from ostler.errors import Busy, UsageError
 from ostler.faces.cli import options, server, show
-from ostler.faces.gateway.messages import Limits
+from ostler.faces.gateway.messages import Key, Limits
 from ostler.faces.server.address import Found, bind
 from ostler.faces.server.entrance import Entrance, hosts, origins
 from ostler.faces.server.keys import read_keys
@@ -58,6 +59,14 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Append a JSON line for each request: no prompt, no answer, no key.",
 )
 @click.option(
+    "--drain",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    help="How long running answers may go on once the server is told to end.",
+)
+@click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
@@ -74,12 +83,13 @@ def command(
     settings: Settings, host: str | None, port: int | None, keys: Path | None,
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
     tls_key: Path | None, access_log: Path | None, allow_host: tuple[str, ...],
-    allow_origin: tuple[str, ...],
+    allow_origin: tuple[str, ...], drain: float,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
-    A model is loaded by its first request. Ctrl-C ends the server and all engines. SIGHUP reads
-    the TLS files again, and opens the access log anew.
+    A model is loaded by its first request. Ctrl-C ends the server and all engines, when running
+    answers are whole; again, at once. SIGHUP reads keys, wishes and TLS files again, and opens the
+    access log anew.
 
     \b
     ostler serve
@@ -97,9 +107,12 @@ def command(
         )
     if access_log:
         _must_be_writable(access_log)
-    known = read_keys(keys, os.environ)
+
+    def known() -> Sequence[Key]:
+        return read_keys(keys, os.environ)
+
     records = wiring.records(settings)
-    guarded = bool(known or records.keys.all())
+    guarded = bool(known() or records.keys.all())
     pages = origins(allow_origin or settings.allow_origins.split(","), guarded)
     listening = bind(host or settings.host, settings.port if port is None else port, guarded)
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
@@ -109,6 +122,7 @@ def command(
     tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
     limits = Limits(
         access_log=str(access_log.absolute()) if access_log else "",
+        drain_seconds=drain,
         hosts=hosts(listening.getsockname()[0], allow_host or settings.allow_hosts.split(",")),
         origins=pages,
     )

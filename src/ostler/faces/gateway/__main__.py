@@ -2,7 +2,7 @@
 
 The keeper starts it and hands it two sockets: the one callers connect to, bound already, and
 one end of a pair on which both talk (see `messages`). When the keeper's end closes, the worker
-lets running answers finish for a few seconds and ends. At SIGHUP it reads its certificate again,
+lets running answers finish (`drain_seconds`) and ends. At SIGHUP it reads its certificate again,
 for connections from then on, and opens its access log anew.
 """
 
@@ -26,8 +26,9 @@ from ostler.faces.gateway.messages import Ready, Table, ToGateway
 from ostler.faces.gateway.relay import Relay
 from ostler.faces.gateway.tls import Certificate
 
-GRACE_SECONDS = 5.0  # for running answers, once the keeper has hung up or SIGTERM came
-ORPHAN_SECONDS = 3600.0  # for them where the keeper died: engines that outlive it finish them
+ORPHAN_SECONDS = (
+    3600.0  # for running answers where the keeper died: engines that outlive it finish them
+)
 BACKLOG = 1024
 # Objects made before the cycle collector looks. A request leaves no cycle behind: there is little
 # to find; the default of 700 has it look after every thirtieth request.
@@ -76,7 +77,8 @@ class Worker:
         await self._told_to_end.wait()
         server.close()
         self._relay.drain()
-        grace = GRACE_SECONDS if os.getppid() == self._keeper else ORPHAN_SECONDS
+        orphaned = os.getppid() != self._keeper
+        grace = ORPHAN_SECONDS if orphaned else self._relay.limits.drain_seconds
         with suppress(TimeoutError):
             await asyncio.wait_for(self._relay.deserted.wait(), grace)
         self._relay.close()

@@ -88,6 +88,7 @@ class Limits(Struct, frozen=True):
     # The longest an engine may say nothing while its answer is waited for: a long prompt is read
     # in silence, so this is patient. It ends what would otherwise hang for ever.
     engine_seconds: float = 1800.0
+    drain_seconds: float = 30.0  # for running answers, once the server is told to end
     access_log: str = ""  # a path; empty: none is written. It names no prompt and no key.
     default_role: str = "operator"  # of a caller without a key, where none is needed
     # Names in `Host` under which callers without a key are served, beside loopback ones; None: any.

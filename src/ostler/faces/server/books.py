@@ -49,6 +49,10 @@ class Books:
             return {}
         return {key.sha256: key for key in (*keys, self._owner)}
 
+    def fix(self, fixed: Sequence[m.Key]) -> None:
+        """Take other keys from file and environment from now on."""
+        self._fixed = tuple(fixed)
+
     @contextmanager
     def asked(self, model: str, actor: str) -> Iterator[None]:
         """Name who asked for what happens to a model meanwhile."""

@@ -120,6 +120,12 @@ class GatewayLink:
         for writer in self._writers.values():
             writer.close()
 
+    def kill(self) -> None:
+        """End the workers at once, with whatever they relay."""
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+
     async def run(self) -> None:
         """Keep the workers running until `close`; one that dies is started again."""
         try:

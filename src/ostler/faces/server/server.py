@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
-from ostler.errors import HubUnreachable
+from ostler.errors import HubUnreachable, UsageError
 from ostler.faces.api.app import control_app
 from ostler.faces.gateway.messages import Key
 from ostler.faces.listening import is_loopback
@@ -34,18 +34,19 @@ class Server:
         self,
         hands: ServerHands,
         entrance: Entrance,
-        keys: Sequence[Key],
+        read_keys: Callable[[], Sequence[Key]],
         key: str,
         records: Records,
     ) -> None:
-        """`key` is what this home's own commands show."""
+        """`read_keys` gives those of file and environment, `key` is what our own commands show."""
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
         host, port = entrance.listening.getsockname()[:2]
         self.found = Found(
             host, port, os.getpid(), key, str(entrance.tls[0]) if entrance.tls else ""
         )
-        closed = not is_loopback(host)
-        self._books = Books(records, keys, hashed("owner", key), closed, self._republish, warn)
+        closed, owner = not is_loopback(host), hashed("owner", key)
+        self._read_keys = read_keys
+        self._books = Books(records, read_keys(), owner, closed, self._republish, warn)
         directory = Directory(hands)
         self._dispatch = Dispatch(hands, directory, self._books, entrance)
         self._operator = Operator(hands, self._dispatch.keeper)
@@ -66,7 +67,7 @@ class Server:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.shut_down)
-        loop.add_signal_handler(signal.SIGHUP, self._dispatch.link.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         with socket_path(self._home) as path:
             self._dispatch.control_socket = path
             control = Control(control_app(self._desk), path)
@@ -113,8 +114,23 @@ class Server:
                 raise result
 
     def shut_down(self) -> None:
-        """End the server; `run` returns when all of it has gone."""
+        """End the server when its answers are whole; asked again, at once.
+
+        `run` returns when all of it has gone.
+        """
+        if self._stopping.is_set():
+            self._dispatch.link.kill()
         self._stopping.set()
+
+    def _reload(self) -> None:
+        """Read again what files say: keys, wishes, certificates; open the access log anew."""
+        try:
+            self._books.fix(self._read_keys())
+        except UsageError as error:
+            warn(f"{error.what} The keys from before stay in force.")
+        self._operator.look()
+        self._republish()
+        self._dispatch.link.reload()
 
     async def _look(self) -> None:
         while True:
