@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from tests.stories.conftest import CHAT, ROOT, Shell, environment
+from tests.stories.conftest import CHAT, ROOT, Shell, address_said, end, environment
 
 from ostler.faces.server import wishes as w
 
@@ -26,7 +26,18 @@ def test_the_wishes_shown_are_accepted_and_complete() -> None:
 def test_the_commands_run(tmp_path: Path, shipped_hub: str) -> None:
     shell = Shell(environment(tmp_path / "home", shipped_hub))
     shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
-    (block,) = re.findall(r"```console\n(.*?)```", PAGE, flags=re.S)
+    without, served = re.findall(r"```console\n(.*?)```", PAGE, flags=re.S)
+    run(without, shell)
+    server = shell.background("serve", "--port", "0", "--context", "512")
+    try:
+        address_said(server)
+        run(served, shell)
+    finally:
+        end(server)
+
+
+def run(block: str, shell: Shell) -> None:
+    """Run a block's commands; what stands below each is in what it says."""
     for part in re.split(r"^\$ ostler ", block, flags=re.M)[1:]:
         words, _, expected = part.strip().partition("\n")
         done = subprocess.run(
