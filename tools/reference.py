@@ -27,8 +27,9 @@ code, the API answers with the HTTP status. 0 is success, 130 an interrupt, 70 a
 """
 SETTINGS = """# Settings
 
-A flag wins over the environment, the environment over the default. `ostler config` shows yours,
-and where each comes from.
+A flag wins over the environment, that over the file `settings.toml` in the home, that over the
+default. `ostler config` shows yours, and where each comes from. The file holds lines such as
+`port = 9000` or `max_speed = "20MB/s"`; `home` itself cannot stand in it.
 
 | setting | environment | default | what it is |
 |---|---|---|---|

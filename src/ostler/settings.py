@@ -61,7 +61,10 @@ class Settings:
 
 
 # Names that other tools made common; ours win where both are set.
-ALSO = {"endpoint": "HF_ENDPOINT", "offline": "HF_HUB_OFFLINE"}
+ALSO = {"home": "MODEL_BASE_PATH", "endpoint": "HF_ENDPOINT", "offline": "HF_HUB_OFFLINE"}
+FILE = "settings.toml"  # in the home
+TYPES: dict[str, type] = {"path": str, "str": str, "int": int, "bool": bool}
+NAMED = {"path": "a text", "str": "a text", "int": "a whole number", "bool": "true or false"}
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -70,18 +73,48 @@ def load(env: Mapping[str, str] | None = None, **flags: Any) -> Settings:
     env = os.environ if env is None else env
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, kind in KINDS.items():
+    written: dict[str, Any] = {}
+    for name, kind in KINDS.items():  # `home` comes first, and says where the file is
         text, origin = _from_env(env, name)
+        if name in written:
+            values[name], origins[name] = _read(name, kind, written[name], FILE), FILE
         if text is not None:
             values[name], origins[name] = _read(name, kind, text, origin), origin
         if flags.get(name) is not None:
             values[name], origins[name] = _read(name, kind, flags[name], "flag"), "flag"
+        if name == "home":
+            written = _from_file(values.get("home") or Settings().home)
     if "," in env.get(ALSO["endpoint"], ""):  # the Hub's own client cannot even be imported then
         raise UsageError(
             "HF_ENDPOINT names one hub.", hint="OSTLER_ENDPOINT and --endpoint take several."
         )
     settings = Settings(**values)
     return replace(settings, origins={name: origins.get(name, "default") for name in KINDS})
+
+
+def _from_file(home: Path) -> dict[str, Any]:
+    """Return what the home's own file says; nothing where there is none. Raises UsageError."""
+    path = home / FILE
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    import tomllib
+
+    try:
+        said = tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} is no TOML: {error}.") from error
+    for name, value in said.items():
+        if name not in KINDS or name == "home":
+            hint = "`ostler config` lists the settings; `home` itself cannot stand there."
+            raise UsageError(f"{path} sets {name!r}, which is no setting.", hint=hint)
+        if type(value) is not TYPES[KINDS[name]]:
+            kind = NAMED[KINDS[name]]
+            raise UsageError(f"{path}: {name} must be {kind}, not {value!r}.")
+    return said
 
 
 def _from_env(env: Mapping[str, str], name: str) -> tuple[str | None, str]:

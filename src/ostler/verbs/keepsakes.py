@@ -12,7 +12,7 @@ from ostler.errors import CorruptFile, UsageError
 from ostler.store import durable
 
 DATABASE = "ostler.db"
-SETTINGS = ("ostler.yaml",)
+SETTINGS = ("ostler.yaml", "settings.toml")
 SECRET_TABLES = ("keys",)  # hashes of the gateway's keys: made anew after a restore
 
 

@@ -149,7 +149,10 @@ def _did_you_mean(name: str) -> str:
     help="Ostler finds, proves, keeps and serves open language models.",
     invoke_without_command=False,
 )
-@click.option("--home", metavar="DIR", help="Where models are kept. [env: OSTLER_HOME; ~/.ostler]")
+@click.option(
+    "--home", metavar="DIR",
+    help="Where models are kept. [env: OSTLER_HOME, MODEL_BASE_PATH; ~/.ostler]",
+)  # fmt: skip
 @click.option("--offline", is_flag=True, help="Ask no hub. [env: OSTLER_OFFLINE, HF_HUB_OFFLINE]")
 @click.version_option(__version__, message="ostler %(version)s")
 @click.pass_context

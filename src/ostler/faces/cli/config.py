@@ -9,10 +9,14 @@ from ostler.settings import Settings
 
 
 @click.command("config")
+@click.argument("show_", metavar="[show]", required=False, type=click.Choice(["show"]))
 @options.as_json
 @click.pass_obj
-def command(settings: Settings, as_json: bool) -> None:
-    """Show every setting, its value, and whether a flag, the environment or a default gave it.
+def command(settings: Settings, show_: str | None, as_json: bool) -> None:
+    """Show every setting, its value, and where it comes from.
+
+    A flag goes before the environment, that before the file settings.toml in the home (lines such
+    as `port = 9000`), and that before the default.
 
     \b
     ostler config
