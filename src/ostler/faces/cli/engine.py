@@ -106,7 +106,8 @@ def ls(settings: Settings, as_json: bool) -> None:
         if found:
             rows.append((one.name, found.version, found.via, found.argv[0]))
         else:
-            way = f"ostler engine install {one.name}" if one.name in installable() else "by hand"
+            builds = (n for n in installable() if n in (one.name, f"{one.name}-cpu"))
+            way = next((f"ostler engine install {name}" for name in builds), "by hand")
             rows.append((one.name, "", "not installed", way))
     show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows, shrink=3)
 
