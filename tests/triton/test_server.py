@@ -88,13 +88,23 @@ def swap(file: str, before: str, after: str) -> Break:
     return change
 
 
+def minimal(model: Path) -> None:
+    (model / "config.pbtxt").write_text('backend: "vllm"\n')
+    (model / "1").rename(model / "0")
+
+
+def spelt_otherwise(model: Path) -> None:
+    swap("config.pbtxt", 'backend: "vllm"', "# a comment\nbackend: 'vl' 'lm';")(model)
+    swap("config.pbtxt", "dims: [ -1 ]", "dims: -1")(model)
+    swap("config.pbtxt", "instance_group [", "instance_group: [")(model)
+    (model / "Llama-2-7b-hf").mkdir()  # no version, so passed over
+
+
+# Each takes a process of its own to load, so there are few.
 FINE: dict[str, Break] = {
     "as written": lambda model: None,
-    "minimal": lambda model: (model / "config.pbtxt").write_text('backend: "vllm"\n'),
-    "a folder that is no version": lambda model: (model / "Llama-2-7b-hf").mkdir(),
-    "version 0": lambda model: (model / "1").rename(model / "0"),
-    "a comment and other quotes": swap("config.pbtxt", 'backend: "vllm"', "# x\nbackend: 'vllm';"),
-    "lists written apart": swap("config.pbtxt", "dims: [ -1 ]", "dims: -1"),
+    "minimal": minimal,
+    "spelt otherwise": spelt_otherwise,
 }
 BROKEN: dict[str, Break] = {
     "version 01": lambda model: (model / "1").rename(model / "01"),
