@@ -129,6 +129,10 @@ SEED = {
     },
     "ours": {"command": ["--model", "/home/a"]},
     "flagged": {"command": ["--model=/srv/x", "--host", "0.0.0.0"]},
+    "each": {
+        "volumes": [{"source": f"/blobs/{n}", "target": f"/models/a/{n}"} for n in "12"],
+        "command": ["--model", "/models/a"],
+    },
     "n8n": {"image": "n8nio/n8n", "command": ["start"]},
     "broken": None,
 }
@@ -141,9 +145,10 @@ def test_services_that_start_engines_are_found_by_the_weights_they_are_told() ->
         "llama_0": "/srv/m/llama",
         "ours": "/home/a",
         "flagged": "/srv/x",
+        "each": "/blobs/1",
     }
     assert found["ours"].ours
-    side = Side(kept=(), roots=["/srv/m/llama"], services=list(found.values()))
+    side = Side(kept=(), roots=["/srv/m/llama", "/blobs/1"], services=list(found.values()))
     assert [one.where for one in drift(side)] == [
         "/c: services.new_model_0", "/c: services.flagged",
     ]  # fmt: skip

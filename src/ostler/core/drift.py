@@ -248,7 +248,8 @@ def _told(words: Sequence[str], volumes: Mapping[str, str]) -> str | None:
     for target, source in sorted(volumes.items(), key=lambda pair: -len(pair[0])):
         if inside == target or inside.startswith(f"{target}/"):
             return source + inside[len(target) :]
-    return inside
+    files = (volumes[target] for target in sorted(volumes) if target.startswith(f"{inside}/"))
+    return next(files, inside)  # a folder whose files are mounted one by one, as Ostler does
 
 
 def _volumes(said: Mapping[str, Any]) -> dict[str, str]:

@@ -92,7 +92,7 @@ def _model_configs(settings: Settings, path: Path, text: str, dry_run: bool) -> 
                 "or `ostler pull` first."
             )
             continue
-        wishes[kept.id] = _wish(one, wishes.get(kept.id, {}))
+        wishes[kept.id] = wish(one, wishes.get(kept.id, {}))
         taken[one.name] = f"{kept.id} {wishes[kept.id]}"
         notes += [f"{one.name}: {text}" for text in _corrections(settings, one, kept)]
     if wishes and not dry_run:
@@ -106,7 +106,8 @@ def _kept(one: foreign.Entry, named: tuple[Named, ...]) -> Named | None:
     return same[0] if same else None
 
 
-def _wish(one: foreign.Entry, before: dict[str, Any]) -> dict[str, Any]:
+def wish(one: foreign.Entry, before: dict[str, Any]) -> dict[str, Any]:
+    """Return what ostler.yaml shall say of a model for one entry, beside what it says already."""
     aliases = [*before.get("aliases", []), one.name]
     base = one.name.rpartition("_")
     if base[0] and (base[2].isdigit() or base[2] == "dual"):

@@ -11,7 +11,7 @@ from typing import Any
 from ostler import wiring
 from ostler.core import drift, editing
 from ostler.core.drift import Difference, Running, Seen, Service, Written
-from ostler.core.naming import served_names
+from ostler.core.naming import Named, served_names
 from ostler.errors import OstlerError
 from ostler.faces.cli import composing, server, writing
 from ostler.faces.server import wishes as w
@@ -44,7 +44,7 @@ def look(settings: Settings, more: Sequence[Path]) -> Look:
     services, composed = _services(settings, seen, more)
     side = drift.Side(
         kept=names,
-        roots=[str(store.folder(one.manifest)) for one in named],
+        roots=[place for one in named for place in _places(store.folder(one.manifest), one)],
         wished=[*wishes.preload, *wishes.models],
         promised=tuple(wishes.promised()),
         preload=_canonical(settings, wishes.preload),
@@ -58,6 +58,11 @@ def look(settings: Settings, more: Sequence[Path]) -> Look:
         begun=[(one.subject, one.begun) for one in stages.unfinished(settings.home)],
     )
     return Look(side, texts)
+
+
+def _places(folder: Path, one: Named) -> list[str]:
+    """Where a kept model is: its folder, and where each of its files really lies."""
+    return [str(folder), *(str((folder / file.path).resolve()) for file in one.manifest.files)]
 
 
 def _canonical(settings: Settings, names: Iterable[str]) -> list[str]:
