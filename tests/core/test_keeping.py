@@ -216,3 +216,20 @@ def test_a_readme_tells_licence_and_task() -> None:
     card = "---\nlicense: mit\npipeline_tag: 'text-generation'\n---\nlicense: other"
     assert rebuilding.fields(card) == {"license": "mit", "pipeline_tag": "text-generation"}
     assert rebuilding.fields("license: mit") == {}
+
+
+def test_what_differs_from_its_source() -> None:
+    def kept(path: str, size: int = 1, git: str | None = None) -> KeptFile:
+        return KeptFile(path, size, "a" * 64, git)
+
+    mine = Manifest("hf", "a/b", "c" * 40, (kept("same"), kept("small", git="d" * 40),
+                    kept("other"), kept("longer", 2), kept("mine")))  # fmt: skip
+    theirs = (
+        RemoteFile("same", 1, sha256="a" * 64), RemoteFile("small", 1, git_sha1="d" * 40),
+        RemoteFile("other", 1, sha256="b" * 64), RemoteFile("longer", 1, sha256="a" * 64),
+        RemoteFile("theirs", 1),
+    )  # fmt: skip
+    found = copying.upstream(mine, Listing("hf", "a/b", "c" * 40, theirs))
+    assert [(one.path, one.kind) for one in found] == [
+        ("longer", "differs"), ("mine", "extra"), ("other", "differs"), ("theirs", "not pulled")
+    ]  # fmt: skip

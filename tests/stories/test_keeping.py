@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import HubForTests
 from tests.stories.conftest import CHAT, SHIPPED, Inn, Shell, environment
 
 LLAMA = "ostler/tiny-llama"
@@ -292,3 +293,19 @@ def test_what_is_served_is_not_taken_away(inn: Inn, tmp_path: Path) -> None:
     assert "ostler stop" in refused.err
     assert inn.shell.run("archive", CHAT, "--to", str(tmp_path)).code == 32
     assert os.listdir(tmp_path) == []
+
+
+def test_what_is_kept_is_held_against_its_source(tmp_path: Path, hub: HubForTests) -> None:
+    shell = Shell(environment(tmp_path / "home", hub.address))
+    shell.ok("pull", "acme/tiny", "--quiet", "--exclude", "extra/*")
+    (told,) = shell.ok("verify", "--hub", "--json").json()
+    assert [(one["path"], one["kind"]) for one in told["upstream"]] == [
+        ("extra/notes.txt", "not pulled")
+    ]
+    commit = told["commit"]
+    hub.path("acme/tiny/config.json").write_bytes(b"{}")
+    gone = shell.run("verify", "--hub")
+    assert (gone.code, commit in gone.err) == (20, True)  # that commit is there no more
+    shell.ok("pull", "folder:" + str(hub.path("acme/gated")), "--quiet")
+    assert shell.ok("verify", "acme/gated", "--hub").out.count("clean") == 1
+    assert shell.run("--offline", "verify", "--hub").code == 44

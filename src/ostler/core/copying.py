@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ostler.errors import ChecksumMismatch
-from ostler.nouns import KeptFile, Manifest
+from ostler.nouns import KeptFile, Listing, Manifest, RemoteFile
 
 RESERVE = 2**30  # bytes that stay free at the other end, or 5 % of it where that is less
 RESERVE_SHARE = 0.05
@@ -101,3 +101,32 @@ def _difference(
     if here.sha256 != there.sha256:
         return Difference(model, path, "differs", f"{here.sha256} here, {there.sha256} there")
     return None
+
+
+def upstream(kept: Manifest, listing: Listing) -> tuple[Difference, ...]:
+    """Compare a kept commit with what its source lists for it.
+
+    Kinds: "not pulled" (only the source has it, often by choice), "extra" (only here) and
+    "differs". A small file is compared by its git id where no sha256 is listed.
+    """
+    model = f"{kept.name}@{kept.commit[:12]}"
+    here = {file.path: file for file in kept.files}
+    there = {file.path: file for file in listing.files}
+    found = []
+    for path in sorted(here.keys() | there.keys()):
+        if path not in here:
+            found.append(Difference(model, path, "not pulled", "only its source has it"))
+        elif path not in there:
+            found.append(Difference(model, path, "extra", "its source does not list it"))
+        elif not _alike(here[path], there[path]):
+            named = there[path].sha256 or there[path].git_sha1
+            found.append(Difference(model, path, "differs", f"its source names {named}"))
+    return tuple(found)
+
+
+def _alike(here: KeptFile, there: RemoteFile) -> bool:
+    if here.size != there.size:
+        return False
+    if there.sha256:
+        return here.sha256 == there.sha256
+    return here.git_sha1 is None or here.git_sha1 == there.git_sha1

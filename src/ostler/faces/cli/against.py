@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ostler.core import copying
+from ostler.core.copying import Difference
 from ostler.errors import DamagedModel
 from ostler.faces.cli import progress, show
-from ostler.nouns import Manifest
+from ostler.nouns import Manifest, ModelRef
+from ostler.ports import Source
 
 
 def verify_against(models: Sequence[Manifest], place: str, as_json: bool) -> None:
@@ -30,3 +33,21 @@ def verify_against(models: Sequence[Manifest], place: str, as_json: bool) -> Non
             hint="`ostler verify` tells whether the store itself is sound.",
         )
     show.line(f"{place} has the same {sum(len(one.files) for one in models)} files.")
+
+
+def verify_upstream(
+    models: Sequence[Manifest], source_of: Callable[[Manifest], Source], as_json: bool
+) -> tuple[Difference, ...]:
+    """Say how what is kept differs from what its source lists; return what is wrong of it.
+
+    Files that were left at the source are listed, and are nothing wrong.
+    """
+    found: list[Difference] = []
+    for one in models:
+        ref = ModelRef(one.name, one.commit, source=one.source, place=one.origin or None)
+        found += copying.upstream(one, source_of(one).listing(ref))
+    for each in () if as_json else found:
+        show.line(f"{each.model} {each.path}: {each.kind}; {each.because}")
+    if not as_json and not found:
+        show.line("As its source lists it, file by file.")
+    return tuple(found)

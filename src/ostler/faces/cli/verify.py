@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from ostler import wiring
+from ostler.core.copying import Difference
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import DamagedModel
@@ -17,12 +20,13 @@ from ostler.settings import Settings
 @click.argument("model", required=False)
 @click.option("--repair", is_flag=True, help="Fetch what is damaged again: its blocks alone.")
 @click.option("--against", "copy", metavar="DIR", help="Hold the copy in DIR against the store.")
+@click.option("--hub", is_flag=True, help="Also hold the files against what their source lists.")
 @options.endpoint
 @options.as_json
 @click.pass_obj
 def command(
-    settings: Settings, model: str | None, repair: bool, copy: str | None, endpoint: str | None,
-    as_json: bool,
+    settings: Settings, model: str | None, repair: bool, copy: str | None, hub: bool,
+    endpoint: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Read every kept byte of MODEL again, or of all models. Exit code 1 if any is wrong.
 
@@ -33,6 +37,7 @@ def command(
     ostler verify
     ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --json
     ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --repair
+    ostler verify Qwen/Qwen2.5-0.5B-Instruct-GGUF --hub
     ostler verify --against /mnt/backup
     """
 
@@ -52,11 +57,16 @@ def command(
             source = wiring.source_of(settings, manifest, endpoint)
             damages = mend.mended(store, manifest, damages, source, "json" if as_json else how)
         results.append((manifest, damages))
+    apart = against.verify_upstream(
+        manifests if hub else (), lambda one: wiring.source_of(settings, one, endpoint),
+        as_json or not hub,
+    )  # fmt: skip
     if as_json:
-        show.as_json([_entry(*result) for result in results])
+        show.as_json([_entry(*result, apart if hub else None) for result in results])
     elif not manifests:
         show.line("No models yet; nothing to verify.")
-    damaged = [manifest.name for manifest, damages in results if not _clean(damages)]
+    wrong = {one.model.partition("@")[0] for one in apart if one.kind != "not pulled"}
+    damaged = [m.name for m, damages in results if not _clean(damages) or m.name in wrong]
     if damaged and as_json:
         raise SystemExit(DamagedModel.exit_code)
     if damaged:
@@ -80,7 +90,11 @@ def _show(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
         show.line(f"  {one.path}: {one.kind}; expected {one.expected}, got {one.got}{where}")
 
 
-def _entry(manifest: Manifest, damages: tuple[Damage, ...]) -> dict[str, object]:
+def _entry(
+    manifest: Manifest, damages: tuple[Damage, ...], apart: Sequence[Difference] | None
+) -> dict[str, object]:
+    model = f"{manifest.name}@{manifest.commit[:12]}"
+    upstream = {} if apart is None else {"upstream": [one for one in apart if one.model == model]}
     return {
         "name": manifest.name,
         "commit": manifest.commit,
@@ -88,4 +102,5 @@ def _entry(manifest: Manifest, damages: tuple[Damage, ...]) -> dict[str, object]
         "bytes": manifest.size,
         "clean": _clean(damages),
         "damages": damages,
+        **upstream,
     }
