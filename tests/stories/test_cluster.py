@@ -79,10 +79,13 @@ def test_a_model_that_is_kept_is_written_as_one_that_is_not(shell: Shell) -> Non
 
 def test_gguf_runs_on_processors(shell: Shell) -> None:
     image = f"ghcr.io/ggml-org/llama.cpp@{DIGEST}"
-    found = exported(shell, f"{CHAT}#q8_0", "--image", image, "--ostler-image", OSTLER,
-                     "--memory", "2GiB")  # fmt: skip
+    words = (f"{CHAT}#q8_0", "--image", image, "--ostler-image", OSTLER)
+    found = exported(shell, *words)
     (engine,) = pod(found)["containers"]
     assert engine["command"] == ["/app/llama-server"]
+    asked = engine["resources"]["requests"]["memory"]
+    assert 1 < int(asked.removesuffix("Mi")) < 1024  # the estimate of a tiny model
+    (engine,) = pod(exported(shell, *words, "--memory", "2GiB"))["containers"]
     assert engine["resources"] == {"requests": {"cpu": "1", "memory": "2048Mi"}}
     assert found["Deployment"]["metadata"]["name"] == "tiny-llama-gguf-q8-0"
 

@@ -9,14 +9,8 @@ from ostler.faces.cli import show
 from ostler.nouns import LaunchSpec, Workload
 
 
-def warn(
-    spec: LaunchSpec, load: Workload, cluster: Cluster, memory: int | None, there: int | None
-) -> None:
-    """Say what is too much: of one GPU's `memory` in bytes, of the GPUs that are `there`.
-
-    Raises ImpossibleSplit for GPUs that cannot share the model's heads.
-    """
-    needed = need(spec, load)
+def warn(model: str, needed: int, cluster: Cluster, memory: int | None, there: int | None) -> None:
+    """Say what is too much: of one GPU's `memory` in bytes, of the GPUs that are `there`."""
     wanted = cluster.gpus * cluster.replicas
     if there is not None and wanted > there:
         show.note(
@@ -24,11 +18,14 @@ def warn(
             f"the cluster has {there}: be conservative, the rest stay Pending."
         )
     if memory is not None and cluster.gpus:
-        said = crowded({spec.model.id: needed}, cluster.gpus, memory)
+        said = crowded({model: needed}, cluster.gpus, memory)
         if said:
             show.note(f"Warning: {said}")
 
 
 def need(spec: LaunchSpec, load: Workload) -> int:
-    """Return the bytes that a model takes on all of its GPUs together."""
+    """Return the bytes that a model takes, on all of its GPUs together.
+
+    Raises ImpossibleSplit for GPUs that cannot share its heads.
+    """
     return estimate(spec.model.facts, load, spec.engine).required * load.tensor_parallel

@@ -49,7 +49,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--storage-class", metavar="NAME", help="The cluster's default, if not said."),
     click.option("--access", type=click.Choice([ONCE, MANY]), default=ONCE, show_default=True,
                  help="Who may mount the volume."),
-    click.option("--memory", metavar="SIZE", help="Memory that the engine's container asks for."),
+    click.option("--memory", metavar="SIZE",
+                 help="What the engine asks for. [on processors, what `ostler fit` estimates]"),
     click.option("--openshift", is_flag=True, help="Leave users and groups to OpenShift."),
     click.option("--route", metavar="HOST", help="Reach it from outside by an OpenShift Route."),
     click.option("--ingress", metavar="HOST", help="Reach it from outside by an Ingress."),
@@ -159,6 +160,7 @@ def asked(
     load = Workload(context, sequences, kv_dtype, tensor_parallel=max(1, gpus), flags=flags)
     spec = launch(found, described, installed, load, INSIDE)
     key = secret(api_key_secret, KEY) if api_key_secret else None
+    needed = crowding.need(spec, load)
     cluster = Cluster(
         name=title,
         image=chosen.reference,
@@ -171,7 +173,7 @@ def asked(
         access=access,
         replicas=replicas,
         gpus=gpus,
-        memory=amount(memory or "", "--memory"),
+        memory=amount(memory or "", "--memory") or (None if gpus else needed),
         openshift=openshift or bool(route),
         token=token(token_secret, found),
         key=key,
@@ -180,7 +182,8 @@ def asked(
         open=is_open,
     )
     guard(spec, cluster)
-    crowding.warn(spec, load, cluster, amount(gpu_memory or "", "--gpu-memory"), cluster_gpus)
+    of_gpu = amount(gpu_memory or "", "--gpu-memory")
+    crowding.warn(spec.model.id, needed, cluster, of_gpu, cluster_gpus)
     return spec, cluster
 
 
