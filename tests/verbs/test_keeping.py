@@ -21,7 +21,7 @@ from ostler.errors import (
     UsageError,
 )
 from ostler.nouns import Manifest
-from ostler.store import Store, plain
+from ostler.store import Store, durable, plain
 from ostler.store.shelf import Shelf
 from ostler.verbs import archive, backup, gc, keepsakes, rebuild, remove, restore, undo, usage
 from ostler.verbs.compare import compare
@@ -127,6 +127,21 @@ def test_stale_unfinished_files_go(store: Store) -> None:
     assert [item.name for item in garbage.items] == ["f" * 64]
     assert gc.carry_out(garbage, store, 7.0) == garbage.bytes > 0
     assert store.partials.names() == []
+    assert whole(store, manifest)
+
+
+def test_drafts_of_the_killed_go_and_fresh_ones_stay(store: Store) -> None:
+    manifest = keep(store)
+    blob = store.blob_path(manifest.files[0].sha256)
+    old, fresh = durable.draft(blob), durable.draft(store.home / "downloads" / "x.json")
+    fresh.parent.mkdir(exist_ok=True)
+    for one in (old, fresh):
+        one.write_bytes(bytes(5000))
+    os.utime(old, (0, 0))
+    garbage = gc.plan(store, 7.0)
+    assert [(item.kind, item.name) for item in garbage.items] == [("draft", str(old))]
+    assert gc.carry_out(garbage, store, 7.0) == garbage.bytes >= 4096
+    assert (old.exists(), fresh.exists()) == (False, True)
     assert whole(store, manifest)
 
 

@@ -11,7 +11,7 @@ from ostler.nouns import Manifest
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to take away. `kind` is "content", "unfinished", "trash" or "commit"."""
+    """One thing to take away. `kind` is "content", "unfinished", "trash", "commit" or "draft"."""
 
     kind: str
     name: str

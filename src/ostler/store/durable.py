@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from ostler.errors import UsageError
+
+_DRAFT = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 def folder(path: Path) -> Path:
@@ -55,6 +59,11 @@ def draft(path: Path) -> Path:
     Not a process id: on a shared folder another machine has the same ones.
     """
     return path.with_name(f".{secrets.token_hex(8)}.tmp")
+
+
+def drafts(root: Path) -> Iterator[Path]:
+    """Yield the drafts below a folder: in use, or left by a process that was killed."""
+    return (path for path in root.rglob(".*.tmp") if _DRAFT.fullmatch(path.name))
 
 
 def rename(old: Path, new: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ostler.core import plans, tidying
 from ostler.core.tidying import Item, Removed, Unfinished
 from ostler.errors import DamagedModel
 from ostler.nouns import Manifest
-from ostler.store import Store
+from ostler.store import Store, durable
 from ostler.verbs import rebuild
 
 DAY = 86_400.0  # seconds
+DRAFT_DAYS = 1.0  # a draft is renamed within seconds, or never
 STALE_DAYS = 7.0  # an unfinished file that nobody went on with for a week is given up
 
 
@@ -59,7 +62,19 @@ def plan(
         Item("commit", f"{one.name}@{one.commit[:12]}", 0, "no branch leads to it; a newer is kept")
         for one in commits
     ]
-    return Garbage((*named, *items), commits)
+    return Garbage((*named, *items, *_drafts(store)), commits)
+
+
+def _drafts(store: Store) -> list[Item]:
+    """Return what a killed process had begun to write beside its place."""
+    now, found = time.time(), []
+    for path in durable.drafts(store.home):
+        with suppress(FileNotFoundError):  # renamed while we looked
+            state = path.lstat()
+            if now - state.st_mtime > DRAFT_DAYS * DAY:
+                because = "a draft of a process that was killed"
+                found.append(Item("draft", str(path), state.st_blocks * 512, because))
+    return found
 
 
 def _refuse_lost(store: Store, models: list[Manifest]) -> None:
@@ -112,6 +127,9 @@ def carry_out(garbage: Garbage, store: Store, trash_days: float) -> int:
         for item in garbage.items:
             if item.kind == "unfinished":
                 given_up += _give_up(store, item)
+            if item.kind == "draft":
+                Path(item.name).unlink(missing_ok=True)
+                given_up += item.bytes
     store.sweep()
     return given_up + before - store.used_bytes()
 
