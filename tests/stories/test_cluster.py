@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import yaml
 from tests.stories.conftest import CHAT, SHIPPED, Shell, environment
 from tools.seed_triton import ARGUMENTS, CONFIG, WEIGHTS
 
-from ostler.errors import OstlerError
+from ostler.errors import LicenceBlocked, OstlerError
 from ostler.faces.cli.export_kubernetes import kubernetes
 from ostler.settings import Settings, load
 
@@ -158,6 +159,15 @@ def test_a_model_that_brings_code_is_not_written_down(shell: Shell, tmp_path: Pa
         server.communicate(timeout=60)
     assert done.code == 17, done.err
     assert "code from its own repository" in done.err
+
+
+def test_a_licence_that_the_policy_blocks_is_not_written_down(
+    here: Settings, tmp_path: Path
+) -> None:
+    policy = tmp_path / "licences.yaml"
+    policy.write_text("block: [apache-2.0]\n")
+    with pytest.raises(LicenceBlocked):
+        kubernetes.main([*VLLM], obj=replace(here, licence_policy=policy), standalone_mode=False)
 
 
 def test_no_secret_is_ever_written(shell: Shell, tmp_path: Path) -> None:

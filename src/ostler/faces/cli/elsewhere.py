@@ -6,11 +6,12 @@ from ostler import wiring
 from ostler.core import quants
 from ostler.core.refs import parse
 from ostler.errors import EngineUnsupported, UnknownModel
+from ostler.faces.cli import terms
 from ostler.faces.cli.facts import offline_missing
-from ostler.nouns import Device, Format, Hardware, Installed, ModelFacts
+from ostler.nouns import Device, Format, Hardware, Installed, Listing, Manifest, ModelFacts
 from ostler.ports import Engine
 from ostler.settings import Settings
-from ostler.verbs import elsewhere, pull
+from ostler.verbs import elsewhere, licensing, pull
 from ostler.verbs.elsewhere import Elsewhere
 from ostler.verbs.inspect import kept_facts, remote_facts
 
@@ -20,7 +21,7 @@ GIB = 1 << 30
 def find(settings: Settings, text: str, home: str, gpus: int) -> Elsewhere:
     """Return the model as it will lie in `home` there; of one that is not kept, headers are read.
 
-    Raises what asking a hub raises, and OfflineMissing where none may be asked.
+    Raises what asking a hub raises, OfflineMissing where none may be asked, and LicenceBlocked.
     """
     store = wiring.store(settings)
     try:
@@ -29,16 +30,23 @@ def find(settings: Settings, text: str, home: str, gpus: int) -> Elsewhere:
         if settings.offline:
             raise offline_missing(error) from error
     else:
+        _allowed(settings, named.manifest)
         return elsewhere.kept(store, named, kept_facts(store, named.manifest, named.variant), home)
     ref = parse(text)
     source = wiring.source(settings, None, ref)
     options = pull.Options(platform="nvidia" if gpus else None)
     plan = pull.plan(ref, source, store, options)
+    _allowed(settings, plan.listing)
     choices = quants.variants(one.path for one in plan.listing.files)
     variant, _ = quants.choose(choices, plan.variant)
     facts = remote_facts(source, plan.listing, variant)
     taken = [one.file for one in (*plan.fetch, *plan.have)]
     return elsewhere.on_hub(store, plan.listing, variant, facts, taken, home)
+
+
+def _allowed(settings: Settings, model: Manifest | Listing) -> None:
+    """Hold the licence against the policy: to let others serve a model is to use it."""
+    licensing.enforce(terms.registrar(settings).ruling(model))
 
 
 def usual(model: Elsewhere) -> str:
