@@ -25,8 +25,8 @@ from ostler.launchers.docker import refused
 from ostler.launchers.ports import free_port
 from ostler.nouns import Image, LaunchSpec, Mount, Place, Workload
 from ostler.testing import tiny
-from ostler.testing.dockerd import Dockerd, ask, containers
-from ostler.testing.engine_image import PYTHON
+from ostler.testing.dockerd import Dockerd, ask, containers, imported
+from ostler.testing.engine_image import PYTHON, write_image
 from ostler.testing.launchers import LauncherContract, reading, rest_of, spec_of, started
 from ostler.verbs import containing
 from ostler.verbs.asking import ask as ask_http
@@ -60,6 +60,25 @@ class TestContainerLauncher(LauncherContract):
 
     def test_nothing_is_left_of_any(self, launcher: ContainerLauncher, docker: Dockerd) -> None:
         assert containers(docker.socket) == []
+
+
+class TestPodmanLauncher(LauncherContract):
+    """The same of a podman that listens at OSTLER_TEST_PODMAN, a path: CI has none."""
+
+    words = PUPPET
+
+    @pytest.fixture
+    def launcher(self, podman: Dockerd, tmp_path: Path) -> ContainerLauncher:
+        return launcher_of(podman, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Dockerd:
+    path = os.environ.get("OSTLER_TEST_PODMAN")
+    if not path:
+        pytest.skip("NO PODMAN: OSTLER_TEST_PODMAN names the socket of `podman system service`")
+    id = imported(path, write_image(tmp_path_factory.mktemp("podman") / "image.tar"))
+    return Dockerd(path, Image("puppet", id, "", PUPPET[:-1]), "", None)
 
 
 def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:

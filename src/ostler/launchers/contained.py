@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from ostler.programs import reaper
 LOOPBACK = "127.0.0.1"
 SIGNALLED = 128  # exit code 128 + N of a shell, and of the init in it: ended by signal N
 LOST = End(False, 1, False, 0, 0)  # stands for the end of one that somebody else removed
+LAST_WORDS = 5.0  # seconds for the end of its output to come after its end
 AGAIN = 0.5  # seconds between two tries to reach a server of containers that restarts
 
 
@@ -76,10 +78,8 @@ class ContainerProcess:
 
     async def _live(self, since: float) -> int:
         """See it to its end: all of its words in the log, nothing of it left."""
-        writing = asyncio.create_task(self._write(since), name=f"log of {self._id[:12]}")
         try:
-            end = await self._ended()
-            await writing
+            end = await self._ended(since)
             if end.out_of_memory:
                 limit = f" of {end.limit >> 20} MiB" if end.limit else ""
                 self._log.say(f"out of memory: the container passed its limit{limit}")
@@ -87,20 +87,39 @@ class ContainerProcess:
             self._code = SIGNALLED - end.code if end.code > SIGNALLED else end.code
             return self._code
         finally:
-            writing.cancel()
             await self._dismiss()
             await self._docker.close()
             self._log.close()
 
-    async def _ended(self) -> End:
-        """Wait for its end, however often the server of containers goes away meanwhile."""
+    async def _ended(self, since: float) -> End:
+        """Write its output until its end, however often the server of containers goes away.
+
+        The output ends with it; Podman says so sooner than it answers who waits.
+        """
         while True:
-            with suppress(ContainersUnavailable):
-                await self._docker.wait(self._id)
-                end = await self._docker.inspect(self._id)
-                if end is None or not end.running:
-                    return end or LOST
+            writing = asyncio.create_task(self._write(since), name=f"log of {self._id[:12]}")
+            waiting = asyncio.create_task(self._wait(), name=f"end of {self._id[:12]}")
+            try:
+                await asyncio.wait({writing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                end = await self._look()
+                if end and not end.running:
+                    await asyncio.wait({writing}, timeout=LAST_WORDS)
+                    return end
+            finally:
+                writing.cancel()
+                waiting.cancel()
+            since = time.time()
             await asyncio.sleep(AGAIN)
+
+    async def _look(self) -> End | None:
+        """How it stands; None where nobody can say."""
+        with suppress(ContainersUnavailable):
+            return await self._docker.inspect(self._id) or LOST
+        return None
+
+    async def _wait(self) -> None:
+        with suppress(ContainersUnavailable):
+            await self._docker.wait(self._id)
 
     async def _write(self, since: float) -> None:
         with suppress(ContainersUnavailable):

@@ -22,8 +22,9 @@ def config(one: Container, labels: Mapping[str, str], *, podman: bool = False) -
         "WorkingDir": one.cwd or "",
         "Labels": dict(labels),
         "ExposedPorts": {port: {} for port in ports},
-        "Healthcheck": {"Test": ["NONE"]},  # we ask ourselves, with real requests
         "StopSignal": "SIGTERM",
+        # We ask for its health ourselves, with real requests; Podman needs no word against its own.
+        **({} if podman else {"Healthcheck": {"Test": ["NONE"]}}),
         "HostConfig": {
             "Mounts": [
                 {"Type": "bind", "Source": source, "Target": target, "ReadOnly": True}
