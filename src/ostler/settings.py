@@ -44,6 +44,7 @@ class Settings:
     launcher: str = "process"  # how engines are run: process or container
     container_socket: str = ""  # of Docker or Podman; empty: DOCKER_HOST's, or the usual place
     container_user: str = ""  # uid:gid that engines in containers run as; empty: the models' owner
+    otlp: str = ""  # where traces of requests go, such as http://127.0.0.1:4318; empty: nowhere
     database: str = ""  # URL of a PostgreSQL database for the records; empty: <home>/ostler.db
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ostler.faces.gateway.messages import Done
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
 
-NOW = Now({"org/a": "ready", "org/b": "failed"}, {"cpu": DeviceNow(100, 40)}, 1, {"failed": 2}, {"org/b": 3})
+NOW = Now(
+    {"org/a": "ready", "org/b": "failed"},
+    {"cpu": DeviceNow(100, 40)},
+    1,
+    {"failed": 2},
+    {"org/b": 3},
+)
 
 
 def read(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -42,3 +53,15 @@ def test_requests_and_what_is_now() -> None:
     counters = [which for which in first if which[0].endswith(("_total", "_count", "_bucket"))]
     assert counters
     assert all(second[which] >= first[which] for which in counters)
+
+
+def test_promtool_finds_nothing_to_complain_of() -> None:
+    """Prometheus' own judge; Debian's package `prometheus` brings it."""
+    promtool = os.environ.get("PROMTOOL") or shutil.which("promtool")
+    if not promtool:
+        pytest.skip("NO PROMTOOL: metrics were not held against it; apt install prometheus")
+    metrics = Metrics(lambda: NOW)
+    metrics.served(Done("org/a", "org/a", 200, 0.2, 0.02, 1, 1, 5, 3, 'a "key"\\n'))
+    words = [promtool, "check", "metrics"]
+    done = subprocess.run(words, input=metrics.page()[0], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -59,6 +59,12 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Append a JSON line for each request: no prompt, no answer, no key.",
 )
 @click.option(
+    "--otlp",
+    metavar="URL",
+    help="Send a trace of each request there (OTLP over HTTP); needs ostler[otel]. "
+    "[env: OSTLER_OTLP]",
+)
+@click.option(
     "--drain",
     type=click.FloatRange(0),
     metavar="SECONDS",
@@ -83,7 +89,7 @@ def command(
     settings: Settings, host: str | None, port: int | None, keys: Path | None,
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
     tls_key: Path | None, access_log: Path | None, allow_host: tuple[str, ...],
-    allow_origin: tuple[str, ...], drain: float,
+    allow_origin: tuple[str, ...], drain: float, otlp: str | None,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
@@ -118,6 +124,7 @@ def command(
     workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
+    from ostler.faces.server.traces import Traces
 
     tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
     limits = Limits(
@@ -127,8 +134,10 @@ def command(
         origins=pages,
     )
     entrance = Entrance(listening, workers, tls, limits)
+    receiver = otlp or settings.otlp
+    traces = Traces(receiver) if receiver else None
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
-    one = Server(hands, entrance, known, key, records)
+    one = Server(hands, entrance, known, key, records, traces)
     asyncio.run(one.run(_greet))
     show.note("Stopped; nothing is left running.")
 

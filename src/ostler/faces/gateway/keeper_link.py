@@ -35,6 +35,11 @@ class KeeperLink(asyncio.Protocol):
         for line in self._lines.feed(data):
             self._hear(read_by_gateway(line))
 
+    def eof_received(self) -> bool:
+        """The keeper has nothing more to say; it hears what we have until we hang up as well."""
+        self._lost()
+        return True
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._lost()

@@ -195,6 +195,9 @@ class Done(Struct, frozen=True, tag=True, tag_field="kind"):
     completion_tokens: int | None = None
     key: str = ""
     request_id: str = ""
+    at: float = 0.0  # when it ended, in seconds since 1970
+    method: str = ""
+    path: str = ""  # without its query
 
 
 class Ended(Struct, frozen=True, tag="Done", tag_field="kind", gc=False):

@@ -11,6 +11,7 @@ from ostler.errors import RecordsUnavailable
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.ledger import Ledger
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
+from ostler.faces.server.traces import Traces
 from ostler.nouns import Measurement
 from ostler.records.records import Records
 
@@ -34,6 +35,7 @@ class Books:
         self.ledger = Ledger(records, changed, complain)
         self.metrics = Metrics(self._now)
         self._fixed, self._owner, self._closed = tuple(fixed), owner, closed
+        self.traces: Traces | None = None
         self._fleet = f.fleet_of({})
         self._seen: dict[str, Seen] = {}  # the fleet as the history knows it
         self.parked: Callable[[], Mapping[str, int]] = dict  # requests that wait, by model
@@ -72,6 +74,8 @@ class Books:
         """Count a request that has ended."""
         self.ledger.served(done)
         self.metrics.served(done)
+        if self.traces is not None:
+            self.traces.served(done)
 
     def changed(self, fleet: f.Fleet) -> None:
         """Write down what has happened to the fleet."""

@@ -118,7 +118,7 @@ class GatewayLink:
         """Let the gateway finish its streams and end; `run` returns when it has."""
         self._closing = True
         for writer in self._writers.values():
-            writer.close()
+            writer.write_eof()  # their last words are still heard
 
     def kill(self) -> None:
         """End the workers at once, with whatever they relay."""
@@ -149,7 +149,7 @@ class GatewayLink:
         self._writers[worker], self._processes[worker] = writer, process
         self._chorus.join(worker)
         if self._closing:
-            writer.close()
+            writer.write_eof()
         elif self._table:
             writer.write(m.encode(self._table))
         try:
@@ -191,6 +191,8 @@ class GatewayLink:
                         self._heard(message)
 
     def _say(self, message: m.ToGateway) -> None:
+        if self._closing:
+            return
         line = m.encode(message)
         for writer in self._writers.values():
             if not writer.is_closing():

@@ -22,6 +22,7 @@ from ostler.faces.server.entrance import Entrance
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.operator import Operator
+from ostler.faces.server.traces import Traces
 from ostler.records.records import Records
 
 LOOK_EVERY = 1.0  # seconds between looks at the store for models that others pulled
@@ -37,6 +38,7 @@ class Server:
         read_keys: Callable[[], Sequence[Key]],
         key: str,
         records: Records,
+        traces: Traces | None = None,
     ) -> None:
         """`read_keys` gives those of file and environment, `key` is what our own commands show."""
         self._hands, self._catalogue, self._home = hands, hands.catalogue, hands.settings.home
@@ -47,6 +49,7 @@ class Server:
         closed, owner = not is_loopback(host), hashed("owner", key)
         self._read_keys = read_keys
         self._books = Books(records, read_keys(), owner, closed, self._republish, warn)
+        self._books.traces = traces
         directory = Directory(hands)
         self._dispatch = Dispatch(hands, directory, self._books, entrance)
         self._operator = Operator(hands, self._dispatch.keeper)
@@ -109,6 +112,8 @@ class Server:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await self._books.ledger.close()
+        if self._books.traces is not None:
+            await asyncio.to_thread(self._books.traces.close)
         for result in results:
             if isinstance(result, Exception):
                 raise result
