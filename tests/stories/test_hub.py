@@ -109,3 +109,19 @@ def test_a_mirror_needs_a_store_and_operators_where_others_reach_it(shell: Shell
         "hub", "serve", "--store", "--host", "0.0.0.0", "--anyone", "--upstream", "http://x"
     )
     assert (open_to_all.code, "--operators" in open_to_all.err) == (2, True)
+
+
+def test_an_import_is_held_against_the_source_that_it_names(
+    shell: Shell, shipped_hub: str, tmp_path: Path
+) -> None:
+    shell.env["MODELSCOPE_ENDPOINT"] = shipped_hub
+    shell.env["HF_ENDPOINT"] = "http://127.0.0.1:9"  # nothing here is asked of the Hub
+    shell.ok("pull", f"ms:{MODEL}", "--all", "--quiet")
+    (pulled,) = shell.ok("ls", "--json").json()[:1]
+    other = Shell({**shell.env, "OSTLER_HOME": str(tmp_path / "other")})
+    said = other.ok("import", str(SHIPPED / MODEL), "--id", f"ms:{MODEL}").out
+    assert "held against the hub" in said
+    taken = other.ok("ls", "--json").json()[0]
+    assert (taken["commit"], taken["origin"]) == (pulled["commit"], shipped_hub)
+    assert "as they are upstream" in other.ok("outdated").out
+    assert "As its source lists it" in other.ok("verify", "--hub").out

@@ -44,6 +44,7 @@ class Adoption:
     left: tuple[str, ...]  # files that the hub's repository does not have
     listing: Listing | None
     notes: tuple[str, ...]
+    source: str = "hf"  # where the model is said to be from
 
     @property
     def size(self) -> int:
@@ -88,7 +89,8 @@ def _adoption(offer: Offer, ref: ModelRef | None, source: Source | None, rules: 
     taken, left = adopting.claims(known, listing)
     there = {file.path: file for file in offer.files}
     files = tuple((there[claim.path], claim) for claim in taken)
-    return Adoption(offer, name, files, left, listing, (*warnings, *([note] if note else [])))
+    notes = (*warnings, *([note] if note else []))
+    return Adoption(offer, name, files, left, listing, notes, ref.source if ref else "hf")
 
 
 def _by(file: Lying) -> str:
@@ -199,7 +201,7 @@ def _manifest(adoption: Adoption, files: Sequence[KeptFile], store: Store) -> Ma
     if not listing and not offer.commit and not any("main" in one.revisions for one in others):
         revisions = {"main"}  # so that other programs find it by its name alone
     return Manifest(
-        source="hf",
+        source=adoption.source,
         name=listing.name if listing else adoption.name,
         commit=(listing.commit if listing else offer.commit) or adopting.made_commit(ordered),
         files=ordered,

@@ -44,7 +44,9 @@ def verify_upstream(
     """
     found: list[Difference] = []
     for one in models:
-        ref = ModelRef(one.name, one.commit, source=one.source, place=one.origin or None)
+        # ModelScope has no commits of its own: its branch is asked for as it is now
+        at = next(iter(one.revisions), None) if one.source == "ms" else one.commit
+        ref = ModelRef(one.name, at, source=one.source, place=one.origin or None)
         found += copying.upstream(one, source_of(one).listing(ref))
     for each in () if as_json else found:
         show.line(f"{each.model} {each.path}: {each.kind}; {each.because}")

@@ -46,6 +46,7 @@ def command(
     \b
     ostler import ~/.cache/huggingface/hub
     ostler import ./Llama-2-7b-hf --id meta-llama/Llama-2-7b-hf --link
+    ostler import ./qwen --id ms:Qwen/Qwen2.5-0.5B-Instruct
     ostler import ~/.ollama --dry-run
     """
     from ostler.verbs import adopt
@@ -53,7 +54,8 @@ def command(
 
     store = wiring.store(settings)
     ref = parse(model) if model else None
-    source = None if offline else wiring.source(settings, endpoint)
+    source = None if offline else wiring.source(settings, endpoint, ref)
+    hub = wiring.origin(settings, ref, endpoint) if ref else endpoint or settings.endpoint
     rules = policy(settings.pickle, "")
     found = adopt.plan(Path(path).expanduser().absolute(), ref, source, rules)
     if dry_run or not as_json:
@@ -68,7 +70,9 @@ def command(
                 one,
                 store,
                 how or "clone",
-                endpoint=endpoint or settings.endpoint,
+                endpoint=wiring.origin(settings, ref, endpoint)
+                if ref
+                else endpoint or settings.endpoint,
                 check=check_header,
                 report=report,
             )
