@@ -70,9 +70,7 @@ def command(
                 one,
                 store,
                 how or "clone",
-                endpoint=wiring.origin(settings, ref, endpoint)
-                if ref
-                else endpoint or settings.endpoint,
+                endpoint=hub,
                 check=check_header,
                 report=report,
             )
