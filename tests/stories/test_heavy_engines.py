@@ -109,8 +109,7 @@ def test_what_it_took_is_learnt_from_its_log(house: House) -> None:
     assert parts["kv"] == 1 << 30
     assert 1 << 30 < parts["total"] < 5 << 30
     fitted = house.shell.ok("fit", CHAT, "--engine", "vllm", "--json").json()
-    needed = sum(term["bytes"] for term in fitted["estimate"]["terms"])
-    assert needed >= 0.6 * parts["total"]
+    assert fitted["total_bytes"] >= 0.9 * parts["total"]
 
 
 def test_embeddings_are_those_of_the_reference(house: House, expected: dict[str, Any]) -> None:
@@ -121,7 +120,10 @@ def test_embeddings_are_those_of_the_reference(house: House, expected: dict[str,
         texts = [case["text"] for case in cases]
         got = client.embeddings.create(model=EMBED, input=texts, encoding_format="float")
     for mine, case in zip(got.data, cases, strict=True):
-        assert mine.embedding == pytest.approx(case["embedding"], abs=2e-3)
+        # The weights are F16; vLLM computes in 16 bits too, where the reference has 64.
+        assert mine.embedding == pytest.approx(case["embedding"], abs=5e-3)
+        pairs = zip(mine.embedding, case["embedding"], strict=True)
+        assert sum(one * other for one, other in pairs) > 0.9998, "the cosine of unit vectors"
 
 
 def test_rerank_scores_are_on_the_one_scale(house: House, expected: dict[str, Any]) -> None:

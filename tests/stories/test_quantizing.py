@@ -88,6 +88,13 @@ def test_what_there_is_is_listed_with_its_loss_and_its_source(shell: Shell, home
     row = next(line for line in shown.splitlines() if line.startswith("q4_k_m"))
     assert "perplexity +0.1754" in row
     assert "Llama-3-8B" in row
+    assert "615 kB" in row
+    assert "MiB" in row
+    assert "estimates" in shown
+    outcomes = shell.ok("quantize", F32, "--json").json()["methods"]
+    sizes = {one["method"]["name"]: one["size"] for one in outcomes}
+    assert sizes["q8_0"] > sizes["q5_0"] > sizes["q4_0"] > 0
+    assert all(one["memory"] > one["size"] for one in outcomes)
     for method in ("awq", "gptq", "int8", "q8_0"):
         assert any(line.startswith(method) for line in shown.splitlines())
 

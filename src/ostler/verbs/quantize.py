@@ -6,59 +6,28 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
 
-from ostler import __version__
-from ostler.core import adopting, budget, quantizing, quants
+from ostler.core import budget, quantizing
 from ostler.core.naming import Named
 from ostler.core.quantizing import Method
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size, memory
-from ostler.core.weights.schemes import packed, scheme
-from ostler.errors import (
-    DoesNotFit,
-    EngineUnsupported,
-    InsufficientDisk,
-    OstlerError,
-    UsageError,
-)
-from ostler.nouns import (
-    Format,
-    Installed,
-    Job,
-    KeptFile,
-    Manifest,
-    ModelFacts,
-    ModelRef,
-    TensorTable,
-)
+from ostler.errors import DoesNotFit, EngineUnsupported, InsufficientDisk, UsageError
+from ostler.nouns import Format, Installed, Job, Manifest, ModelFacts, TensorTable
 from ostler.ports import Source
 from ostler.store import Store
 from ostler.store.downloads import id_of
-from ostler.verbs import intake
-from ostler.verbs.inspect import check_header, kept_facts, kept_tables
+from ostler.verbs.inspect import kept_facts, kept_tables
+from ostler.verbs.keep_made import keep
 from ostler.verbs.making import Making, convert, make
+from ostler.verbs.outcomes import size_after
 from ostler.verbs.proving import Made, held_against
-from ostler.verbs.search import search
+from ostler.verbs.ready_made import Ready, look
 
-LOOKED_AT = 3  # ready-made repositories whose files are listed
-WHOLE_MODEL = (
-    1.2  # what llm-compressor holds at once, in sizes of the model: it, and a layer's work
-)
+WHOLE_MODEL = 1.2  # sizes of the model that llm-compressor holds at once, a layer's work included
 
 Report = Callable[[Job], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A repository that has the model made smaller already."""
-
-    name: str
-    downloads: int | None
-    variant: str | None  # None: the name promises it, and the files were not looked at
-    size: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +74,7 @@ def plan(
     _refuse_packed(named, facts, tables, method, again)
     tool = _tool(method, tools, wanted)
     convert_with = _converter(named, facts, method, tools)
-    after, exact = _size_after(facts, tables, method)
+    after, exact = size_after(facts, tables, method)
     before = facts.weight_bytes
     whole = method.format is Format.SAFETENSORS
     ready, hub_error = look(named.manifest.name, method, store, source)
@@ -184,54 +153,6 @@ def _converter(
     )
 
 
-def _size_after(
-    facts: ModelFacts, tables: Sequence[TensorTable], method: Method
-) -> tuple[int, bool]:
-    if facts.format is Format.GGUF:
-        return quantizing.size_after(tables, quantizing.types(tables, facts, method.name)), True
-    wanted = scheme(method.name, gguf=method.format is Format.GGUF)
-    parts = packed(facts, wanted) if wanted else ()
-    return sum(part.bytes for part in parts) or facts.weight_bytes, False
-
-
-# --- ready-made -----------------------------------------------------------------------------
-
-
-def look(
-    name: str, method: Method, store: Store, source: Source | None
-) -> tuple[tuple[Ready, ...], str | None]:
-    """Return the repositories that have this model made smaller, and why the hub was not asked.
-
-    The files of the first few are listed, so that what a name promises is seen.
-    """
-    if source is None:
-        return (), "the hub was not asked"
-    found = search(quantizing.words(name, method), source, store, limit=50)
-    names = quantizing.ready_made(found.results, name, method)
-    ready = [_ready(one.name, one.downloads, method, source) for one in names[:LOOKED_AT]]
-    rest = [Ready(one.name, one.downloads, None, None) for one in names[LOOKED_AT:]]
-    return (*(one for one in ready if one), *rest), found.hub_error
-
-
-def _ready(name: str, downloads: int | None, method: Method, source: Source) -> Ready | None:
-    try:
-        listing = source.listing(ModelRef(name))
-    except OstlerError:
-        return Ready(name, downloads, None, None)
-    sizes = {file.path: file.size for file in listing.files}
-    choices = [one for one in quants.variants(sizes) if one.format is method.format]
-    if method.format is Format.GGUF:
-        choices = [one for one in choices if one.name == method.name]
-    if not choices:
-        return None  # the repository has others
-    taken = choices[0]
-    variant = taken.name if method.format is Format.GGUF else None
-    return Ready(name, downloads, variant, sum(sizes[path] for path in taken.files))
-
-
-# --- doing ----------------------------------------------------------------------------------
-
-
 def require(plan: Plan, store: Store, free_memory: int, reserve: int | None = None) -> None:
     """Raise InsufficientDisk or DoesNotFit, with the numbers, where there is too little room."""
     free, total = store.disk()
@@ -282,7 +203,8 @@ def carry_out(
         prove(made)
         making.check_cancelled()
         making.stage("keeping")
-        return keep(plan, result, store)
+        made_by = f"{plan.tool.engine} {plan.tool.version}, {plan.method.name}"
+        return keep(plan.named, plan.name, made_by, result, store)
 
 
 def described(plan: Plan) -> Job:
@@ -304,43 +226,3 @@ def file_name(plan: Plan) -> str:
     """The weight file's name, of a GGUF result: by it the variant is known."""
     stem = quantizing.stem(plan.named.manifest.name)
     return f"{stem}-{plan.method.name.upper()}.gguf"
-
-
-def keep(plan: Plan, result: Path, store: Store) -> Manifest:
-    """Take the result in and register it last, with what it was made from and by what."""
-    original = plan.named.manifest
-    made = f"{original.source}:{original.name}@{original.commit}#{plan.named.variant.name}"
-    bases = (f"base_model:{original.name}", f"base_model:quantized:{original.name}")
-    with store.pulling(plan.name):
-        places = sorted(path for path in result.rglob("*") if path.is_file())
-        files = tuple(_kept(path, result, store) for path in places)
-        return store.register(
-            Manifest(
-                source="hf",
-                name=plan.name,
-                commit=adopting.made_commit(files),
-                files=files,
-                revisions=("main",),
-                licence=original.licence,
-                gated=original.gated,
-                private=original.private,
-                task=original.task,
-                tags=tuple(dict.fromkeys((*original.tags, *bases))),
-                pulled_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                tool=f"ostler {__version__} quantize",
-                derived_from=made,
-                made_by=f"{plan.tool.engine} {plan.tool.version}, {plan.method.name}",
-            )
-        )
-
-
-def _kept(path: Path, result: Path, store: Store) -> KeptFile:
-    size = path.stat().st_size
-    name = path.relative_to(result).as_posix()
-    blank = KeptFile(name, size, "", "wanted" if size < adopting.GIT_LIMIT else None)
-    digest = intake.digest_of(path, blank)
-    file = KeptFile(name, size, digest.sha256, digest.git_sha1, digest.blocks)
-    if not store.blobs.has(file.sha256, size):
-        path.chmod(0o444)
-        file = replace(intake.link(path, store, file, check=check_header), blocks=digest.blocks)
-    return file

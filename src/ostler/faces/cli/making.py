@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 from ostler.core import quantizing
 from ostler.core.naming import Named
-from ostler.core.sizes import file_size
+from ostler.core.sizes import file_size, memory
 from ostler.faces.cli import show
-from ostler.nouns import Format, Job
+from ostler.nouns import Job
 from ostler.ports import Source
 from ostler.store import Store
-from ostler.verbs.quantize import Ready, look
+from ostler.verbs.outcomes import outcomes
+from ostler.verbs.ready_made import Ready, look
 
 LOOKED_FOR = ("q4_k_m", "awq", "gptq", "fp8")  # one search each
 
@@ -82,17 +83,19 @@ def show_methods(named: Named, store: Store, source: Source | None, as_json: boo
         name: look(named.manifest.name, quantizing.method(name), store, source)
         for name in LOOKED_FOR
     }
-    methods = quantizing.methods()
+    made = outcomes(named, store)
     if as_json:
         known = {name: show.plain(ready) for name, (ready, _) in found.items()}
-        show.as_json({"model": named.id, "methods": show.plain(methods), "ready_made": known})
+        show.as_json({"model": named.id, "methods": show.plain(made), "ready_made": known})
         return
     rows = [
-        (one.name, one.format.value, "llama.cpp" if one.format is Format.GGUF else "llm-compressor",
-         one.loss, one.source)
-        for one in methods
+        (one.method.name, one.method.format.value, file_size(one.size), memory(one.memory),
+         one.method.loss, one.method.source)
+        for one in made
     ]  # fmt: skip
-    show.table(("METHOD", "FORMAT", "TOOL", "LOSS (ANOTHER MODEL'S)", "SOURCE"), rows, shrink=4)
+    titles = ("METHOD", "FORMAT", "SIZE", "MEMORY", "LOSS (ANOTHER MODEL'S)", "SOURCE")
+    show.table(titles, rows, right=(2, 3), shrink=5)
+    show.line("Sizes and memory are estimates: gguf with llama.cpp, safetensors with vLLM.")
     for name, (ready, _) in found.items():
         if ready:
             show.heading(name)
