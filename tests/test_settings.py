@@ -35,6 +35,7 @@ def test_the_base_path_of_other_tools_is_the_home(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ('home = "/x"', "'home', which is no setting"),
+        ('launcher = "docker"', "as a process or in a container, not as 'docker'"),
         ("ports = 1", "'ports', which is no setting"),
         ('port = "1"', "a whole number"),
         ("port = true", "a whole number"),

@@ -61,6 +61,7 @@ class Settings:
         return self.home / "logs"
 
 
+LAUNCHERS = ("process", "container")
 # Names that other tools made common; ours win where both are set.
 ALSO = {"home": "MODEL_BASE_PATH", "endpoint": "HF_ENDPOINT", "offline": "HF_HUB_OFFLINE"}
 FILE = "settings.toml"  # in the home
@@ -90,6 +91,11 @@ def load(env: Mapping[str, str] | None = None, **flags: Any) -> Settings:
             "HF_ENDPOINT names one hub.", hint="OSTLER_ENDPOINT and --endpoint take several."
         )
     settings = Settings(**values)
+    if settings.launcher not in LAUNCHERS:
+        raise UsageError(
+            f"Engines are run as a process or in a container, not as {settings.launcher!r}.",
+            hint="OSTLER_LAUNCHER=process, or OSTLER_LAUNCHER=container",
+        )
     return replace(settings, origins={name: origins.get(name, "default") for name in KINDS})
 
 
