@@ -9,15 +9,22 @@ from dataclasses import replace
 import click
 
 from ostler import wiring
-from ostler.core.budget import Room
 from ostler.core.pace import amount
 from ostler.core.refs import parse
-from ostler.core.sizes import duration, file_size
-from ostler.faces.cli import journal, mend, options, permitted, progress, pull_list, show, terms
-from ostler.nouns import Format, Manifest, ModelRef, PullPlan
+from ostler.faces.cli import (
+    journal,
+    mend,
+    options,
+    permitted,
+    progress,
+    pull_list,
+    pull_shown,
+    show,
+    terms,
+)
+from ostler.nouns import Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
-from ostler.store import Store
 from ostler.verbs import pull
 from ostler.verbs.inspect import check_header
 from ostler.verbs.progress import Progress, Step
@@ -100,7 +107,7 @@ def command(
     with nullcontext() if dry_run else journal.planning(settings, ref.name):
         plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
     plan = terms.held(settings, plan, source, accept_licence, dry_run)
-    _show_plan(plan, store, limits(settings), how, dry_run)
+    pull_shown.plan_of(plan, store, limits(settings), how, dry_run)
     if not dry_run:
         origin = wiring.origin(settings, ref, endpoint)
         manifest = _carry_out(settings, plan, source, how, origin, _words())
@@ -115,7 +122,7 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     permitted.source(settings, ref, None)
     plan = permitted.plan(settings, pull.plan(ref, source, store, pull.Options()))
     plan = terms.held(settings, plan, source, accepted=False, dry_run=False)
-    _show_plan(plan, store, limits(settings), how, dry_run=False)
+    pull_shown.plan_of(plan, store, limits(settings), how, dry_run=False)
     return _carry_out(settings, plan, source, how, wiring.origin(settings, ref), (str(ref),))
 
 
@@ -167,7 +174,7 @@ def _carry_out(
 ) -> Manifest:  # fmt: skip
     began = time.monotonic()
     resumed: dict[str, int] = {}  # bytes that an earlier pull had left
-    name = f"{plan.listing.name}{_choice(plan)}"
+    name = f"{plan.listing.name}{pull_shown.choice(plan)}"
     with (
         journal.downloading(settings, name, anything=bool(plan.fetch)) as tried,
         progress.shown(how, f"Fetching {plan.listing.name}") as show_event,
@@ -190,115 +197,5 @@ def _carry_out(
             words=words,
         )
         tried.fetched = fetched = plan.fetch_bytes - sum(resumed.values())
-    _show_end(plan, manifest, how, fetched, time.monotonic() - began)
+    pull_shown.end_of(plan, manifest, how, fetched, time.monotonic() - began)
     return manifest
-
-
-def _show_plan(plan: PullPlan, store: Store, limits: Limits, how: str, dry_run: bool) -> None:
-    room = pull.room(plan, store, limits)
-    if how == "json":
-        given = {"room": room, "free_bytes": room.free, "fits": room.fits}
-        given |= {"least_seconds": _least_seconds(plan, limits)}
-        show.event({"event": "plan", **_as_data(plan), **given})
-    elif dry_run:
-        _print_plan(plan, room, limits)
-    elif how != "none":
-        show.note(_headline(plan))
-        for text in plan.notes:
-            show.note(f"  {text}")
-
-
-def _least_seconds(plan: PullPlan, limits: Limits) -> float | None:
-    """Return what the fetch takes at the speed that is allowed; None: nobody set one."""
-    return round(plan.fetch_bytes / limits.max_speed, 3) if limits.max_speed else None
-
-
-def _print_plan(plan: PullPlan, room: Room, limits: Limits) -> None:
-    show.heading(f"{plan.listing.name} at {plan.listing.commit[:12]}")
-    rows = [
-        *[("fetch", p.file.path, file_size(p.file.size), p.because) for p in plan.fetch],
-        *[("have", p.file.path, file_size(p.file.size), p.because) for p in plan.have],
-        *[("leave", p.file.path, file_size(p.file.size), p.because) for p in plan.ignored],
-    ]
-    show.table(("", "FILE", "SIZE", "WHY"), rows, right=(2,), shrink=1)
-    for text in plan.notes:
-        show.line(text)
-    show.pairs(
-        [
-            ("to fetch", f"{file_size(plan.fetch_bytes)} of {file_size(plan.total_bytes)}"),
-            ("disk", f"{file_size(room.free)} free; {room.because}"),
-            *(
-                [("claimed", f"{file_size(room.claimed)} by downloads that run now")]
-                if room.claimed
-                else []
-            ),
-            *(
-                [("budget", f"{file_size(room.used)} of {file_size(room.budget)} used")]
-                if room.budget is not None
-                else []
-            ),
-            ("fits", "yes" if room.fits else "no"),
-            *(
-                [("time", f"at least {duration(seconds)}, at {file_size(limits.max_speed or 0)}/s")]
-                if (seconds := _least_seconds(plan, limits)) is not None
-                else []
-            ),
-            ("licence", plan.listing.licence or "unknown"),
-            ("gated", plan.listing.gated or "no"),
-        ]
-    )
-    show.line("Nothing was fetched. Leave out --dry-run to fetch it.")
-
-
-def _headline(plan: PullPlan) -> str:
-    licence = f", licence {plan.listing.licence or 'unknown'}"
-    if not plan.fetch:
-        return f"{plan.listing.name}: nothing to fetch, all {len(plan.have)} files are here."
-    return (
-        f"{plan.listing.name} at {plan.listing.commit[:12]}: {len(plan.fetch)} files, "
-        f"{file_size(plan.fetch_bytes)}{licence}"
-    )
-
-
-def _show_end(plan: PullPlan, manifest: Manifest, how: str, fetched: int, seconds: float) -> None:
-    if how == "json":
-        show.event(
-            {
-                "event": "done",
-                "name": manifest.name,
-                "commit": manifest.commit,
-                "variant": plan.variant,
-                "fetched_bytes": fetched,
-                "seconds": round(seconds, 3),
-            }
-        )
-    elif how != "none":
-        speed = f", {file_size(int(fetched / seconds))}/s" if fetched and seconds > 0.5 else ""
-        show.note(
-            f"Kept {manifest.name}{_choice(plan)}: "
-            f"every byte verified, in {duration(seconds)}{speed}."
-        )
-
-
-def _choice(plan: PullPlan) -> str:
-    """The part of the model's name that says which quantization it is."""
-    named_by_format = plan.variant is None or plan.variant in set(Format)
-    return "" if named_by_format else f"#{plan.variant}"
-
-
-def _as_data(plan: PullPlan) -> dict[str, object]:
-    return {
-        "name": plan.listing.name,
-        "commit": plan.listing.commit,
-        "variant": plan.variant,
-        "licence": plan.listing.licence,
-        "gated": plan.listing.gated,
-        "fetch_bytes": plan.fetch_bytes,
-        "total_bytes": plan.total_bytes,
-        "files": [
-            {"path": p.file.path, "bytes": p.file.size, "act": act, "because": p.because}
-            for act, group in (("fetch", plan.fetch), ("have", plan.have), ("leave", plan.ignored))
-            for p in group
-        ],
-        "notes": plan.notes,
-    }
