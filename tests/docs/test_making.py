@@ -1,4 +1,4 @@
-"""Every command block of the pages on quantizing and on speed runs, in one empty home each."""
+"""Every command block of the pages on engines, quantizing and speed, in one empty home each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.docs.test_tour import blocks, run
 from tests.stories.conftest import ROOT, Shell, environment
 
 
-@pytest.mark.parametrize("page", ["quantize", "bench"])
+@pytest.mark.parametrize("page", ["quantize", "bench", "engines"])
 def test_the_page(page: str, tmp_path: Path, shipped_hub: str) -> None:
     shell = Shell(environment(tmp_path / "home", shipped_hub))
     shell.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

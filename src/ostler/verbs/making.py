@@ -115,10 +115,11 @@ def hear(making: Making, line: str) -> bool:
         return False
     if not isinstance(said, dict):
         return False
-    if "total" in said:
-        making.at(int(said["done"]), int(said["total"]), "bytes")
-    elif "stage" in said:
-        making.stage(str(said["stage"]))
+    done, total, stage = said.get("done"), said.get("total"), said.get("stage")
+    if isinstance(done, int) and isinstance(total, int):
+        making.at(done, total, "bytes")
+    elif isinstance(stage, str):
+        making.stage(stage)
     return True
 
 
