@@ -162,6 +162,18 @@ def test_a_link_stays_in_its_folder(tmp_path: Path, name: str) -> None:
         make_links(spec)
 
 
+def test_files_are_written_and_replaced_in_their_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    spec = replace(spec_of(tmp_path), cwd=str(run), files={"models/one/config": "old"})
+    make_links(spec)
+    make_links(replace(spec, files={"models/one/config": "new"}))
+    assert (run / "models/one/config").read_text() == "new"
+    assert [path.name for path in (run / "models/one").iterdir()] == ["config"]
+    with pytest.raises(EngineFailed, match="run folder"):
+        make_links(replace(spec, files={"../out": "x"}))
+    assert not (tmp_path / "out").exists()
+
+
 def test_tokens_do_not_reach_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     env = environment(replace(spec_of(tmp_path), env={"OMP_NUM_THREADS": "1"}))
