@@ -134,6 +134,7 @@ WHAT = {
     "launcher": "how engines are run: `process` or `container`",
     "container_socket": "of Docker or Podman; empty: as `DOCKER_HOST` says, or the usual place",
     "container_user": "uid:gid that engines in containers run as; empty: the models' owner",
+    "otlp": "where a trace of each request goes (OTLP over HTTP), such as `http://127.0.0.1:4318`",
     "database": "the URL of a PostgreSQL database for keys and events; without it a file",
 }
 assert set(WHAT) == set(load({}).origins), "every setting is described"
