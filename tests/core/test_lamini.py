@@ -71,6 +71,12 @@ def test_packing_overfills_no_gpu_and_loses_nothing(needs: list[int], room: int)
     assert all(0 <= free <= room for free in left)
     assert sum(fitting) == room * len(left) - sum(left)
     assert len(left) <= len(fitting)
+    assert all(one + two >= room for one, two in pairs_of([room - free for free in left]))
+
+
+def pairs_of(taken: list[int]) -> list[tuple[int, int]]:
+    """Any two GPUs, by what is on them: were both together no more than one holds, one would do."""
+    return [(a, b + 1) for i, a in enumerate(taken) for b in taken[i + 1 :]]
 
 
 def test_what_is_not_known_is_said_and_not_counted() -> None:

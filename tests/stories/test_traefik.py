@@ -68,9 +68,7 @@ def traefik(inn: Inn, tmp_path: Path) -> Iterator[tuple[str, Path]]:
         process.communicate(timeout=30)
 
 
-def test_a_path_leads_to_its_engine_and_to_no_other(
-    inn: Inn, traefik: tuple[str, Path]
-) -> None:
+def test_a_path_leads_to_its_engine_and_to_no_other(inn: Inn, traefik: tuple[str, Path]) -> None:
     address, out = traefik
     chat = until(200, f"{address}{CHAT_PATH}/chat/completions", SAY)
     assert chat["choices"][0]["message"]["content"]
@@ -82,6 +80,12 @@ def test_a_path_leads_to_its_engine_and_to_no_other(
     assert ask(f"{address}/models/{EMBED}x/v1/models")[0] == 404
     assert ask(f"{address}/v1/models")[0] == 404
 
+    assert inn.shell.ok("sync", "--check").code == 0
+    inn.shell.ok("unload", EMBED)
+    stale = inn.shell.run("sync", "--check", "--json").json()["differences"]
+    assert [(one["kind"], Path(one["where"]).name) for one in stale] == [
+        ("file_stale", "ostler.yaml")
+    ]
     inn.shell.ok("export", "traefik", CHAT, "--listen", address[7:], "-o", str(out), "--force")
     until(404, f"{address}/models/{EMBED}/v1/models")
     assert ask(f"{address}{CHAT_PATH}/models")[0] == 200

@@ -99,8 +99,12 @@ class Budget:
 
     @property
     def least(self) -> int:
-        """The least number of pods that first-fit by size needs; a model lies on one pod."""
-        return len(packed([need for need in self.needs.values() if need], self.room))
+        """The least number of pods that first-fit by size needs; a model lies on one pod.
+
+        What no pod holds is not counted.
+        """
+        held = [need for need in self.needs.values() if need and need <= self.room]
+        return len(packed(held, self.room))
 
     def warnings(self) -> list[str]:
         """Return what will not work, each as a sentence with its numbers."""

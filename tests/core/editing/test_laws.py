@@ -170,6 +170,14 @@ def test_anchors_merges_and_tags_stay() -> None:
     assert added == text + "  llm:\n    image: i\n"
 
 
+def test_the_comments_at_the_end_of_an_entry_stay_its_own() -> None:
+    text = "services:\n  a:\n    image: x\n    # about a\n  # about all\nvolumes: {}\n"
+    added = edited(text, "f", lambda now: put(now, ("services", "b"), {"image": "y"}))
+    assert added == text.replace("  # about all", "  b:\n    image: y\n  # about all")
+    taken = edited(text, "f", lambda now: without(now, ("services", "a")))
+    assert taken == "services: {}\n  # about all\nvolumes: {}\n"
+
+
 def test_the_diff_is_one_that_patch_takes() -> None:
     assert unified("f", "a\nb", "a\nb\nc\n").splitlines() == [
         "--- f", "+++ f (new)", "@@ -1,2 +1,3 @@", " a", "-b", "\\ No newline at end of file",

@@ -48,10 +48,8 @@ def command(
     exporter.guarded(listen, str(users) if users else None)
     if gateway and models:
         raise UsageError("--gateway leads to every model; name none beside it.")
-    if not gateway and not models:
-        models = ctx.params["models"] = _loaded(ctx.obj)  # remembered as they are now
     who = str(users.absolute()) if users else None
-    routes = [] if gateway else routed(ctx.obj, models)
+    routes = [] if gateway else routed(ctx.obj, models or _loaded(ctx.obj))
     text = exporter.through(gateway, who) if gateway else exporter.dynamic(routes, who)
     where = folder or ((out / "dynamic") if out else Path("/etc/traefik/dynamic"))
     ctx.params["folder"] = where.absolute()

@@ -21,6 +21,7 @@ from ostler.core.drift import Written
 from ostler.errors import OstlerError, UsageError
 from ostler.faces.cli import show
 from ostler.settings import Settings
+from ostler.verbs import editing as files
 from ostler.verbs import written as w
 
 NOT_AGAIN = ("out", "into", "force", "dry_run", "as_json")  # where it went, no part of what it is
@@ -38,14 +39,14 @@ def one(text: str, out: Path | None, force: bool) -> None:
     show.note(f"Written: {out}")
 
 
-def several(files: Mapping[str, str], out: Path, force: bool) -> None:
+def several(texts: Mapping[str, str], out: Path, force: bool) -> None:
     """Write files into a folder, by their names in it, and remember that. Raises UsageError."""
-    for name in files:
+    for name in texts:
         _refuse(out / name, out, force)
-    for name, text in files.items():
+    for name, text in texts.items():
         _put(out / name, text)
-    remember(out, files)
-    for name in files:
+    remember(out, texts)
+    for name in texts:
         show.note(f"Written: {out / name}")
 
 
@@ -55,19 +56,20 @@ def _refuse(path: Path, out: Path, force: bool) -> None:
 
 
 def _put(path: Path, text: str) -> None:
+    """Write it in one rename: who watches the folder, as Traefik does, sees no half of it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    files.carry_out(files.rewrite(path, text), copy=False)
 
 
-def remember(out: Path, files: Mapping[str, str]) -> None:
+def remember(out: Path, texts: Mapping[str, str]) -> None:
     """Remember whole files that the running command wrote."""
     if _again.get():
         return
     ctx = click.get_current_context()
-    hashes = {name: w.hash_of(text.encode()) for name, text in files.items()}
+    hashes = {name: w.hash_of(text.encode()) for name, text in texts.items()}
     path = str(out.resolve())
     w.remember(ctx.obj.home, Written(path, words(ctx), hashes, (), models(ctx)))
 
