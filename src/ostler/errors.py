@@ -378,15 +378,3 @@ class BadRepository(OstlerError):
     """Triton would not serve a model of this model repository."""
 
     code, http_status, exit_code = "bad_repository", 422, 48
-
-
-class DownloadFailed(OstlerError):
-    """A download that was waited for has failed; `last` says how it stood."""
-
-    code, http_status, exit_code = "download_failed", 502, 54
-
-
-class DownloadTimeout(OstlerError):
-    """A download that was waited for is not there in time; `last` says how far it is."""
-
-    code, http_status, exit_code = "download_timeout", 504, 55
