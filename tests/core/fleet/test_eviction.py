@@ -100,8 +100,8 @@ def test_a_ranking_of_any_age_gives_the_same_choice(
     choice = cheapest(ranking, shortage)
     assert ids(choice) == ids(chosen(candidates, shortage))
     assert ranking.looked_at <= len(order)
-    assert set(ranking.ranks) == {id for _, id in order[: ranking.looked_at]}
-    for id, rank in ranking.ranks.items():
+    assert set(ranking.ranks()) == {id for _, id in order[: ranking.looked_at]}
+    for id, rank in ranking.ranks().items():
         assert rank == pytest.approx(floor(units[id], "gpu", AT))
 
 
@@ -180,3 +180,9 @@ def test_shelves_are_a_map(entries: dict[str, int], name: str, value: int) -> No
     changed = shelves.put(name, value)
     assert changed[name] == value
     assert shelves.get(name) == entries.get(name), "the older map is as it was"
+
+
+def test_a_dear_one_on_the_way_hides_no_cheap_one_behind_it() -> None:
+    sizes = {"a": (10.0, 100), "x": (12.0, 80), "y": (8.0, 45)}  # cost, bytes: by density in order
+    ranked = [Candidate(cost / size, id, cost, size) for id, (cost, size) in sizes.items()]
+    assert ids(cheapest(ranked, 45)) == {"y"}

@@ -718,3 +718,66 @@ def test_connections_that_break_long_after_each_other_open_no_circuit() -> None:
     for n in range(life.BREAKS * 2):
         story.say(f.Broken("a", 2 + n * (life.SOON + 1)))
     assert len(f.routable(story.fleet, "a")) == 2
+
+
+def test_to_wake_it_lacks_only_what_it_gave_back() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.StopAsked("b", 42), f.Ended("b", 42))
+    story.say(f.Asked("c", 43))
+    assert sleeper(story, "c", 2, None) == (f.Start("c", ("gpu:0",)),)
+    story.say(f.Ready("c", 44), f.Busy("c", 44), f.Idle("c", 44))
+    assert story.say(f.Asked("a", 60)) == (f.Wake("a"),), "7 of 8 GiB are held, and it holds one"
+
+
+def test_it_ends_where_sleeping_would_not_free_enough() -> None:
+    story = Story(HOSTED)
+    story.say(f.Asked("a", 0))
+    sleeper(story, "a", 6, f.Nap(3 * GIB, 3 * GIB, 0.5))
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0), f.Asked("b", 40))
+    assert sleeper(story, "b", 6, None) == (f.Withdraw("a"),)
+    assert story.say(f.Withdrawn("a", 41)) == (f.Stop("a"),)
+
+
+def test_of_two_that_would_sleep_one_ends_where_the_host_has_room_for_one() -> None:
+    story = Story(HOSTED)
+    for model in ("a", "b"):
+        story.say(f.Asked(model, 0))
+        sleeper(story, model, 4, f.Nap(0, 5 * GIB, 0.5))
+        story.say(f.Ready(model, 0), f.Busy(model, 0), f.Idle(model, 0))
+    story.say(f.Asked("c", 40))
+    assert set(sleeper(story, "c", 8, None)) == {f.Withdraw("a"), f.Withdraw("b")}
+    done = {story.say(f.Withdrawn(model, 41)) for model in ("a", "b")}
+    assert {type(one) for (one,) in done} == {f.Sleep, f.Stop}
+    assert story.fleet.held("cpu") == 5 * GIB
+
+
+def test_who_goes_for_two_devices_spares_who_was_to_go_for_one() -> None:
+    story = Story(BOTH, b=f.Rules(pinned=True))
+    story.say(f.Asked("w", 0))
+    wide(story, "w", 4)
+    story.say(f.Ready("w", 0))
+    for at in range(1, 30):
+        story.say(f.Busy("w", at), f.Idle("w", at))
+    story.say(f.Tick(30))
+    story.say(f.Sized("b", 30, 4 * GIB, ("gpu:1",)), f.Ready("b", 30))
+    story.say(f.Asked("a", 30), f.Sized("a", 30, 4 * GIB, ("gpu:0",), 1.0), f.Ready("a", 30))
+    story.say(f.Busy("a", 30), f.Idle("a", 30), f.Asked("c", 90))
+    assert wide(story, "c", 4) == (f.Withdraw("w"),), "a is cheaper, but w goes anyway"
+
+
+def test_who_takes_no_room_of_the_pool_in_question_stays() -> None:
+    shares = {pools.CATCHALL: pools.Share(("cpu",), bytes=4 * GIB)}
+    story = Story(shares={**shares, "big": pools.Share(("cpu",))}, a=f.Rules(pool="big"))
+    for model in ("a", "b"):
+        story.up(model, 3)
+    for at in range(1, 30):
+        story.say(f.Busy("b", at), f.Idle("b", at))
+    story.say(f.Asked("c", 60))
+    assert story.sized("c", 3) == (f.Withdraw("b"),), "a is cheaper, and its room is another pool's"
+
+
+def test_what_sleeps_ends_where_the_host_is_short_of_what_it_keeps_there() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.Asked("c", 60))
+    assert story.say(f.Sized("c", 60, 6 * GIB, ("cpu",))) == (f.Stop("a"),)
+    assert story.say(f.Ended("a", 61))[-1] == f.Start("c", ("cpu",))

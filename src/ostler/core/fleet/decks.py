@@ -12,8 +12,6 @@ from typing import NamedTuple
 from ostler.core.fleet.eviction import floor
 from ostler.core.fleet.state import BARE, HOLDING, LEAVING, LOADING, RUNNING, Deck, State, Unit
 
-FEW = 6  # units that are weighed anew each time rather than put into another order
-
 
 class Share(NamedTuple):
     """What a unit holds on one device."""
@@ -47,10 +45,10 @@ def _going(unit: Unit) -> int:
 
 def changed(decks: Mapping[str, Deck], before: Unit, after: Unit, at: float) -> Mapping[str, Deck]:
     """Return the accounts once a unit is another than before."""
+    if before.state not in HOLDING and after.state not in HOLDING:
+        return decks
     old = {one.device: one for one in shares(before)}
     new = {one.device: one for one in shares(after)}
-    if not (old or new):
-        return decks
     decks = dict(decks)
     for device in {**old, **new}:
         was, now = old.get(device), new.get(device)
@@ -106,8 +104,6 @@ def _inserted(order: Order, one: tuple[float, str]) -> Order:
 
 def reordered(deck: Deck, looked_at: int, ranks: Mapping[str, float]) -> Deck:
     """Return the account once the first so many were looked at, and what that showed."""
-    if looked_at <= FEW:
-        return deck
     known = list(deck.order[looked_at:])
     for rank, id in deck.order[:looked_at]:
         insort(known, (ranks.get(id, rank), id))

@@ -39,7 +39,7 @@ class Choice(NamedTuple):
 def weigh(unit: Unit, device: str, at: float, naps: bool = True) -> Candidate | None:
     """Say what it costs to have this unit leave a device; None where it would free nothing."""
     uses, nap = likelihood(unit.usage or NEVER, at), unit.nap
-    if unit.state is State.ASLEEP and nap is not None:
+    if nap is not None and unit.state is State.ASLEEP:
         on_host = unit.host is not None and unit.host.device == device
         bytes = nap.kept if on_host else nap.left
         cost = max(unit.reload_seconds - nap.seconds, 0.0) * uses
@@ -47,7 +47,8 @@ def weigh(unit: Unit, device: str, at: float, naps: bool = True) -> Candidate | 
     if unit.needs <= 0:
         return None
     cost = unit.reload_seconds * uses
-    away = Candidate(cost / unit.needs, unit.id, cost, unit.needs, cost / unit.needs)
+    density = cost / unit.needs
+    away = Candidate(density, unit.id, cost, unit.needs, density)
     if nap is None or unit.needs <= nap.left:
         return away
     cost, bytes = nap.seconds * uses, unit.needs - nap.left
@@ -75,7 +76,7 @@ class Ranking:
     """Those that may go, the cheapest bytes first; it weighs no more of them than it must.
 
     `order` are (rank, id) in order, as `floor` gave them at any earlier time; `may_go` weighs one,
-    or says None. Afterwards `looked_at` is how many were weighed, and `ranks` what that showed.
+    or says None. Afterwards `looked_at` is how many were weighed, and `seen` who could go.
     """
 
     def __init__(
@@ -85,20 +86,28 @@ class Ranking:
         at: float,
     ) -> None:
         self._order, self._may_go, self._at = order, may_go, at
-        self.looked_at, self.ranks = 0, dict[str, float]()
+        self.looked_at, self.seen = 0, list[Candidate]()
 
     def __iter__(self) -> Iterator[Candidate]:
         heap: list[Candidate] = []
+        reach = inf  # whoever ranks above it costs more than the cheapest that was weighed
         for place, (lowest, id) in enumerate(self._order):
-            while heap and lowest > rank(heap[0].density, self._at) + SLACK:
+            while lowest > reach:
                 yield heappop(heap)
+                reach = rank(heap[0].density, self._at) + SLACK if heap else inf
             self.looked_at = place + 1
             found = self._may_go(id)
             if found is not None:
-                self.ranks[id] = rank(found.least, self._at)
+                self.seen.append(found)
                 heappush(heap, found)
+                if heap[0] is found:
+                    reach = rank(found.density, self._at) + SLACK
         while heap:
             yield heappop(heap)
+
+    def ranks(self) -> dict[str, float]:
+        """Return the ranks of those that were weighed, as they are now."""
+        return {one.id: rank(one.least, self._at) for one in self.seen}
 
 
 def longest_unused(units: Iterable[tuple[Unit, Candidate]]) -> list[Candidate]:

@@ -35,7 +35,10 @@ def make_room(
             choices[device] = found
     if len(choices) < count:
         return ()
-    devices = tuple(sorted(choices, key=lambda one: choices[one].cost)[:count])
+    if len(choices) == 1:
+        devices = tuple(choices)
+    else:
+        devices = tuple(sorted(choices, key=lambda one: choices[one].cost)[:count])
     for one in _together(turn.fleet, devices, choices, short):
         let_go(turn, turn.fleet.units[one.id], unit, one.sleeps)
     return devices
@@ -55,20 +58,22 @@ def _chosen(
 ) -> Choice | None:
     fleet, deck, at = turn.fleet, turn.fleet.deck(device), turn.at
 
+    units, everywhere = deck.units, len(deck.berths) == 1
+
     def may_go(id: str) -> Candidate | None:
-        unit = deck.units[id]
-        if not may_leave(fleet, unit, at, busy) or not _is_in(unit, device, berth):
+        unit = units[id]
+        if not may_leave(fleet, unit, at, busy) or not (everywhere or _is_in(unit, device, berth)):
             return None
-        return weigh(unit, device, at, naps and can_sleep(fleet, unit))
+        sleeps = naps and unit.nap is not None and can_sleep(fleet, unit)
+        return weigh(unit, device, at, sleeps)
 
     if fleet.wishes.policy.eviction == LRU:
         able = ((deck.units[id], may_go(id)) for _, id in deck.order)
         return first(longest_unused((unit, one) for unit, one in able if one), shortage)
     ranking = Ranking(deck.order, may_go, at)
     found = cheapest(ranking, shortage)
-    renewed = reordered(deck, ranking.looked_at, ranking.ranks)
-    if renewed is not deck:
-        turn.account(device, renewed)
+    if ranking.looked_at > FEW:
+        turn.account(device, reordered(deck, ranking.looked_at, ranking.ranks()))
     return found
 
 
@@ -79,9 +84,9 @@ def _is_in(unit: Unit, device: str, berth: str) -> bool:
 
 def may_leave(fleet: Fleet, unit: Unit, at: float, busy: bool) -> bool:
     """Say whether a unit may be let go now: neither pinned nor just come, nor busy but as asked."""
-    if fleet.rules(unit.model).pinned:
+    if fleet.wishes.rules and fleet.rules(unit.model).pinned:
         return False
-    if unit.state is State.ASLEEP:
+    if unit.asleep:
         return True
     if unit.busy and (unit.kept or not busy):
         return False
@@ -144,6 +149,7 @@ def can_sleep(fleet: Fleet, unit: Unit) -> bool:
     return nap.kept == 0 or host_of(fleet, unit) is not None
 
 
+FEW = 8  # units that are weighed anew each time rather than put into another order
 HOST = "cpu"  # the device whose memory is the machine's own
 
 

@@ -76,7 +76,9 @@ def tiers(fleet: Fleet, unit: Unit) -> tuple[tuple[Berth, ...], ...]:
 
 def _on_its_devices(fleet: Fleet, unit: Unit, pool: str) -> tuple[Berth, ...]:
     found = {b.device: b for b in fleet.berths.values() if b.pool == pool}
+    mine = [found[device] for device in unit.devices if device in found]
+    if len(mine) == 1:
+        return (mine[0],)
     others = (other for other in fleet.all_units(unit.model) if other.id != unit.id)
     siblings = {place.device for other in others for place in other.places}
-    mine = [found[device] for device in unit.devices if device in found]
     return tuple(sorted(mine, key=lambda berth: berth.device in siblings))

@@ -48,7 +48,9 @@ def _seat(turn: Turn, unit: Unit, claimed: set[str]) -> Sequence[str]:
     if not any(len(tier) >= count for tier in every):
         refuse(turn, unit, refusals.never(fleet, unit))
         return ()
-    open_ = tuple(tuple(s for s in tier if s.berth.device not in claimed) for tier in every)
+    open_ = every
+    if claimed:
+        open_ = tuple(tuple(s for s in tier if s.berth.device not in claimed) for tier in every)
     wants = more(unit)
     if _start(turn, unit, open_):
         return ()

@@ -21,8 +21,9 @@ class Shelves(Mapping[str, V], Generic[V]):
     def put(self, name: str, value: V) -> Shelves[V]:
         """Return the map with this value under the name."""
         place = crc32(name.encode()) % SHELVES
-        shelf = {**self._shelves[place], name: value}
-        return Shelves((*self._shelves[:place], shelf, *self._shelves[place + 1 :]))
+        shelves = list(self._shelves)
+        shelves[place] = {**shelves[place], name: value}
+        return Shelves(tuple(shelves))
 
     def __getitem__(self, name: str) -> V:
         return self._shelves[crc32(name.encode()) % SHELVES][name]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ostler.core.fleet.returning import Usage
 from ostler.core.fleet.shelves import Shelves
@@ -103,6 +103,13 @@ class Unit(NamedTuple):
     avoided_until: float = 0.0  # its circuit is open: requests go to other replicas
     why: str = ""  # why it failed, was stopped or refused
 
+    def but(self, changes: Mapping[str, Any]) -> Unit:
+        """Return it with changes; for a few of its many fields faster than `_replace`."""
+        values = list(self)
+        for name, value in changes.items():
+            values[FIELD[name]] = value
+        return Unit._make(values)
+
     @property
     def model(self) -> str:
         return self.id.partition(REPLICA)[0] if REPLICA in self.id else self.id
@@ -121,6 +128,9 @@ class Unit(NamedTuple):
     def holds(self) -> int:
         """Bytes that it holds on each of its devices."""
         return self.nap.left if self.asleep and self.nap else self.needs
+
+
+FIELD = {name: place for place, name in enumerate(Unit._fields)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Turn:
 
     def put(self, unit: Unit, **changes: Any) -> Unit:
         """Keep a unit with changes that are not its state."""
-        after = unit._replace(**changes)
+        after = unit.but(changes)
         fleet = self.fleet
         decks = fleet.decks
         if unit.state in HOLDING:
@@ -54,7 +54,7 @@ class Turn:
         if state not in HOLDING:
             changes = {**GONE, **changes}
             self.seating = self.seating or unit.state in HOLDING
-        after = unit._replace(state=state, since=self.at, **changes)
+        after = unit.but({"state": state, "since": self.at, **changes})
         fleet = self.fleet
         self.fleet = fleet._replace(
             units=fleet.units.put(unit.id, after),
