@@ -14,6 +14,7 @@ SOURCES = Path(__file__).parent
 # the only way to figures on a machine that others use. It holds them up for as long as it runs.
 FIRST = ("chrt", "-r", "5") if os.environ.get("BENCH_FIRST") else ()
 NEAR = (*FIRST, "taskset", "-c", "0")  # beside the load; what is measured has the other core alone
+AFTER = ("nice", "-n", "19", "taskset", "-c", "0")  # there too, but never before the load
 
 
 def compiled(name: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.faces.gateway.allowance import Allowances
+from ostler.faces.gateway.allowance import Allowances, Entered
 from ostler.faces.gateway.counts import DAY_SECONDS, Counts, size
 from ostler.faces.gateway.messages import Key, Model, Table
 from ostler.faces.gateway.request import Refusal
@@ -102,13 +102,13 @@ def test_limits_refuse_with_a_time_to_wait() -> None:
     key = Key("", "k", concurrent=1, tokens_per_day=100, tokens_used=40)
     one = allowances(key)
     entered = one.admit(key, "m", READY, NOON)
-    assert isinstance(entered, tuple)
+    assert not isinstance(entered, Refusal)
     found = refused(one, key)
     assert (found.status, found.fault.code, found.retry_after) == (429, "too_many_at_once", 1)
     one.end(entered, key, 60)
     found = refused(one, key)
     assert (found.fault.code, found.retry_after) == ("tokens_used_up", DAY_SECONDS / 2)
-    assert isinstance(one.admit(key, "m", READY, NOON + DAY_SECONDS), tuple)
+    assert not isinstance(one.admit(key, "m", READY, NOON + DAY_SECONDS), Refusal)
 
 
 def test_a_new_table_counts_no_token_twice_and_forgets_none() -> None:
@@ -133,7 +133,78 @@ def test_a_model_answers_so_many_at_once() -> None:
     model = Model("ready", concurrent=1)
     one = allowances(m=model)
     entered = one.admit(None, "m", model, NOON)
-    assert isinstance(entered, tuple)
+    assert not isinstance(entered, Refusal)
     assert isinstance(one.admit(None, "m", model, NOON), Refusal)
     one.end(entered, None, 0)
-    assert isinstance(one.admit(None, "m", model, NOON), tuple)
+    assert not isinstance(one.admit(None, "m", model, NOON), Refusal)
+
+
+acts = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["ask", "end", "settle"])))
+
+
+@given(acts, st.integers(1, 300), st.integers(1, 30))
+def test_workers_together_never_pass_a_limit(
+    history: list[tuple[int, str]], a_minute: int, at_once: int
+) -> None:
+    fd = os.memfd_create("test")
+    os.ftruncate(fd, size(3))
+    key = Key("", "k", requests_per_minute=a_minute, concurrent=at_once)
+    workers = [Allowances(Counts(fd, number, 3)) for number in range(3)]
+    table = Table("", models={"m": READY}, keys=(key,), slots={"key:k": 0, "model:m": 1})
+    for worker in workers:
+        worker.take(table, NOON)
+    served: list[list[Entered]] = [[], [], []]
+    asked = 0
+    for number, act in history:
+        worker, mine = workers[number], served[number]
+        if act == "ask":
+            entered = worker.admit(key, "m", READY, NOON)
+            if not isinstance(entered, Refusal):
+                asked += 1
+                mine.append(entered)
+        elif act == "end" and mine:
+            worker.end(mine.pop(), key, 1)
+        else:
+            worker.settle(NOON)
+        assert sum(map(len, served)) <= at_once
+        assert asked <= a_minute
+    for worker, mine in zip(workers, served, strict=True):
+        for entered in mine:
+            worker.end(entered, key, 1)
+        worker.settle(NOON)
+    counts = Counts(fd, 0, 3)
+    assert (counts.at_once(0), counts.asked(0, NOON), counts.spent(0, NOON)) == (0, asked, asked)
+    os.close(fd)
+
+
+def test_what_others_do_not_use_is_there_again_when_they_settle() -> None:
+    fd = os.memfd_create("test")
+    os.ftruncate(fd, size(2))
+    key = Key("", "k", concurrent=100)
+    table = Table("", models={"m": READY}, keys=(key,), slots={"key:k": 0, "model:m": 1})
+    one, other = (Allowances(Counts(fd, number, 2)) for number in range(2))
+    one.take(table, NOON)
+    other.take(table, NOON)
+    assert not isinstance(one.admit(key, "m", READY, NOON), Refusal)
+    let_in = 0
+    while not isinstance(other.admit(key, "m", READY, NOON), Refusal):
+        let_in += 1
+    assert let_in < 99
+    one.settle(NOON)
+    while not isinstance(other.admit(key, "m", READY, NOON), Refusal):
+        let_in += 1
+    assert let_in == 99
+    os.close(fd)
+
+
+def test_a_limit_that_goes_and_comes_leaves_no_seat_taken() -> None:
+    key = Key("", "k", concurrent=1)
+    one = allowances(key)
+    entered = one.admit(key, "m", READY, NOON)
+    assert not isinstance(entered, Refusal)
+    one.take(Table("", models={"m": READY}, keys=(Key("", "k"),)), NOON)
+    one.end(entered, key, 0)
+    one.settle(NOON)
+    one.take(Table("", models={"m": READY}, keys=(key,)), NOON)
+    assert not isinstance(one.admit(key, "m", READY, NOON), Refusal)
+    assert isinstance(one.admit(key, "m", READY, NOON), Refusal)

@@ -72,3 +72,24 @@ def test_a_head_that_is_long_or_one_of_many_is_forgotten() -> None:
     known = taught(message(5), 5)
     known.clear()
     assert known.recognise(message(5)) is None
+
+
+EDGES = [near + power for power in (10, 100, 1000, 10_000, 100_000) for near in range(-7, 7)]
+HEADS = st.sampled_from([HEAD, b"POST /%%41 HTTP/1.1\r\ncontent-length: %d\r\n\r\n"])
+
+
+@given(HEADS, st.integers(0, 300_000), st.integers(0, 300_000) | st.sampled_from(EDGES))
+def test_a_spelling_finds_the_body_of_any_length(head: bytes, first: int, second: int) -> None:
+    data = message(first, head)
+    spelling = Known[str]().is_worth(data, first)
+    assert spelling is not None
+    assert spelling.body(message(second, head)) == b"b" * second
+
+
+@given(st.integers(0, 2000), st.integers(-3, 3))
+def test_a_spelling_takes_what_is_whole_and_no_more(size: int, more: int) -> None:
+    spelling = Known[str]().is_worth(message(5), 5)
+    assert spelling is not None
+    data = message(size)
+    data = data[: len(data) + more] if more < 0 else data + b"x" * more
+    assert spelling.body(data) == (b"b" * size if more == 0 else None)

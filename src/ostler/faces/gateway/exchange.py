@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -65,9 +66,9 @@ class Exchange:
     _mark: DoneMark | None = None
     _status = 0
     _first: float | None = None  # when the first byte of the answer's body came
-    _tail = (b"", b"")  # the last two pieces, where engines state the usage
+    before = last = b""  # the last two pieces of the answer, where engines state the usage
     _framed = False  # those pieces may be whole chunks with their framing
-    _bytes_out = 0
+    bytes_out = 0
 
     def __init__(self, relay: Relay, client: Client, request: Request) -> None:
         self._relay = relay
@@ -199,17 +200,17 @@ class Exchange:
 
     @property
     def takes_chunks(self) -> bool:
-        """Say whether whole chunks can go to the caller as they came."""
-        return self._chunked and self._head_sent and self._mark is None and self._collected is None
+        """Say whether whole chunks can go to the caller as they came: all after the first."""
+        is_plain = self._mark is None and self._collected is None
+        return self._chunked and self._first is not None and is_plain
 
-    def pass_on(self, data: bytes) -> None:
-        """Take note of whole chunks; what they hold is looked at only if they are the last."""
-        if not self._framed:
-            self._framed = True
-            if self._first is None:
-                self._first = monotonic()
-        self._bytes_out += len(data)
-        self._tail = (self._tail[1], data)
+    def as_it_comes(self) -> Callable[[bytes], None]:
+        """Return what whole chunks are written with from now on, by who notes that they were.
+
+        What they hold is looked at only if they are the last.
+        """
+        self._framed = True
+        return self.client.transport.write
 
     def _look(self, upstream: Upstream) -> None:
         """See from an answer's head whether it must be whole before it goes on."""
@@ -302,8 +303,8 @@ class Exchange:
     def _count(self, payload: bytes) -> None:
         if self._first is None:
             self._first = monotonic()
-        self._bytes_out += len(payload)
-        self._tail = (self._tail[1], payload)
+        self.bytes_out += len(payload)
+        self.before, self.last = self.last, payload
 
     def broken(self, why: str, *, stale: bool) -> None:
         """The backend failed. `stale`: a pooled connection died before it answered anything, which
@@ -368,11 +369,11 @@ class Exchange:
         self.client.exchange_over(close=close)
 
     def _tokens(self) -> tuple[int | None, int | None]:
-        tail = self._tail[1]
+        tail = self.last
         if self._framed:
-            tail = b"".join(map(unchunked, self._tail))
-        elif self._tail[0]:
-            tail = b"".join(self._tail)
+            tail = unchunked(self.before) + unchunked(tail)
+        elif self.before:
+            tail = self.before + tail
         return tokens_in(tail[-4096:]) if tail else (None, None)
 
     def ended(self, status: int, tokens: tuple[int | None, int | None], epoch: float) -> Ended:
@@ -382,6 +383,6 @@ class Exchange:
             epoch + over, *self.request.shown, self.model,
             self._pool.backend.id if self._pool is not None else "",
             status, over - began, self._first - began if self._first is not None else None,
-            len(self.body), self._bytes_out, *tokens,
+            len(self.body), self.bytes_out, *tokens,
             caller.name if caller is not None else "", self.request_id.decode(),
         )  # fmt: skip

@@ -34,13 +34,19 @@ class Spelling:
         the one head that fits is made and compared.
         """
         size = len(data) - self._fixed
-        size -= 3 if 102 < size < 1003 else len(str(size))
+        size -= 3 if 102 < size < 1003 else _digits(size)
         head = self._form % size
         if data.startswith(head):
             body = data[len(head) :]
             if len(body) == size:
                 return body
         return None
+
+
+def _digits(size: int) -> int:
+    """Return how many digits say the length of a body that is so long together with them."""
+    digits = len(str(size))
+    return digits if len(str(size - digits)) == digits else digits - 1
 
 
 class Known(Generic[What]):

@@ -176,13 +176,14 @@ def _single(size: int) -> bytes | tuple[()]:
     return ()
 
 
-SINGLE = tuple(map(_single, range(4096)))
+LONG = 4096
+SINGLE = tuple(map(_single, range(LONG)))  # how a chunk begins that is alone in so many bytes
 
 
 def is_chunks(data: bytes) -> bool:
     """Say whether the bytes are whole chunks, none of them the last, without extensions."""
     at, end = 0, len(data)
-    if end < len(SINGLE) and data.startswith(SINGLE[end]):
+    if end < LONG and data.startswith(SINGLE[end]):
         return data.endswith(b"\r\n")
     while at < end:
         found = CHUNK_SIZE.match(data, at)

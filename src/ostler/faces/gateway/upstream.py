@@ -14,7 +14,7 @@ from httptools import (
 )
 
 from ostler.faces.gateway.exchange import Exchange
-from ostler.faces.gateway.response import BODILESS, Whole, is_chunks, whole
+from ostler.faces.gateway.response import BODILESS, LONG, SINGLE, Whole, is_chunks, whole
 
 if TYPE_CHECKING:
     from ostler.faces.gateway.client_side import Client
@@ -141,12 +141,17 @@ class Upstream(asyncio.Protocol):
         self.write = self.transport.write
 
     def data_received(self, data: bytes) -> None:
-        if self._pass_on is not None:
-            if is_chunks(data):
+        pass_on = self._pass_on
+        if pass_on is not None:
+            size = len(data)
+            alone = size < LONG and data.startswith(SINGLE[size]) and data[-2:] == b"\r\n"
+            if alone or is_chunks(data):
+                exchange = self.exchange
+                assert exchange is not None
+                exchange.bytes_out += size
+                exchange.before, exchange.last = exchange.last, data
                 self.silent = 0.0
-                assert self.exchange is not None
-                self.exchange.pass_on(data)
-                self._pass_on(data)
+                pass_on(data)
                 return
             self._pass_on = None
         client = self.client
@@ -186,7 +191,7 @@ class Upstream(asyncio.Protocol):
             exchange = self.exchange
             exchange.relay(payload, ended=self.ended)
             if self._between and exchange is self.exchange and exchange.takes_chunks:
-                self._pass_on = exchange.client.transport.write
+                self._pass_on = exchange.as_it_comes()
 
     def _hand_over(self, data: bytes, known: Whole, begin: int) -> None:
         """Hand over a whole answer whose head is as one before it."""
