@@ -6,6 +6,7 @@ The token goes to ModelScope's origin only: the HTTP client drops it on a redire
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import re
@@ -30,6 +31,7 @@ from ostler.errors import (
     TokenRejected,
 )
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
+from ostler.sources import Answers
 
 HOME = "https://modelscope.cn"
 DEFAULT = "master"
@@ -58,6 +60,7 @@ class ModelScope:
         self._token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._client = httpx2.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True)
+        self._answers = Answers()
 
     @property
     def origin(self) -> str:
@@ -65,6 +68,16 @@ class ModelScope:
 
     def close(self) -> None:
         self._client.close()
+
+    def apart(self) -> ModelScope:
+        """Return the same source with answers of its own, for one pull."""
+        other = copy.copy(self)
+        other._answers = Answers()
+        return other
+
+    def hang_up(self) -> None:
+        """Break off the bytes that are on their way."""
+        self._answers.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, `master` where it names none.
@@ -100,14 +113,12 @@ class ModelScope:
         request = self._client.build_request("GET", url, params=asked, headers=headers)
         with self._reaching():
             answer = self._client.send(request, stream=True)
-        try:
+        with self._answers.reading(answer):
             if answer.status_code == 404:
                 raise FileNotInRepo(f"{listing.name} has no file {file.path}.", path=file.path)
             self._check(answer, listing.name)
             begin, size = place_in_file(answer.status_code, answer.headers)
             yield Stream(begin, size, self._pieces(answer))
-        finally:
-            answer.close()
 
     def search(self, words: str, limit: int) -> SearchResults:
         """ModelScope's search is not part of what it documents; say so instead of guessing."""

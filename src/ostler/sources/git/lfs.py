@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import AuthRequired, FileNotInRepo, GatedRepo, HubUnreachable, ModelNotFound
 from ostler.nouns import RemoteFile
+from ostler.sources import Answers
 from ostler.sources.git import program
 
 JSON = "application/vnd.git-lfs+json"
@@ -29,9 +31,20 @@ class Lfs:
         self.url = url
         self._client = httpx2.Client(timeout=TIMEOUT, follow_redirects=True)
         self._login: dict[str, str] = {}
+        self._answers = Answers()
 
     def close(self) -> None:
         self._client.close()
+
+    def apart(self) -> Lfs:
+        """Return the same source with answers of its own, for one pull."""
+        other = copy.copy(self)
+        other._answers = Answers()
+        return other
+
+    def hang_up(self) -> None:
+        """Break off the bytes that are on their way."""
+        self._answers.hang_up()
 
     @contextmanager
     def open(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Stream]:
@@ -50,12 +63,10 @@ class Lfs:
         with self._reaching():
             request = self._client.build_request("GET", href, headers=headers)
             answer = self._client.send(request, stream=True)
-        try:
+        with self._answers.reading(answer):
             self._check(answer, file.path)
             begin, size = place_in_file(answer.status_code, answer.headers)
             yield Stream(begin, size, self._received(answer))
-        finally:
-            answer.close()
 
     def _action(self, file: RemoteFile) -> tuple[str, dict[str, str]]:
         """Ask the batch API where the file is, and what to send there."""

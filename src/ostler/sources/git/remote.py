@@ -6,6 +6,7 @@ sha256). Links and submodules in the tree are refused.
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 import tempfile
@@ -71,6 +72,16 @@ class GitRemote:
         """Close the connections and remove what git fetched."""
         self._lfs.close()
         self._remove()
+
+    def apart(self) -> GitRemote:
+        """Return the same source with answers of its own, for one pull."""
+        other = copy.copy(self)
+        other._lfs = self._lfs.apart()
+        return other
+
+    def hang_up(self) -> None:
+        """Break off the bytes that are on their way."""
+        self._lfs.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, HEAD where it names none.

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import copy
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -25,6 +24,7 @@ from ostler import __version__
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
+from ostler.sources import Answers
 from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
 from ostler.sources.huggingface.direct import Direct, DirectBody
@@ -53,7 +53,7 @@ class HuggingFace:
         self._patience = patience or Patience(attempts=4)
         self._client = _client()
         self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
-        self._answers: set[httpx2.Response] = set()  # through the HTTP library, being read
+        self._answers = Answers()  # through the HTTP library, where there is a proxy
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
         huggingface_hub.set_client_factory(_client)
         # False, not None: with None it would send the stored token by itself
@@ -69,14 +69,13 @@ class HuggingFace:
         """Return the same hub with connections of its own for bytes."""
         other = copy.copy(self)
         other._direct = self._direct.apart()
-        other._answers = set()
+        other._answers = Answers()
         return other
 
     def hang_up(self) -> None:
         """Break off the bytes that are on their way, and ask for none any more."""
         self._direct.hang_up()
-        for answer in list(self._answers):
-            _break_off(answer)
+        self._answers.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, `main` where it names none.
@@ -193,16 +192,12 @@ class HuggingFace:
         self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
     ) -> Iterator[HubBody | None]:
         response = self._send(url, headers, explain)
-        self._answers.add(response)
-        try:
+        with self._answers.reading(response):
             if response.status_code == 416:
                 yield None
                 return
             refusals.raise_for_status(response, explain)
             yield HubBody(response, explain)
-        finally:
-            self._answers.discard(response)
-            response.close()
 
     def _explainer(self, listing: Listing, file: RemoteFile) -> Callable[[Exception], Exception]:
         return lambda error: self._refused(listing.name, listing.commit, file.path, error)
@@ -242,12 +237,3 @@ def _client() -> httpx2.Client:
     return httpx2.Client(
         follow_redirects=True, timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
     )
-
-
-def _break_off(answer: httpx2.Response) -> None:
-    """Wake whoever reads this answer."""
-    stream = answer.extensions.get("network_stream")
-    known = stream.get_extra_info("socket") if stream else None
-    if isinstance(known, socket.socket):
-        with suppress(OSError):  # it has just ended by itself
-            socket.socket.shutdown(known, socket.SHUT_RDWR)
