@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -107,10 +108,38 @@ class Moody(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
+class Sociable(Moody):
+    """It answers the measured requests only once three of them are on their way together."""
+
+    together = threading.Barrier(3, timeout=20)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if body["max_tokens"] > 2:
+            self.together.wait()
+        self.send_response(200)
+        self.end_headers()
+        piece = json.dumps({"choices": [{"delta": {"content": "word"}}]})
+        self.wfile.write(f"data: {piece}\n\n".encode())
+
+
+@pytest.mark.parametrize("words", [("--concurrency", "3"), ("--rate", "50")])
+def test_requests_are_on_their_way_together(inn: Inn, words: tuple[str, ...]) -> None:
+    with serving(Sociable) as url:
+        done = inn.shell.ok("bench", "--url", url, "--requests", "6", "--warmup", "0", *words)
+    assert "6 of 6 answered" in done.out
+
+
 @pytest.fixture
 def moody() -> Iterator[str]:
     Moody.count = 0
-    with ThreadingHTTPServer(("127.0.0.1", 0), Moody) as server:
+    with serving(Moody) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
