@@ -259,3 +259,24 @@ def test_requests_that_wait_are_counted_for_prometheus(keep: Keep) -> None:
         assert 1 <= seen <= 4
         assert [one.result().status_code for one in asked] == [200] * 4
     assert parked() == 0
+
+
+def test_ready_means_that_what_is_preloaded_is_up_or_cannot_be(shell: Shell, stocked: Path) -> None:
+    home = Path(shell.env["OSTLER_HOME"])
+    shutil.copytree(stocked, home, symlinks=True)
+    wishes = f"preload: ['{CHAT}#q8_0', {EMBED}, {RERANK}]\n"
+    wishes += f"models: {{{RERANK}: {{pool: small}}}}\npools: {{small: {{memory: 1MiB}}}}\n"
+    (home / "ostler.yaml").write_text(wishes)
+    process = shell.background("serve", "--port", "0", "--context", "512")
+    keep = Keep(shell, address_said(process), process, home / "ostler.yaml")
+    try:
+        first = keep.until(lambda: httpx2.get(f"{keep.address}/ready").status_code == 200)
+        assert first
+        assert keep.up() == {f"{CHAT}#q8_0", f"{EMBED}#f32"}
+        assert "needs" in next(
+            text for text in keep.state()["server"]["warnings"] if RERANK in text
+        )
+        began = list(keep.shell.ok("history", "--act", "load", "--json").json())
+        assert [one["subject"] for one in began] == [f"{CHAT}#q8_0", f"{EMBED}#f32"]
+    finally:
+        end(process)

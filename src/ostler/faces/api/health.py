@@ -24,8 +24,8 @@ def routes(inn: Inn) -> APIRouter:
 
     @api.get("/ready")
     def ready(response: Response) -> dict[str, object]:
-        """Say whether a model is ready to answer, or can be loaded on request."""
-        loading = [one.id for one in inn.running() if one.state in ("sizing", "starting")]
+        """Say whether the models that are to be up from the start are; others come on request."""
+        loading = inn.state().loading
         if loading:
             response.status_code = 503
         return {"status": "loading" if loading else "ready", "loading": loading}

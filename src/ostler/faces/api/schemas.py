@@ -102,6 +102,7 @@ class ServerState(BaseModel):
     devices: list[DeviceState]
     pools: list[PoolState] = []
     waiting: list[str] = []  # models that wait for room, first come first
+    loading: list[str] = []  # preloaded models that are not up yet
     warnings: list[str] = []
 
 

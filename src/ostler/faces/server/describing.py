@@ -15,6 +15,7 @@ from ostler.faces.server.hands import ServerHands
 from ostler.verbs.keep import Keeper
 
 LOADING = f.COMING
+RISES = (f.State.STOPPED, f.State.STOPPING)  # states from which a pin raises a unit
 GATEWAY_STATE = {f.State.READY: "ready", f.State.FAILED: "failed"} | dict.fromkeys(
     LOADING, "loading"
 )
@@ -199,6 +200,18 @@ def pools(fleet: f.Fleet) -> list[PoolState]:
 def warnings(fleet: f.Fleet, flaws: Sequence[str], now: float) -> list[str]:
     """Return what the operator should know now."""
     return [*flaws, *([thrashing()] if f.thrashes(fleet, now) else [])]
+
+
+def loading(fleet: f.Fleet) -> list[str]:
+    """Return the preloaded models that are on their way, or whose turn has not come."""
+    found = []
+    for model in fleet.wishes.preload:
+        units = [fleet.unit(id) for id in fleet.replicas(model)]
+        if any(unit.state is f.State.READY for unit in units) or fleet.rules(model).closed:
+            continue
+        if any(u.state in f.COMING or (not u.dismissed and u.state in RISES) for u in units):
+            found.append(model)
+    return found
 
 
 def unmet(fleet: f.Fleet) -> list[str]:

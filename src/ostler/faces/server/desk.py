@@ -78,6 +78,7 @@ class Desk:
             devices=describing.devices(self._hands, fleet),
             pools=describing.pools(fleet),
             waiting=[fleet.unit(id).model for id in fleet.waiting],
+            loading=describing.loading(fleet),
             warnings=describing.warnings(fleet, flaws, now),
         )
 
