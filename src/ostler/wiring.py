@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
-    from ostler.sources.huggingface.greeting import Greeting
     from ostler.store.benchmarks import Benchmarks
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
@@ -195,7 +194,7 @@ def _held(settings: Settings) -> Path:
 def containers(
     settings: Settings,
     images: Mapping[str, Image],
-    lasting: bool = False,
+    lasts: float = 0.0,
     memory: int | None = None,
 ) -> Launcher:
     """Return what makes a described process real in its engine's image.
@@ -204,12 +203,14 @@ def containers(
     Raises ContainersUnavailable where nothing runs containers here.
     """
     from ostler.launchers.container import ContainerLauncher
+    from ostler.launchers.holding import Lasting
     from ostler.verbs.containing import place
 
     def placed(spec: LaunchSpec) -> Place:
         user = settings.container_user or None
         return place(spec, images[spec.engine], user=user, memory=memory)
 
+    lasting = Lasting(_held(settings), lasts) if lasts else None
     return ContainerLauncher(_socket(settings), placed, str(settings.home), lasting)
 
 
@@ -221,34 +222,19 @@ async def sweep(settings: Settings, keep: Collection[str] | None = None) -> None
 
 
 async def contained(settings: Settings, id: str, spec: LaunchSpec, log: str) -> Process | None:
-    """Return an engine in a container that an earlier server started, if it still runs."""
+    """Return an engine in a container that an earlier server started, if it still runs.
+
+    None also where another server answers for it.
+    """
+    from ostler.errors import EngineFailed
     from ostler.launchers.container import running
-
-    return await running(_socket(settings), id, spec, log)
-
-
-async def composed(settings: Settings, paths: Sequence[str]) -> list[Composed]:
-    """Return the containers that `docker compose` started from these files; none without Docker."""
-    from ostler.launchers.composed import composed
+    from ostler.launchers.holding import Held
 
     try:
-        return await composed(_socket(settings), paths)
-    except ContainersUnavailable:
-        return []
-
-
-def container_socket(settings: Settings) -> str:
-    """Return where containers are asked for. Raises ContainersUnavailable."""
-    return _socket(settings)
-
-
-def greeting(settings: Settings) -> tuple[str, bool, Greeting]:
-    """Greet the first hub: its address, whether we showed a token, and its answer."""
-    from ostler.sources.huggingface import stored_token
-    from ostler.sources.huggingface.greeting import greet
-
-    first, token = settings.endpoint.split(",")[0].strip(), stored_token()
-    return first, token is not None, greet(first, token)
+        held = Held(_held(settings) / f"{spec.port}.lock")
+    except EngineFailed:
+        return None
+    return await running(_socket(settings), id, spec, log, held)
 
 
 def _socket(settings: Settings) -> str:

@@ -129,14 +129,17 @@ def again(settings: Settings, written: Written) -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="ostler-") as scratch:
         out = Path(scratch, "out")
         head, tail = _split(written.argv)
-        argv = ["--home", str(settings.home), *head, "--out", str(out), *tail]
+        command = ostler.get_command(click.Context(ostler), head[0])
+        if command is None:
+            raise UsageError(f"There is no command {head[0]!r} any more.")
+        argv = [*head[1:], "--out", str(out), *tail]
         mark = _again.set(True)
         try:
             with (
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
             ):
-                ostler.main(argv, prog_name="ostler", standalone_mode=False)
+                command.main(argv, prog_name=head[0], obj=settings, standalone_mode=False)
         except click.ClickException as error:
             raise UsageError(error.format_message()) from None
         finally:
