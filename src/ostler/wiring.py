@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
+    from ostler.sources.huggingface.greeting import Greeting
     from ostler.store.benchmarks import Benchmarks
     from ostler.verbs.learning import Reading
     from ostler.verbs.prepare import Machine
@@ -235,6 +236,30 @@ async def contained(settings: Settings, id: str, spec: LaunchSpec, log: str) -> 
     except EngineFailed:
         return None
     return await running(_socket(settings), id, spec, log, held)
+
+
+async def composed(settings: Settings, paths: Sequence[str]) -> list[Composed]:
+    """Return the containers that `docker compose` started from these files; none without Docker."""
+    from ostler.launchers.composed import composed
+
+    try:
+        return await composed(_socket(settings), paths)
+    except ContainersUnavailable:
+        return []
+
+
+def container_socket(settings: Settings) -> str:
+    """Return where containers are asked for. Raises ContainersUnavailable."""
+    return _socket(settings)
+
+
+def greeting(settings: Settings) -> tuple[str, bool, Greeting]:
+    """Greet the first hub: its address, whether we showed a token, and its answer."""
+    from ostler.sources.huggingface import stored_token
+    from ostler.sources.huggingface.greeting import greet
+
+    first, token = settings.endpoint.split(",")[0].strip(), stored_token()
+    return first, token is not None, greet(first, token)
 
 
 def _socket(settings: Settings) -> str:
