@@ -46,6 +46,8 @@ def rows(rounds: int) -> list[Row]:
         targets, absent = _targets(stack, port, folder)
         found = [*absent]
         found += _requests(targets, rounds)
+        for name in targets.keys() - {*COMPARED}:
+            targets.pop(name).end()  # what they do when idle, they do on the same core
         found += _latency(targets, rounds, port)
         found += _streams(targets, rounds)
         found += _many_streams(targets, rounds, port)
@@ -164,7 +166,7 @@ def _over(part: str, direct: float, figures: dict[str, float]) -> float:
 def _streams(targets: dict[str, Target], rounds: int) -> Iterator[Row]:
     sides = _sides(targets)
     for streams in (64, 256):
-        found = _in_turn(sides, min(rounds, 3), "sse", streams, TOKENS, PACE)
+        found = _in_turn(sides, rounds, "sse", streams, TOKENS, PACE)
         yield from _against(
             f"CPU per relayed event, {streams} streams", "us", found,
             lambda f: f["cpu"] / max(f["tokens"], 1) * 1e6, {"haproxy": 1.15}, most=True,
