@@ -36,6 +36,20 @@ def test_a_path_names_any_model_in_percent_escapes(model: str) -> None:
     assert found.target == b"/v1/models?x=%2F"
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/sleep?level=1", "/wake_up", "/collective_rpc", "/", "", "/v1/../sleep", "/v1/%2e%2e/sleep"],
+)
+def test_no_caller_reaches_what_operates_an_engine(path: str) -> None:
+    found = way(b"POST", f"/runtime/models/m{path}".encode())
+    assert found is not None
+    assert (found.by, found.guarded) == (By.NOTHING, True), "the control API says 404"
+    for open_ in ("/v1/completions", "/v2/health", "/rerank", "/tokenize", "/health"):
+        led = way(b"POST", f"/runtime/models/m{open_}".encode())
+        assert led is not None
+        assert (led.by, led.model) == (By.PATH, "m")
+
+
 def canonical(path: str) -> list[str]:
     """A path as a lenient server may read it."""
     parts: list[str] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 
 from ostler.core.fleet.actions import Stop, Withdraw
 from ostler.core.fleet.decks import reordered
 from ostler.core.fleet.eviction import (
+    SLACK,
     Candidate,
     Choice,
     Ranking,
@@ -15,6 +17,7 @@ from ostler.core.fleet.eviction import (
     longest_unused,
     weigh,
 )
+from ostler.core.fleet.returning import SOON
 from ostler.core.fleet.state import LRU, Fleet, Place, State, Unit
 from ostler.core.fleet.turn import Turn
 
@@ -29,19 +32,34 @@ def make_room(
     `short` is, by device, the berth in question and the bytes that lack there.
     """
     choices: dict[str, Choice] = {}
-    for device, (berth, shortage) in short.items():
-        found = choose(turn, device, berth, shortage, busy)
+    best: list[tuple[float, int, str]] = []  # (cost, place among the devices, device), in order
+    for least, place, device in _by_least_cost(turn, short):
+        if len(best) >= count and least > best[count - 1][0]:
+            break  # on all that are left it costs more
+        found = choose(turn, device, *short[device], busy)
         if found is not None:
             choices[device] = found
-    if len(choices) < count:
+            insort(best, (found.cost, place, device))
+    if len(best) < count:
         return ()
-    if len(choices) == 1:
-        devices = tuple(choices)
-    else:
-        devices = tuple(sorted(choices, key=lambda one: choices[one].cost)[:count])
+    devices = tuple(device for _, _, device in best[:count])
     for one in _together(turn.fleet, devices, choices, short):
         let_go(turn, turn.fleet.units[one.id], unit, one.sleeps)
     return devices
+
+
+def _by_least_cost(
+    turn: Turn, short: Mapping[str, tuple[str, int]]
+) -> list[tuple[float, int, str]]:
+    """Return (what it costs at the very least, place, device), the lowest first."""
+    found = []
+    for place, (device, (_, shortage)) in enumerate(short.items()):
+        order, least = turn.fleet.deck(device).order, 0.0
+        if order and shortage > 0 and turn.fleet.wishes.policy.eviction != LRU:
+            least = shortage * 2 ** (order[0][0] - turn.at / SOON - SLACK)
+        if order or shortage <= 0:
+            found.append((least, place, device))
+    return sorted(found)
 
 
 def choose(turn: Turn, device: str, berth: str, shortage: int, busy: bool) -> Choice | None:

@@ -31,6 +31,7 @@ class Way(NamedTuple):
 RERANK = b"/v1/rerank"
 RERANKS = frozenset({b"/rerank", b"/v2/rerank", b"/reranking", b"/v1/reranking"})
 BARE = frozenset({b"/tokenize", b"/detokenize"})  # paths of engines that have no version
+HEALTH = b"/health"
 RUNTIME = b"/runtime/models/"
 MODELS = b"/models/"
 VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/...
@@ -55,7 +56,7 @@ def way(method: bytes, target: bytes) -> Way | None:
         return None if origin is None else way(method, origin)
     path = target.partition(b"?")[0]
     if path.startswith(RUNTIME):
-        return _by_path(target)
+        return _by_path(target) or Way(By.NOTHING, True, target)
     if path.startswith(MODELS):
         named = _by_name(target, path)
         if named is not None:
@@ -77,11 +78,21 @@ def _origin_form(target: bytes) -> bytes | None:
     return rest[slash:]
 
 
-def _by_path(target: bytes) -> Way:
+def _by_path(target: bytes) -> Way | None:
+    """Return the way to an engine; None where its path is none for callers.
+
+    Engines have paths that operate them (to sleep, to end, to load other weights): these are the
+    keeper's alone.
+    """
     name, slash, rest = target[len(RUNTIME) :].partition(b"/")
-    model = unquote_to_bytes(name).decode("utf-8", "replace")
     target = slash + rest or b"/"
-    return Way(By.PATH, True, _for_engines(target, target.partition(b"?")[0]), model)
+    path = target.partition(b"?")[0]
+    if not (path.startswith(VERSIONS) or path in BARE or path in RERANKS or path == HEALTH):
+        return None
+    if not PLAIN.issuperset(path) or b"/." in path:
+        return None
+    model = unquote_to_bytes(name).decode("utf-8", "replace")
+    return Way(By.PATH, True, _for_engines(target, path), model)
 
 
 def _by_name(target: bytes, path: bytes) -> Way | None:
