@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import ceil
 from zlib import crc32
 
 BOUND = 1.25  # times the mean of requests in flight that one replica may have
@@ -23,12 +24,12 @@ def by_prefix(head: bytes, names: Sequence[str], loads: Sequence[int]) -> int:
     """Return the index of the replica for a prompt's head; `loads` are requests in flight.
 
     The same head, names and loads give the same replica in every process. There is always one
-    below the bound, since not all can be above the mean. ValueError where there is no replica.
+    below the bound, since not all can be above the mean.
     """
-    most = BOUND * (sum(loads) + 1) / len(names)
+    most = ceil(BOUND * (sum(loads) + 1) / len(names))
     key = crc32(head)
-    fitting = [n for n, load in enumerate(loads) if load + 1 <= most or load == 0]
-    return max(fitting or range(len(names)), key=lambda n: (_score(key, names[n]), names[n]))
+    below = [n for n, load in enumerate(loads) if load < most]
+    return max(below, key=lambda n: (_score(key, names[n]), names[n]))
 
 
 def _score(key: int, name: str) -> int:
