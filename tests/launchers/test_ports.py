@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ostler.errors import PortInUse, UsageError
-from ostler.launchers.ports import free_port, is_free, of_home, port_range
+from ostler.launchers.ports import free_port, is_free, of_home, port_range, turned
 from ostler.settings import Settings
 
 HOST = "127.0.0.1"
@@ -61,3 +61,12 @@ def test_what_is_no_range(text: str) -> None:
 
 def test_the_default_range_is_below_the_ephemeral_one() -> None:
     assert port_range(Settings().engine_ports)[-1] < 32768
+
+
+def test_a_port_is_given_again_only_after_all_others() -> None:
+    ports, given = of_home("21900-21904", Path("/a")), []
+    for _ in range(12):
+        given.append(ports[0])
+        ports = turned(ports, ports[0])
+    assert all(given[at] not in given[at + 1 : at + 5] for at in range(8))
+    assert sorted(ports) == list(range(21900, 21905))

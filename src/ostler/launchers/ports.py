@@ -38,6 +38,16 @@ def of_home(text: str, home: Path) -> Sequence[int]:
     return (*ports[first:], *ports[:first])
 
 
+def turned(ports: Sequence[int], given: int) -> Sequence[int]:
+    """Return the ports so that the one given now comes last.
+
+    A caller may still be on its way to an engine that has just died: what answers there next must
+    not be another model's.
+    """
+    at = ports.index(given) + 1
+    return (*ports[at:], *ports[:at])
+
+
 def free_port(host: str, ports: Sequence[int], taken: Collection[int] = ()) -> int:
     """Return the first of these ports that nobody listens on. Raises PortInUse."""
     for port in ports:

@@ -27,7 +27,7 @@ async def estimated(named: Named, hands: ServerHands, asked: Mapping[str, Any]) 
     """
     given = {name: value for name, value in asked.items() if value is not None}
     engine = given.pop("engine", hands.wish(named.id).engine)
-    load = replace(hands._load(hands.wish(named.id)), **given)
+    load = replace(hands.load(hands.wish(named.id)), **given)
     return await asyncio.to_thread(_estimated, named, hands, load, engine)
 
 

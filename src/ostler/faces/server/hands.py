@@ -20,7 +20,7 @@ from ostler.faces.server.means import Means, adopts
 from ostler.faces.server.notes import Note
 from ostler.faces.server.sizing import Known, Sizing, fitting
 from ostler.faces.server.wishes import ModelWish, WishesFile
-from ostler.launchers.ports import free_port, of_home
+from ostler.launchers.ports import free_port, of_home, turned
 from ostler.nouns import LaunchSpec, Measurement, Workload
 from ostler.ports import Process
 from ostler.settings import Settings
@@ -70,7 +70,7 @@ class ServerHands:
         kept = wish.of or model
         if kept in self.wishes.promised() and not self.catalogue.has(kept):
             await self.fetch(kept)
-        named, load = self.named(model), self._load(wish)
+        named, load = self.named(model), self.load(wish)
         machine = self._means.seen(self.machine, self.wishes, wish)
         ready = await self._sizing.prepared(named, machine, load, wish)
         if less:
@@ -90,7 +90,8 @@ class ServerHands:
         names = (named.id, *named.aliases)
         return next((self.wishes.models[n] for n in names if n in self.wishes.models), ModelWish())
 
-    def _load(self, wish: ModelWish) -> Workload:
+    def load(self, wish: ModelWish) -> Workload:
+        """Return what a model is asked to carry: as it is wished, else as the server was told."""
         ours = self._workload
         return replace(
             ours,
@@ -127,6 +128,7 @@ class ServerHands:
         while True:
             port = free_port(HOST, self._ports, self._taken | lost)
             self._taken.add(port)
+            self._ports = turned(self._ports, port)
             spec = self._spec(unit, ready.launch(launcher.listens, port), ready, devices)
             try:
                 return await start(spec, launcher, log, engine=ready.engine)
@@ -165,7 +167,7 @@ class ServerHands:
         """Read what the model takes, beside its first requests: they do not wait for that."""
         model = unit.partition(REPLICA)[0]
         named = self.named(model)
-        load = replace(self._load(self.wish(model)), tensor_parallel=ready.ranks)
+        load = replace(self.load(self.wish(model)), tensor_parallel=ready.ranks)
 
         async def learn() -> None:
             found = await asyncio.to_thread(
