@@ -309,3 +309,21 @@ def test_what_is_kept_is_held_against_its_source(tmp_path: Path, hub: HubForTest
     shell.ok("pull", "folder:" + str(hub.path("acme/gated")), "--quiet")
     assert shell.ok("verify", "acme/gated", "--hub").out.count("clean") == 1
     assert shell.run("--offline", "verify", "--hub").code == 44
+
+
+def test_what_was_found_damaged_is_not_served(shell: Shell) -> None:
+    shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
+    blob = max((home_of(shell) / "blobs/sha256").rglob("*"), key=lambda p: p.stat().st_size)
+    content = blob.read_bytes()
+    blob.chmod(0o600)
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert shell.run("verify").code == 1
+    refused = shell.run("run", CHAT, "Hello")
+    assert (refused.code, "damaged" in refused.err, "--repair" in refused.err) == (1, True, True)
+    shell.ok("verify", "--repair")
+    assert shell.ok("run", CHAT, "Hello", "--max-tokens", "3", "--quiet").out
+    blob.unlink()
+    gone = shell.run("run", CHAT, "Hello")
+    assert (gone.code, "not whole" in gone.err) == (1, True)
+    shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
+    assert shell.ok("run", CHAT, "Hello", "--max-tokens", "3", "--quiet").out

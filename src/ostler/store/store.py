@@ -20,6 +20,7 @@ from ostler.store.views import Views
 
 if TYPE_CHECKING:
     from ostler.nouns import RemoteFile, Removal
+    from ostler.store.damage import Damage
     from ostler.store.downloads import Downloads
     from ostler.store.jobs import Jobs
     from ostler.store.trash import Trash
@@ -141,6 +142,13 @@ class Store:
         from ostler.store.jobs import Jobs
 
         return Jobs(self.home / "jobs")
+
+    @property
+    def damage(self) -> Damage:
+        """Return what verifications found wrong, and what is still so."""
+        from ostler.store.damage import Damage
+
+        return Damage(self.home / "damaged", self.blobs)
 
     def has_key(self, key: str) -> bool:
         """Say whether the content with this sha256, or this git blob id, is here."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ostler.core.choosing import choose
 from ostler.core.learning import helpful
 from ostler.core.naming import Named
-from ostler.errors import DoesNotFit
+from ostler.errors import DamagedModel, DoesNotFit
 from ostler.nouns import (
     Choice,
     Estimate,
@@ -24,7 +24,7 @@ from ostler.nouns import (
     Workload,
 )
 from ostler.ports import Engine
-from ostler.store import Store
+from ostler.store import Store, servable
 from ostler.verbs.fit import fit
 from ostler.verbs.inspect import kept_facts
 
@@ -71,9 +71,10 @@ def prepare(
 ) -> Prepared:
     """Read what the model is, choose its engine, and say what it needs and where it goes.
 
-    Raises LicenceBlocked, CorruptFile, EngineUnsupported, DoesNotFit.
+    Raises LicenceBlocked, DamagedModel, CorruptFile, EngineUnsupported, DoesNotFit.
     """
     machine.permit(named.manifest)
+    refuse_damaged(named, store)
     facts = kept_facts(store, named.manifest, named.variant)
     choice = choose_engine(facts, machine, wanted)
     found = fit(
@@ -97,6 +98,24 @@ def prepare(
 
     ranks = workload.tensor_parallel
     return Prepared(served, choice, engine, found.estimate, placement, launch, ranks)
+
+
+def refuse_damaged(named: Named, store: Store) -> None:
+    """Raise DamagedModel where a file is gone, short, or was found to have other bytes."""
+    others = {path for one in servable(named.manifest) for path in one.files}
+    others -= set(named.variant.files)
+    files = [file for file in named.manifest.files if file.path not in others]
+    lost = [file.path for file in files if not store.blobs.has(file.sha256, file.size)]
+    marked = store.damage.of(file.sha256 for file in files)
+    wrong = [file.path for file in files if file.sha256 in marked]
+    if lost or wrong:
+        what = f"not whole here: {', '.join(lost)}" if lost else f"damaged: {', '.join(wrong)}"
+        raise DamagedModel(
+            f"{named.id} is {what}.",
+            hint=f"`ostler verify {named.manifest.name} --repair` fetches what is wrong again.",
+            lost=lost,
+            damaged=wrong,
+        )
 
 
 def known(

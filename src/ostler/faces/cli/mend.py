@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 
 def verified(store: Store, manifest: Manifest, how: str) -> tuple[Damage, ...]:
-    """Read a model again, showing how far it is."""
+    """Read a model again, showing how far it is; what is wrong is not served until it is mended."""
     from ostler.verbs.verify import verify
 
     with progress.shown(how, manifest.name) as report:
-        return verify(store, manifest, report)
+        damages = verify(store, manifest, report)
+    wrong = {one.path for one in damages if one.kind in ("hash", "size", "unreadable")}
+    store.damage.found(file.sha256 for file in manifest.files if file.path in wrong)
+    return damages
 
 
 def mended(
