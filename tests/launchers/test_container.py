@@ -22,6 +22,7 @@ from ostler.errors import ContainersUnavailable, EngineFailed, EngineUnsupported
 from ostler.launchers import container
 from ostler.launchers.container import ContainerLauncher
 from ostler.launchers.docker import refused
+from ostler.launchers.holding import Held
 from ostler.launchers.ports import free_port
 from ostler.nouns import Image, LaunchSpec, Mount, Place, Workload
 from ostler.testing import tiny
@@ -32,6 +33,7 @@ from ostler.verbs import containing
 from ostler.verbs.asking import ask as ask_http
 from ostler.verbs.start import start
 
+PORT = 20000 + os.getpid() % 1000  # containers publish it, and runs beside this one have others
 PUPPET = (PYTHON, "-I", "-m", "ostler.testing.puppet")
 NOBODY = "65534:65534"
 
@@ -39,6 +41,10 @@ NOBODY = "65534:65534"
 def puppets(docker: Dockerd) -> Image:
     """The image, with a puppet as what it starts."""
     return replace(docker.image, engine="puppet", words=PUPPET[:-1])
+
+
+def puppet(folder: Path) -> LaunchSpec:
+    return spec_of(folder, start=PUPPET, port=PORT)
 
 
 def launcher_of(docker: Dockerd, folder: Path, **place: Any) -> ContainerLauncher:
@@ -51,9 +57,14 @@ def launcher_of(docker: Dockerd, folder: Path, **place: Any) -> ContainerLaunche
     return ContainerLauncher(docker.socket, placed, str(folder))
 
 
-class TestContainerLauncher(LauncherContract):
+class Contained(LauncherContract):
     words = PUPPET
 
+    def spec(self, folder: Path, *words: str, port: int = PORT) -> LaunchSpec:
+        return super().spec(folder, *words, port=port)
+
+
+class TestContainerLauncher(Contained):
     @pytest.fixture
     def launcher(self, docker: Dockerd, tmp_path: Path) -> ContainerLauncher:
         return launcher_of(docker, tmp_path)
@@ -62,10 +73,8 @@ class TestContainerLauncher(LauncherContract):
         assert containers(docker.socket) == []
 
 
-class TestPodmanLauncher(LauncherContract):
+class TestPodmanLauncher(Contained):
     """The same of a podman that listens at OSTLER_TEST_PODMAN, a path: CI has none."""
-
-    words = PUPPET
 
     @pytest.fixture
     def launcher(self, podman: Dockerd, tmp_path: Path) -> ContainerLauncher:
@@ -84,7 +93,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Dockerd:
 def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     async def story() -> dict[str, Any]:
         one = launcher_of(docker, tmp_path)
-        async with started(one, spec_of(tmp_path, start=PUPPET)) as (process, _):
+        async with started(one, puppet(tmp_path)) as (process, _):
             return json.loads(ask(docker.socket, "GET", f"/containers/{process.container}/json")[1])
 
     said = asyncio.run(story())
@@ -94,7 +103,7 @@ def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     assert [(m["Destination"], m["RW"]) for m in said["Mounts"]] == [
         ("/models/acme/puppet/pipe", False)
     ]
-    assert host["PortBindings"] == {"21990/tcp": [{"HostIp": "127.0.0.1", "HostPort": "21990"}]}
+    assert host["PortBindings"] == {f"{PORT}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]}
     assert (host["ShmSize"], host["RestartPolicy"]["Name"]) == (1 << 30, "no")
     assert config["Labels"]["ostler.home"] == str(tmp_path)
     assert not [one for one in config["Env"] if "TOKEN" in one or "OSTLER" in one]
@@ -113,7 +122,7 @@ def test_it_cannot_write_and_has_no_rights(docker: Dockerd, tmp_path: Path) -> N
 
 
 def described(docker: Dockerd, **work: Any) -> LaunchSpec:
-    port = free_port("127.0.0.1", range(21900, 21990))
+    port = free_port("127.0.0.1", range(20000 + os.getpid() % 900, 21000))
     inside = images.installed(docker.image)
     return LlamaCpp().launch(
         inside, tiny.gguf(), Workload(threads=1, **work), container.EVERYWHERE, port
@@ -165,7 +174,7 @@ def output_of(docker: Dockerd, folder: Path, words: str, *devices: str) -> str:
     """The last line that a Python program says in a container."""
     place = Place(replace(docker.image, words=(PYTHON, "-I")), (), NOBODY)
     one = ContainerLauncher(docker.socket, lambda _: place, str(folder))
-    spec = replace(spec_of(folder), argv=(PYTHON, "-I", "-c", words), devices=devices)
+    spec = replace(puppet(folder), argv=(PYTHON, "-I", "-c", words), devices=devices)
 
     async def story() -> None:
         assert await (await one.start(spec, str(folder / "log"))).wait() == 0
@@ -216,21 +225,25 @@ def test_without_a_server_of_containers_the_socket_is_named(tmp_path: Path) -> N
         NOBODY), str(tmp_path),
     )  # fmt: skip
     with pytest.raises(ContainersUnavailable, match=r"none\.sock"):
-        asyncio.run(launcher.start(spec_of(tmp_path, start=PUPPET), str(tmp_path / "log")))
+        asyncio.run(launcher.start(puppet(tmp_path), str(tmp_path / "log")))
 
 
 PARENT = """
 import asyncio, sys
 from pathlib import Path
 from ostler.launchers.container import ContainerLauncher
+from ostler.launchers.holding import Lasting
 from ostler.nouns import Image, Mount, Place
 from ostler.testing.launchers import spec_of
 
-async def main(folder, socket, image, lasting, *words):
+async def main(folder, socket, image, lasting, port, *words):
     pipe = str(Path(folder, "pipe"))
     place = Place(Image("puppet", image, "", words[:-1]), (Mount(pipe, pipe),), "65534:65534")
-    launcher = ContainerLauncher(socket, lambda spec: place, folder, lasting == "lasting")
-    process = await launcher.start(spec_of(Path(folder), start=words), folder + "/log")
+    lasts = Lasting(Path(folder, "locks"), float(lasting)) if lasting else None
+    launcher = ContainerLauncher(socket, lambda spec: place, folder, lasts)
+    spec = spec_of(Path(folder), start=words, port=int(port))
+    process = await launcher.start(spec, folder + "/log")
+    process.lasts()
     print(process.container, flush=True)
     await process.wait()
 
@@ -243,6 +256,7 @@ def parent(docker: Dockerd, folder: Path, how: str) -> tuple[subprocess.Popen[st
     os.mkfifo(folder / "pipe")
     (folder / "pipe").chmod(0o666)
     argv = [sys.executable, "-c", PARENT, str(folder), docker.socket, docker.image.reference, how]
+    argv.append(str(PORT))
     one = subprocess.Popen([*argv, *PUPPET], stdout=subprocess.PIPE, text=True)
     assert one.stdout
     return one, one.stdout.readline().strip()
@@ -270,9 +284,9 @@ def test_a_container_goes_with_who_started_it(docker: Dockerd, tmp_path: Path) -
 
 
 def test_one_that_lasts_is_taken_over_or_swept(docker: Dockerd, tmp_path: Path) -> None:
-    one, id = parent(docker, tmp_path, "lasting")
+    one, id = parent(docker, tmp_path, "600")
     kill(one)
-    spec = spec_of(tmp_path, start=PUPPET)
+    spec = puppet(tmp_path)
 
     async def story() -> tuple[list[str], list[str], int, list[str]]:
         early = await container.sweep(docker.socket, str(tmp_path), keep=None)
@@ -286,8 +300,35 @@ def test_one_that_lasts_is_taken_over_or_swept(docker: Dockerd, tmp_path: Path) 
     assert asyncio.run(story()) == ([], [], -15, [])
 
 
+def test_one_that_lasts_goes_when_nobody_comes(docker: Dockerd, tmp_path: Path) -> None:
+    one, id = parent(docker, tmp_path, "0.1")
+    kill(one)
+    until = time.monotonic() + 20
+    while id in containers(docker.socket):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_one_that_was_taken_over_stays_with_its_new_owner(docker: Dockerd, tmp_path: Path) -> None:
+    """Its first owner's reaper watches the second one's lock."""
+    one, id = parent(docker, tmp_path, "600")
+    kill(one)
+    held = Held(tmp_path / f"locks/{PORT}.lock")
+
+    async def story() -> int:
+        process = await container.running(
+            docker.socket, id, puppet(tmp_path), str(tmp_path / "log"), held
+        )
+        assert process
+        return await process.stop()
+
+    assert asyncio.run(story()) == -15
+    assert not (tmp_path / f"locks/{PORT}.lock").exists()
+    assert containers(docker.socket) == []
+
+
 def test_one_that_lasts_and_is_not_wanted_is_swept(docker: Dockerd, tmp_path: Path) -> None:
-    one, id = parent(docker, tmp_path, "lasting")
+    one, id = parent(docker, tmp_path, "600")
     alive = asyncio.run(container.sweep(docker.socket, str(tmp_path), keep=()))
     kill(one)
     other = asyncio.run(container.sweep(docker.socket, str(tmp_path / "other"), keep=()))

@@ -92,7 +92,7 @@ def ask(address: str) -> str:
 def test_serve_keeps_one_in_a_container_and_the_next_server_takes_it_over(
     guest: Shell, docker: Dockerd
 ) -> None:
-    more = f'models:\n  "{CHAT}#q8_0": {{launcher: container, memory_limit: 2GiB}}\nadopt: true\n'
+    more = f'models:\n  "{CHAT}#q8_0": {{launcher: container, memory_limit: 2GiB}}\n'
     wish(guest, docker, more)
     first = guest.background("serve", "--port", "0")
     address = address_said(first)
@@ -112,13 +112,13 @@ def test_serve_keeps_one_in_a_container_and_the_next_server_takes_it_over(
 
 
 def test_one_that_was_left_and_is_not_wanted_is_swept(guest: Shell, docker: Dockerd) -> None:
-    wish(guest, docker, f'models:\n  "{CHAT}#q8_0": {{launcher: container}}\nadopt: true\n')
+    wish(guest, docker, f'models:\n  "{CHAT}#q8_0": {{launcher: container}}\n')
     first = guest.background("serve", "--port", "0")
     assert ask(address_said(first)) == "hello"
     assert len(containers(docker.socket)) == 1
     first.kill()
     first.communicate()
-    wish(guest, docker, f'models:\n  "{CHAT}#q8_0": {{launcher: container}}\n')
+    wish(guest, docker, f'models:\n  "{CHAT}#q8_0": {{launcher: container}}\nadopt: false\n')
     second = guest.background("serve", "--port", "0")
     try:
         address_said(second)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from ostler.errors import ContainersUnavailable
 from ostler.launchers.docker import Docker, End
+from ostler.launchers.holding import Held
 from ostler.launchers.logs import Log
 from ostler.nouns import LaunchSpec
 from ostler.programs import reaper
@@ -24,11 +27,14 @@ AGAIN = 0.5  # seconds between two tries to reach a server of containers that re
 class ContainerProcess:
     """One engine that runs, or ran, in a container."""
 
-    def __init__(self, docker: Docker, id: str, spec: LaunchSpec, log_path: str) -> None:
+    def __init__(
+        self, docker: Docker, id: str, spec: LaunchSpec, log_path: str, held: Held | None = None
+    ) -> None:
         self.container: str | None = id
         self._id, self.log_path, self.pid = id, log_path, 0
         self.spec = replace(spec, host=LOOPBACK)  # where it answers, not where it listens
         self._docker, self._log = docker, Log(log_path)
+        self._held = held
         self._code: int | None = None
         self._reaper: asyncio.subprocess.Process | None = None
         self._life: asyncio.Task[int] | None = None
@@ -39,11 +45,14 @@ class ContainerProcess:
         self.pid = end.pid if end else 0
         self._life = asyncio.create_task(self._live(since), name=f"container {self._id[:12]}")
 
-    async def reaped(self) -> None:
-        """Have it removed when we die."""
+    async def reaped(self, linger: Mapping[str, str]) -> None:
+        """Have it removed when we die, or so long after as `linger` says."""
         self._reaper = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", reaper.__file__, self._docker.socket, self._id),
             stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,  # ours would stay open after our death
+            stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, **linger},
             start_new_session=True,
         )
 
@@ -52,7 +61,9 @@ class ContainerProcess:
         return self._code
 
     def lasts(self) -> None:
-        """Whether it lasts was decided when it was made: nothing in it watches for our end."""
+        """It was written down, so that another server can find it: it may outlive us."""
+        if self._held:
+            self._held.is_known()
 
     async def wait(self) -> int:
         """Wait for the end; return the exit code (negative: the signal)."""
@@ -128,6 +139,8 @@ class ContainerProcess:
 
     async def _dismiss(self) -> None:
         """Tell the reaper that there is nothing left to do."""
+        if self._held:
+            self._held.let_go()
         if self._reaper and self._reaper.stdin and self._reaper.returncode is None:
             self._reaper.stdin.write(b"gone\n")
             with suppress(ConnectionError):

@@ -12,10 +12,11 @@ import secrets
 from collections.abc import Callable, Collection
 
 from ostler.core.containers import EVERYWHERE, contained, name_of
-from ostler.errors import EngineFailed, PortInUse
+from ostler.errors import EngineFailed, OstlerError, PortInUse
 from ostler.launchers import logs, requests
 from ostler.launchers.contained import ContainerProcess
 from ostler.launchers.docker import Docker
+from ostler.launchers.holding import Held, Lasting
 from ostler.launchers.lasting import began
 from ostler.launchers.ports import is_free
 from ostler.launchers.process import write_texts
@@ -36,7 +37,9 @@ class ContainerLauncher:
 
     listens = EVERYWHERE
 
-    def __init__(self, socket: str, place: Placing, home: str, lasting: bool = False) -> None:
+    def __init__(
+        self, socket: str, place: Placing, home: str, lasting: Lasting | None = None
+    ) -> None:
         self._socket, self._place, self._home, self._lasting = socket, place, home, lasting
 
     async def start(self, spec: LaunchSpec, log_path: str) -> ContainerProcess:
@@ -67,12 +70,18 @@ class ContainerLauncher:
         config = requests.config(one, self._labels(), podman=await docker.is_podman())
         name = f"ostler-{name_of(spec.model.id, one.gpus)}-{secrets.token_hex(4)}"
         os.close(logs.opened(log_path, (*one.entrypoint, *one.command), one.image))
-        id = await docker.create(name, config)
-        process = ContainerProcess(docker, id, spec, log_path)
-        begun = False
+        held = self._lasting.hold(one.published) if self._lasting else None
         try:
-            if not self._lasting:
-                await process.reaped()
+            id = await docker.create(name, config)
+        except OstlerError:
+            if held:
+                held.let_go()
+            raise
+        begun = False
+        process = ContainerProcess(docker, id, spec, log_path, held)
+        try:
+            linger = self._lasting.environment(held) if self._lasting and held else {}
+            await process.reaped(linger)
             await docker.start(id)
             await process.begin()
             begun = True
@@ -131,13 +140,20 @@ async def sweep(socket: str, home: str, keep: Collection[str] | None) -> list[st
     return gone
 
 
-async def running(socket: str, id: str, spec: LaunchSpec, log_path: str) -> ContainerProcess | None:
-    """Return an engine that an earlier one of us started, if it still runs."""
+async def running(
+    socket: str, id: str, spec: LaunchSpec, log_path: str, held: Held | None = None
+) -> ContainerProcess | None:
+    """Return an engine that an earlier one of us started, if it still runs.
+
+    Its lock is `held` by us now; that of one that does not run is let go.
+    """
     docker = Docker(socket)
     end = await docker.inspect(id)
     if end is None or not end.running:
         await docker.close()
+        if held:
+            held.let_go()
         return None
-    process = ContainerProcess(docker, id, spec, log_path)
+    process = ContainerProcess(docker, id, spec, log_path, held)
     await process.begin(since=logs.changed_at(log_path))
     return process

@@ -2,15 +2,18 @@
 
 A container is no child of ours, so no signal reaches it when we are killed. What does reach this
 program is the end of its input, which the kernel closes with us. A line before that end says that
-the container has gone already.
+the container has gone already. With `OSTLER_LINGER` (see `lingering`) another one of us may take
+the container over first, and then its death counts.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 import time
 
+LOOK_EVERY = 1.0  # seconds
 TRIES, PAUSE = 20, 0.5  # the server of containers may be restarting
 
 
@@ -19,11 +22,29 @@ def main(argv: list[str]) -> None:
     path, container = argv
     if sys.stdin.buffer.readline():
         return
+    linger()
     for _ in range(TRIES):
         if removed(path, container):
             return
         time.sleep(PAUSE)
     sys.exit(f"ostler: the container {container[:12]} could not be removed")
+
+
+def linger() -> None:
+    """Wait until nobody answers for the container any more, if we are to wait at all."""
+    import importlib.util
+
+    if not os.environ.get("OSTLER_LINGER"):
+        return
+    place = os.path.join(os.path.dirname(__file__), "lingering.py")
+    spec = importlib.util.spec_from_file_location("lingering", place)
+    assert spec is not None
+    assert spec.loader is not None
+    lingering = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(lingering)
+    left = lingering.from_environment()
+    while not left.is_over():
+        time.sleep(LOOK_EVERY)
 
 
 def removed(path: str, container: str) -> bool:

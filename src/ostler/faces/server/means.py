@@ -10,7 +10,7 @@ from ostler import wiring
 from ostler.core import images
 from ostler.errors import ContainersUnavailable, EngineFailed
 from ostler.faces.server.notes import Note, Notes
-from ostler.faces.server.wishes import FOR_EVER, ModelWish, WishesFile
+from ostler.faces.server.wishes import ModelWish, WishesFile
 from ostler.nouns import Image, LaunchSpec
 from ostler.ports import Launcher, Process
 from ostler.settings import Settings
@@ -45,9 +45,7 @@ class Means:
         if not self.within(wish):
             return wiring.launcher(self._settings, lasts)
         known = pictures(machine, wishes)
-        # Nothing in a container knows that its server has died: it lasts only if it may for ever.
-        lasting = lasts >= FOR_EVER
-        return wiring.containers(self._settings, known, lasting, wish.memory_limit)
+        return wiring.containers(self._settings, known, lasts, wish.memory_limit)
 
     # --- those that outlive us ------------------------------------------------------------
 
