@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ostler.core.crowding import crowded
+from ostler.core.together import crowded
 from ostler.core.memory import estimate
 from ostler.exporters.kubernetes.cluster import Cluster
 from ostler.faces.cli import show

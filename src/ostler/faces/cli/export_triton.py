@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ostler import wiring
-from ostler.core.crowding import crowded
+from ostler.core.together import crowded
 from ostler.core.pace import amount
 from ostler.core.triton.repository import SHARE, UTILIZATION
 from ostler.exporters.triton import repository

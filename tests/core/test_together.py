@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.core.crowding import crowded
+from ostler.core.together import crowded
 
 GIB = 2**30
 sizes = st.dictionaries(st.text(min_size=1), st.integers(0, 10**12), min_size=1, max_size=6)
