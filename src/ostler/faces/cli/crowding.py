@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ostler.core.together import crowded
 from ostler.core.memory import estimate
+from ostler.core.together import crowded
 from ostler.exporters.kubernetes.cluster import Cluster
 from ostler.faces.cli import show
 from ostler.nouns import LaunchSpec, Workload

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ostler import wiring
-from ostler.core.together import crowded
 from ostler.core.pace import amount
+from ostler.core.together import crowded
 from ostler.core.triton.repository import SHARE, UTILIZATION
 from ostler.exporters.triton import repository
 from ostler.faces.cli import crowding, elsewhere, options, show, trees
