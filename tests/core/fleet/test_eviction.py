@@ -97,7 +97,7 @@ def test_a_ranking_of_any_age_gives_the_same_choice(
         for unit, age in zip(candidates, ages, strict=False)
     )
     ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT), AT)
-    choice = cheapest(ranking, shortage)
+    choice = cheapest(ranking, shortage, ranking.cut)
     assert ids(choice) == ids(chosen(candidates, shortage))
     assert ranking.looked_at <= len(order)
     assert set(ranking.ranks()) == {id for _, id in order[: ranking.looked_at]}
@@ -123,7 +123,7 @@ def test_only_those_are_weighed_that_could_go() -> None:
     }
     order = sorted((floor(unit, "gpu", AT), unit.id) for unit in units.values())
     ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT + 1), AT + 1)
-    assert ids(cheapest(ranking, 10)) == {"000"}
+    assert ids(cheapest(ranking, 10, ranking.cut)) == {"000"}
     assert ranking.looked_at <= 2
 
 

@@ -87,6 +87,11 @@ class Ranking:
     ) -> None:
         self._order, self._may_go, self._at = order, may_go, at
         self.looked_at, self.seen = 0, list[Candidate]()
+        self._cut = inf
+
+    def cut(self, density: float) -> None:
+        """Weigh nobody any more whose bytes cost more than that."""
+        self._cut = rank(density, self._at) + SLACK
 
     def __iter__(self) -> Iterator[Candidate]:
         heap: list[Candidate] = []
@@ -95,6 +100,8 @@ class Ranking:
             while lowest > reach:
                 yield heappop(heap)
                 reach = rank(heap[0].density, self._at) + SLACK if heap else inf
+            if lowest > self._cut:
+                break
             self.looked_at = place + 1
             found = self._may_go(id)
             if found is not None:
@@ -115,11 +122,18 @@ def longest_unused(units: Iterable[tuple[Unit, Candidate]]) -> list[Candidate]:
     return sorted(one._replace(density=(unit.usage or NEVER).last) for unit, one in units)
 
 
-def cheapest(ranked: Iterable[Candidate], shortage: int) -> Choice | None:
+def _no_cut(density: float) -> None:
+    """Whoever ranks all does not mind."""
+
+
+def cheapest(
+    ranked: Iterable[Candidate], shortage: int, cut: Callable[[float], None] = _no_cut
+) -> Choice | None:
     """Return those that free at least `shortage` bytes, none of them needlessly; None: too few.
 
     The best of: the cheapest bytes up to the shortage, closed by any one that suffices. Its cost
-    is at most twice the least possible. `ranked` comes by density.
+    is at most twice the least possible. `ranked` comes by density; `cut` is told the density from
+    which on nobody is needed any more.
     """
     if shortage <= 0:
         return Choice(0.0, ())
@@ -135,6 +149,7 @@ def cheapest(ranked: Iterable[Candidate], shortage: int) -> Choice | None:
             spent += one.cost
         elif spent + one.cost < least:  # it would close the gap: remember, and look on
             best, least = (*chosen, one), spent + one.cost
+            cut((least - spent) / (shortage - freed))
     return needed(best, shortage) if best else None
 
 

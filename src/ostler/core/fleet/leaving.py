@@ -89,7 +89,7 @@ def _chosen(
         able = ((deck.units[id], may_go(id)) for _, id in deck.order)
         return first(longest_unused((unit, one) for unit, one in able if one), shortage)
     ranking = Ranking(deck.order, may_go, at)
-    found = cheapest(ranking, shortage)
+    found = cheapest(ranking, shortage, ranking.cut)
     if ranking.looked_at > FEW:
         turn.account(device, reordered(deck, ranking.looked_at, ranking.ranks()))
     return found
