@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ostler.core.drift import Composed
-    from ostler.nouns import Image, Installed, LaunchSpec, Measurement, Place
+    from ostler.nouns import Device, Image, Installed, LaunchSpec, Measurement, Place
     from ostler.ports import Engine, Launcher, Process, Source
     from ostler.records.notes import Notes
     from ostler.records.records import Records
@@ -290,6 +290,13 @@ def began(pid: int) -> float | None:
     from ostler.launchers import lasting
 
     return lasting.began(pid) if lasting.can_last() else None
+
+
+def devices() -> Sequence[Device]:
+    """Return this machine's devices with what is free on them now."""
+    from ostler.probe import probe
+
+    return probe().devices
 
 
 def machine(settings: Settings, *, remembers: bool = True) -> Machine:

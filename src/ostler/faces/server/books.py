@@ -12,7 +12,7 @@ from ostler.faces.gateway import messages as m
 from ostler.faces.server.ledger import Ledger
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
 from ostler.faces.server.traces import Traces
-from ostler.nouns import Measurement
+from ostler.nouns import Device, Measurement
 from ostler.records.records import Records
 
 
@@ -36,6 +36,7 @@ class Books:
         self.metrics = Metrics(self._now)
         self._fixed, self._owner, self._closed = tuple(fixed), owner, closed
         self.traces: Traces | None = None
+        self.devices: Callable[[], Sequence[Device]] = tuple
         self._fleet = f.fleet_of({})
         self._seen: dict[str, Seen] = {}  # the fleet as the history knows it
         self.parked: Callable[[], Mapping[str, int]] = dict  # requests that wait, by model
@@ -86,9 +87,12 @@ class Books:
 
     def _now(self) -> Now:
         fleet, units = self._fleet, self._fleet.units.values()
+        used = {one.id: one.total_bytes - one.free_bytes for one in self.devices()}
         return Now(
             models={unit.id: unit.state.value for unit in units},
-            devices={id: DeviceNow(room, fleet.held(id)) for id, room in fleet.room.items()},
+            devices={
+                id: DeviceNow(room, fleet.held(id), used.get(id)) for id, room in fleet.room.items()
+            },
             waiting=len({unit.model for unit in units if unit.state in f.COMING}),
             downloads=self.ledger.records.attempts.counts(),
             parked=self.parked(),

@@ -29,6 +29,7 @@ from ostler.faces.server.downloads import Downloads
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.pulls import Pulls
+from ostler.faces.server.watch import Watch
 
 
 class Desk:
@@ -44,10 +45,11 @@ class Desk:
         downloads: Downloads,
         found: Found,
         shut_down: Callable[[], None],
+        watch: Watch,
     ) -> None:
         self.books, self.downloads, self.shut_down = books, downloads, shut_down
         self._hands, self._directory, self._dispatch = hands, directory, dispatch
-        self._operator, self._found = operator, found
+        self._operator, self._found, self._watch = operator, found, watch
         self._keeper = dispatch.keeper
         self._pulls = Pulls(downloads, hands.settings)
         self._began = time.monotonic()
@@ -79,7 +81,7 @@ class Desk:
             pools=describing.pools(fleet),
             waiting=[fleet.unit(id).model for id in fleet.waiting],
             loading=describing.loading(fleet),
-            warnings=describing.warnings(fleet, flaws, now),
+            warnings=[*describing.warnings(fleet, flaws, now), *self._watch.warnings],
         )
 
     async def load(self, name: str, seconds: float | None = None) -> Loaded:

@@ -26,6 +26,7 @@ class DeviceNow(NamedTuple):
 
     room: int
     held: int
+    used: int | None = None  # by whomever, at the last look; None: nobody has looked yet
 
 
 class Now(NamedTuple):
@@ -118,12 +119,14 @@ class _Looking(Collector):
             state.add_metric((model, word), 1)
         memory = GaugeMetricFamily(
             "ostler_device_bytes",
-            "Memory that models may take, and hold.",
+            "Memory that models may take, and hold, and what is used by whomever.",
             labels=("device", "kind"),
         )
         for device, sizes in now.devices.items():
             memory.add_metric((device, "room"), sizes.room)
             memory.add_metric((device, "held"), sizes.held)
+            if sizes.used is not None:
+                memory.add_metric((device, "used"), sizes.used)
         downloads = CounterMetricFamily(
             "ostler_downloads", "Tries to download a model.", labels=("outcome",)
         )

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
+from ostler import wiring
 from ostler.errors import HubUnreachable, UsageError
 from ostler.faces.api.app import control_app
 from ostler.faces.gateway.messages import Key
@@ -23,6 +24,7 @@ from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.traces import Traces
+from ostler.faces.server.watch import Watch
 from ostler.records.records import Records
 
 LOOK_EVERY = 1.0  # seconds between looks at the store for models that others pulled
@@ -57,9 +59,11 @@ class Server:
             self._home, lambda: self._catalogue.names, self._catalogue.task, environment(),
             self._look_now,
         )  # fmt: skip
+        self._watch = Watch(wiring.devices, warn)
+        self._books.devices = lambda: self._watch.devices
         self._desk = Desk(
             hands, directory, self._dispatch, self._operator, self._books, self._downloads,
-            self.found, self.shut_down,
+            self.found, self.shut_down, self._watch,
         )  # fmt: skip
         hands.fetch = self._fetch
         hands.learn(self._books.known, self._books.ledger.measured)
@@ -80,6 +84,7 @@ class Server:
                 asyncio.create_task(self._look(), name="catalogue"),
                 asyncio.create_task(self._dispatch.keeper.tick(), name="clock"),
                 asyncio.create_task(self._books.ledger.run(), name="records"),
+                asyncio.create_task(self._watch.run(), name="devices"),
             ]
             stop = asyncio.create_task(self._stopping.wait())
             up = asyncio.create_task(self._up(control, on_ready))
