@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ostler.core import fleet as f
 from ostler.errors import OstlerError, from_code
 from ostler.faces.gateway import messages as m
+from ostler.faces.gateway.request import type_of
 from ostler.faces.server import describing
 from ostler.faces.server.books import Books
 from ostler.faces.server.directory import Directory
@@ -90,8 +91,8 @@ class Dispatch:
         """All callers of a model are refused: those of the API here, the others by the gateway."""
         error = from_code(refusal.code, refusal.what, refusal.hint)
         self._settle(refusal.model, error)
-        fault = m.Fault(refusal.what, refusal.code, refusal.code, refusal.hint)
         status = error.http_status if refusal.retry_after is None else 503
+        fault = m.Fault(refusal.what, type_of(status), refusal.code, refusal.hint)
         self.link.refuse(m.Refuse(refusal.model, status, fault, refusal.retry_after))
 
     def warned(self, warning: f.Warn) -> None:
