@@ -100,7 +100,7 @@ def test_each_method_says_what_it_costs_and_who_says_so() -> None:
     assert len({one.name for one in quantizing.methods()}) == len(quantizing.methods())
 
 
-@pytest.mark.parametrize("name", ["banana", "", "f16", "iq2_xxs", "q2_k_s"])
+@pytest.mark.parametrize("name", ["banana", "", "f16", "iq2_xxs", "iq3_xs", "q2_k_s"])
 def test_what_is_not_offered_is_refused_with_what_is(name: str) -> None:
     with pytest.raises(UsageError) as refused:
         quantizing.method(name)

@@ -26,7 +26,9 @@ PERPLEXITY = {
     "q3_k_l": 0.5562, "q3_k_m": 0.6569, "q3_k_s": 1.6321, "q2_k": 3.5199,
 }  # fmt: skip
 # llama.cpp makes these only with an importance matrix, which comes from running the whole model.
-WITH_MATRIX = ("iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "q2_k_s")
+WITH_MATRIX = (
+    *("iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "iq3_xs", "q2_k_s"),
+)
 WITHOUT_LOSS = ("f32", "f16", "bf16")
 NOT_OFFERED = (*WITH_MATRIX, *WITHOUT_LOSS, "mxfp4_moe", "nvfp4", "tq1_0", "tq2_0", "q1_0")
 FILE_TYPES = {name: number for number, name in GGUF_FILE_TYPES.items()}
@@ -85,7 +87,7 @@ def method(name: str) -> Method:
         raise UsageError(
             f"{wanted} needs an importance matrix, which comes from running the whole model over "
             "many texts; Ostler makes none.",
-            hint="iq3_xxs and q2_k are the smallest without one. Publishers offer the others: "
+            hint="iq3_s and q2_k are the smallest without one. Publishers offer the others: "
             "`ostler search MODEL gguf`.",
         )
     names = ", ".join(one.name for one in methods())

@@ -31,7 +31,8 @@ OF_IK = {
     "IQ4_KS": 4.25, "IQ4_KSS": 4.0, "IQ5_K": 5.5, "IQ5_KS": 5.25, "IQ6_K": 6.625, "Q6_0": 6.5,
 }  # fmt: skip
 # What stands in for a type whose blocks a row does not fill.
-FALLBACK = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0", "TQ1_0": "Q4_0", "TQ2_0": "Q4_0"}
+FALLBACK = {"Q2_K": "Q4_0", "Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0",
+            "TQ1_0": "Q4_0", "TQ2_0": "Q4_0"}  # fmt: skip
 TINY = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M")
 EXPERT_OUTPUT = (
     "Q2_K", "IQ3_XS", "IQ3_XXS", "Q3_K_S", "Q3_K_M", "IQ4_NL", "Q4_K_S", "Q4_K_M", "IQ3_S",
@@ -56,16 +57,26 @@ class Recipe:
         if name in OF_IK:
             return Blocks(name, 256, round(OF_IK[name] * 32))
         blocks = GGML_BY_NAME[name]
+        if self._is_output(role) and columns % self._block():
+            return GGML_BY_NAME["Q8_0"]
         if columns % blocks.elements and name not in ("F32", "F16", "BF16"):
             return GGML_BY_NAME[FALLBACK.get(name, "IQ4_NL")]
         return blocks
+
+    def _block(self) -> int:
+        """Return how many elements a block of most tensors has."""
+        base = GGML_BY_NAME.get(BASE.get(self.file_type, self.file_type))
+        return base.elements if base else 256
+
+    def _is_output(self, role: str) -> bool:
+        return role == "output" or (role == "token_embd" and self.tied)
 
     def _named(self, role: str, layer: int) -> str | None:
         """Return the type a rule gives this role; None where the base type stays."""
         kind = self.file_type
         if kind in ("F32", "F16", "BF16", "Q8_0") or kind.endswith("_MOE"):
             return None
-        if role == "output" or (role == "token_embd" and self.tied):
+        if self._is_output(role):
             return "Q5_K" if kind in TINY or kind == "IQ3_XXS" else "Q6_K"
         if role in ("token_embd", "per_layer_token_embd"):
             return self._embedding()
