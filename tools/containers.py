@@ -1,8 +1,7 @@
 """Bring a real dockerd, Compose and quadlet generator for the tests; nothing is installed.
 
-Debian's packages, pinned by hash, are unpacked into `.consumers/containers`; the tests start dockerd
-from there. Where that is not possible the reason is printed, and the tests that need it say that
-they are skipped. `make test` runs this; it needs dpkg, and takes a few seconds once.
+Debian's packages, pinned by hash, are unpacked into `.consumers/containers`, from where the tests
+start dockerd. Where that is not possible the reason is printed, and the tests that need it say that
 """
 
 from __future__ import annotations
