@@ -86,7 +86,7 @@ def test_a_spelling_finds_the_body_of_any_length(head: bytes, first: int, second
     assert spelling.body(message(second, head)) == b"b" * second
 
 
-@given(st.integers(0, 2000), st.integers(-3, 3))
+@given(st.integers(0, 2000) | st.sampled_from(EDGES), st.integers(-3, 3))
 def test_a_spelling_takes_what_is_whole_and_no_more(size: int, more: int) -> None:
     spelling = Known[str]().is_worth(message(5), 5)
     assert spelling is not None
