@@ -21,7 +21,7 @@ engines: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install mlx --quiet
 
-# The programs that exports are written for: helm, kubernetes-validate, tritonserver, dockerd.
+# Programs of others that ours are held against: helm, kubernetes-validate, tritonserver, dockerd, clients.
 consumers: setup
 	@$(BIN)/python -m tools.consumers
 	@$(BIN)/python tools/containers.py
