@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx2
@@ -195,14 +196,19 @@ def test_a_model_loaded_for_a_time_ends_by_itself(keep: Keep) -> None:
 
 def test_so_many_at_once_and_no_more(keep: Keep) -> None:
     keep.shell.ok("load", CHAT, "--max-concurrent", "1")
-    body = {"model": CHAT, "prompt": "x", "max_tokens": 400, "stream": True, "ignore_eos": True}
-    url = f"{keep.address}/v1/completions"
-    with httpx2.stream("POST", url, json=body, timeout=60) as flowing:
-        assert flowing.status_code == 200
-        second = keep.ask(CHAT)
-        assert second.status_code == 429
-        assert second.json()["error"]["code"] == "model_busy"
-        assert int(second.headers["retry-after"]) >= 1
+    body = {"model": CHAT, "prompt": "x", "max_tokens": 400, "ignore_eos": True}
+    url, together = f"{keep.address}/v1/completions", Barrier(8)
+
+    def ask(_: int) -> httpx2.Response:
+        together.wait(20)
+        return httpx2.post(url, json=body, timeout=60)
+
+    with ThreadPoolExecutor(8) as callers:
+        answers = list(callers.map(ask, range(8)))
+    assert {one.status_code for one in answers} == {200, 429}
+    refused = next(one for one in answers if one.status_code == 429)
+    assert refused.json()["error"]["code"] == "model_busy"
+    assert int(refused.headers["retry-after"]) >= 1
 
 
 SEVERAL = """\
