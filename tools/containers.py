@@ -2,6 +2,7 @@
 
 Debian's packages, pinned by hash, are unpacked into `.consumers/containers`, from where the tests
 start dockerd. Where that is not possible the reason is printed, and the tests that need it say that
+they are skipped. `make consumers` runs this; it needs dpkg, and takes a few seconds once.
 """
 
 from __future__ import annotations
