@@ -273,3 +273,21 @@ def test_two_at_once_are_two_at_once(gateway: Gateway, engine: Puppet) -> None:
     assert callers[0].message().status == 200
     callers[2].send(post(CALL, AUTH))
     wire.message()
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 255, 256, 4000, 5000])
+def test_chunks_go_on_as_they_come_only_if_they_are_whole(
+    gateway: Gateway, engine: Puppet, size: int
+) -> None:
+    guarded(gateway, engine)
+    caller, wire = warm(gateway, engine)
+    caller.send(post(CALL, AUTH))
+    wire.message()
+    wire.send(STREAM + chunk(EVENT))
+    caller.until(EVENT + b"\r\n")
+    whole = chunk(b"x" * size)
+    wire.send(whole)
+    assert caller.exactly(len(whole)) == whole
+    wire.send(whole[:-2] + b"XX")
+    assert caller.to_the_end().count(b"XX") == 0
+    assert gateway.hear_a(Done, backend=engine.name, status=502).bytes_out >= size
