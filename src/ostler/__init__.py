@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ostler.version import __version__
+
 if TYPE_CHECKING:
     from ostler.faces.client.client import AsyncOstler, Ostler
     from ostler.faces.client.lamini import Lamini
 
-__version__ = "0.1.0"
 __all__ = ["AsyncOstler", "Lamini", "Ostler", "__version__"]
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ostler import __version__
 from ostler.core import adopting, copying, paths, refs
 from ostler.core.adopting import Claim
 from ostler.core.policy import Policy
@@ -29,6 +28,7 @@ from ostler.verbs import intake
 from ostler.verbs.archive import require_room
 from ostler.verbs.intake import Check
 from ostler.verbs.progress import Report, Step, Tally, silent
+from ostler.version import __version__
 
 # In these an application goes on looking for what was moved; a link takes the file's place.
 OF_APPLICATIONS = ("Hugging Face cache", "Ollama store", "git-lfs clone")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import ostler
+from ostler import version
 from ostler.errors import Busy, EngineFailed, EngineUnsupported
 
 STAMP = ".ostler-ready"
@@ -97,7 +97,7 @@ def requirements_of(engine: str) -> Path:
 
 def installable() -> dict[str, Path]:
     """The engines whose pins ship with Ostler, and the file with them."""
-    shipped = Path(ostler.__file__).parent / "engines"
+    shipped = Path(version.__file__).parent / "engines"
     return {file.name.removesuffix(PINS): file for file in shipped.glob(f"*{PINS}")}
 
 

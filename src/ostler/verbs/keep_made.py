@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ostler import __version__
 from ostler.core import adopting
 from ostler.core.naming import Named
 from ostler.nouns import KeptFile, Manifest
 from ostler.store import Store
 from ostler.verbs import intake
 from ostler.verbs.inspect import check_header
+from ostler.version import __version__
 
 
 def keep(named: Named, name: str, made_by: str, result: Path, store: Store) -> Manifest:

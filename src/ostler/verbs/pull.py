@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ostler import __version__
 from ostler.core import blocks, plans
 from ostler.core.patience import Patience
 from ostler.errors import UsageError
@@ -23,6 +22,7 @@ from ostler.verbs.receiving import Stopped
 from ostler.verbs.room import Limits, room
 from ostler.verbs.stopping import Stop, apart
 from ostler.verbs.throttle import Throttle
+from ostler.version import __version__
 
 __all__ = ["Limits", "Options", "carry_out", "manifest_of", "plan", "room"]
 

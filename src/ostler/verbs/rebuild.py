@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ostler import __version__
 from ostler.core import rebuilding
 from ostler.core.rebuilding import Named, Recovered
 from ostler.errors import ChecksumMismatch, CorruptFile
@@ -17,6 +16,7 @@ from ostler.nouns import Manifest
 from ostler.store import Store, durable
 from ostler.verbs import intake
 from ostler.verbs.progress import Report, Step, Tally, silent
+from ostler.version import __version__
 
 PREFIX = 64 * 1024  # bytes; a GGUF file names itself within the first kilobytes
 LARGEST_CARD = 2**20  # bytes

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from ostler import __version__
 from ostler.faces.api import (
     audit,
     health,
@@ -20,6 +19,7 @@ from ostler.faces.api import (
 from ostler.faces.api.auditing import auditing
 from ostler.faces.api.callers import judging
 from ostler.faces.api.inn import Inn
+from ostler.version import __version__
 
 DESCRIPTION = """Operate Ostler: its models, downloads, deployments, keys and records.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from ostler import __version__
 from ostler.core.keys import grants
 from ostler.errors import UnknownModel
 from ostler.faces.api.callers import caller
 from ostler.faces.api.inn import Inn
 from ostler.faces.api.schemas import Model, Models
 from ostler.faces.gateway.messages import Key
+from ostler.version import __version__
 
 
 def routes(inn: Inn) -> APIRouter:

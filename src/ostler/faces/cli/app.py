@@ -12,9 +12,10 @@ from typing import Any, NoReturn
 
 import click
 
-from ostler import __version__, settings
+from ostler import settings
 from ostler.errors import OstlerError
 from ostler.faces.cli import show
+from ostler.version import __version__
 
 # name -> (module in this package, what it does); the order is the order of a first visit.
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {

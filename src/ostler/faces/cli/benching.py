@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from ostler import __version__, wiring
+from ostler import wiring
 from ostler.core.benchmarking import Result, Spread
 from ostler.core.sizes import duration
 from ostler.faces.cli import show
 from ostler.settings import Settings
 from ostler.verbs.benchmark import Load, Run
 from ostler.verbs.sending import Target
+from ostler.version import __version__
 
 BUSY = 0.8  # of the time: from there on the client itself may be what is measured
 

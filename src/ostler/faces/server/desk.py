@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from ostler import __version__
 from ostler.core import fleet as f
 from ostler.faces.api.schemas import (
     Deployment,
@@ -30,6 +29,7 @@ from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.pulls import Pulls
 from ostler.faces.server.watch import Watch
+from ostler.version import __version__
 
 
 class Desk:

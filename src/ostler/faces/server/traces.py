@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ostler import __version__
 from ostler.errors import UsageError
 from ostler.faces.gateway.messages import Done
+from ostler.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer

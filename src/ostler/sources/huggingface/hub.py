@@ -20,7 +20,6 @@ import huggingface_hub
 from huggingface_hub import HfApi, constants
 from huggingface_hub.utils import logging as hub_logging
 
-from ostler import __version__
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
@@ -28,6 +27,7 @@ from ostler.sources import Answers
 from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
 from ostler.sources.huggingface.direct import Direct, DirectBody
+from ostler.version import __version__
 
 T = TypeVar("T")
 
