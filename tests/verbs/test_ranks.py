@@ -75,7 +75,9 @@ def test_too_few_gpus_are_said_to_be(store: Store) -> None:
     named = tiny(store)
     with pytest.raises(TooFewGpus, match="on 4 GPUs at once, and this machine has 2"):
         prepare_ranks(named, store, machine(2), LOAD, ranks=4)
-    with pytest.raises(TooFewGpus, match="On 2 GPUs at once, ostler/tiny-llama does not fit") as small:
+    with pytest.raises(
+        TooFewGpus, match="On 2 GPUs at once, ostler/tiny-llama does not fit"
+    ) as small:
         prepare_ranks(named, store, machine(2, room=GIB // 8), LOAD, ranks=2)
     assert small.value.code == "insufficient_gpu_count"
     with pytest.raises(DoesNotFit) as alone:
