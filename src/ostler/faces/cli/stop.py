@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ostler.core.fleet import REPLICA
 from ostler.errors import UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.server.address import Found
@@ -50,7 +51,7 @@ def command(
 
 def _stop_all_of(found: Found, repo: str, force: bool, as_json: bool) -> None:
     """Stop each running model of a repository, whatever its quantization or commit."""
-    running = {one["model"] for one in server.ask(found, "GET", "/api/models")}
+    running = {one["id"].partition(REPLICA)[0] for one in server.ask(found, "GET", "/api/models")}
     names = sorted(one for one in running if repo == one.partition("#")[0].partition("@")[0])
     answers = [_unload(found, name, force) for name in names]
     if as_json:
