@@ -42,7 +42,7 @@ def shell(tmp_path: Path, big_hub: str) -> Shell:
 
 def slow_pull(shell: Shell) -> subprocess.Popen[str]:
     """A pull under a cap; return once another terminal sees bytes."""
-    pull = shell.background("pull", BIG, "--all", "--max-speed", "8MB/s", "--quiet")
+    pull = shell.background("pull", BIG, "--all", "--max-speed", "4MB/s", "--quiet")
     while not any(one["done_bytes"] for one in shell.ok("downloads", "--json").json()):
         assert pull.poll() is None, pull.communicate()
     return pull
