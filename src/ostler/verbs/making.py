@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -31,8 +32,10 @@ SHORTEST, MOST = 200, 256  # letters of a text to learn from, and how many texts
 class Making:
     """A job under way: tells how far it is, hears whether it is cancelled."""
 
-    def __init__(self, jobs: Jobs, job: Job, report: Callable[[Job], None]) -> None:
-        self.jobs, self.job, self._report = jobs, job, report
+    def __init__(
+        self, jobs: Jobs, job: Job, report: Callable[[Job], None], threads: int = 1
+    ) -> None:
+        self.jobs, self.job, self._report, self.threads = jobs, job, report, threads
 
     def stage(self, name: str) -> None:
         """Begin the next part of the work."""
@@ -62,6 +65,7 @@ class Making:
         child = subprocess.Popen(
             words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
+            env=os.environ | {"OMP_NUM_THREADS": str(self.threads)},  # more spin on shared cores
         )  # fmt: skip
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(child, over), daemon=True)
@@ -133,15 +137,15 @@ def convert(tool: Installed, folder: Path, target: Path, making: Making) -> Path
 
 def make(
     tool: Installed, method: Method, weights: Sequence[Path], folder: Path, result: Path,
-    name: str, making: Making, *, threads: int,
+    name: str, making: Making,
 ) -> None:  # fmt: skip
     """Write the smaller weights into `result`. Raises Cancelled, CorruptFile, EngineFailed."""
     making.stage("quantizing")
     task = result.parent / "task.json"
     if tool.engine == "llama-quantize":
-        argv = [str(weights[0]), str(result / name), method.name.upper(), str(threads)]
+        argv = [str(weights[0]), str(result / name), method.name.upper(), str(making.threads)]
     elif tool.engine == "llamacpp":
-        task.write_text(json.dumps(for_kernels(method, weights, result / name, threads)))
+        task.write_text(json.dumps(for_kernels(method, weights, result / name, making.threads)))
         argv = [str(task)]
     else:
         words = {"source": str(folder), "target": str(result), "method": method.name}

@@ -188,15 +188,14 @@ def carry_out(
     """
     jobs, job = store.jobs, described(plan)
     with jobs.running(job) as folder:
-        making = Making(jobs, job, report)
+        making = Making(jobs, job, report, plan.threads)
         result = folder / "result"
         result.mkdir(mode=0o700)
         original = store.folder(plan.named.manifest)
         weights = [original / path for path in plan.named.variant.files]
         if plan.converter:
             weights = [convert(plan.converter, original, folder / "converted.gguf", making)]
-        make(plan.tool, plan.method, weights, original, result, file_name(plan), making,
-             threads=plan.threads)  # fmt: skip
+        make(plan.tool, plan.method, weights, original, result, file_name(plan), making)
         making.stage("checking")
         made = held_against(plan.facts, result)
         making.check_cancelled()
