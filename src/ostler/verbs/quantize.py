@@ -14,7 +14,7 @@ from ostler.core.quantizing import Method
 from ostler.core.refs import parse
 from ostler.core.sizes import file_size, memory
 from ostler.errors import DoesNotFit, EngineUnsupported, InsufficientDisk, UsageError
-from ostler.nouns import Format, Installed, Job, Manifest, ModelFacts, TensorTable
+from ostler.nouns import Format, Hardware, Installed, Job, Manifest, ModelFacts, TensorTable
 from ostler.ports import Source
 from ostler.store import Store
 from ostler.store.downloads import id_of
@@ -25,6 +25,7 @@ from ostler.verbs.outcomes import size_after
 from ostler.verbs.proving import Made, held_against
 from ostler.verbs.ready_made import Ready, look
 
+NEED_GPU = ("awq",)  # "Cannot access accelerator device when none is available", 0.14.0 says
 WHOLE_MODEL = 1.2  # sizes of the model that llm-compressor holds at once, a layer's work included
 
 Report = Callable[[Job], None]
@@ -153,8 +154,14 @@ def _converter(
     )
 
 
-def require(plan: Plan, store: Store, free_memory: int, reserve: int | None = None) -> None:
-    """Raise InsufficientDisk or DoesNotFit, with the numbers, where there is too little room."""
+def require(plan: Plan, store: Store, hardware: Hardware, reserve: int | None = None) -> None:
+    """Raise where this machine cannot: EngineUnsupported, InsufficientDisk or DoesNotFit."""
+    if plan.method.name in NEED_GPU and not hardware.of_kind("nvidia"):
+        raise EngineUnsupported(
+            f"llm-compressor makes {plan.method.name} on a GPU only, and there is none here.",
+            hint="gptq has as many bits and is made on a processor too.",
+        )
+    free_memory = hardware.of_kind("cpu")[0].free_bytes
     free, total = store.disk()
     stays, because = budget.reserve(total, reserve)
     if plan.writing > free - stays:

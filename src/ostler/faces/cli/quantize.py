@@ -12,7 +12,7 @@ from ostler.core.pace import amount
 from ostler.core.sizes import file_size, memory
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.faces.cli import journal, making, options, show
-from ostler.nouns import Hardware, Manifest, Workload
+from ostler.nouns import Manifest, Workload
 from ostler.settings import Settings
 from ostler.verbs import quantize
 from ostler.verbs.proving import Made, tried
@@ -62,7 +62,7 @@ def command(
     if not as_json or dry_run:
         _show_plan(plan, as_json)
     reserve = amount(settings.reserve, "OSTLER_RESERVE") if settings.reserve else None
-    quantize.require(plan, store, _free_memory(machine.hardware), reserve)
+    quantize.require(plan, store, machine.hardware, reserve)
     if dry_run:
         return
     _confirm(plan, model, yes)
@@ -100,10 +100,6 @@ def _tried(settings: Settings, made: Made, plan: Plan, untried: bool) -> str:
             f"The result cannot be tried here, so it is not kept. {error.what}",
             hint="--untried keeps it all the same, for another machine.",
         ) from None
-
-
-def _free_memory(hardware: Hardware) -> int:
-    return hardware.of_kind("cpu")[0].free_bytes
 
 
 def _confirm(plan: Plan, model: str, yes: bool) -> None:
