@@ -18,8 +18,8 @@ from alembic.script import ScriptDirectory
 from ostler.errors import RecordsUnavailable, UsageError
 from ostler.nouns import Event
 from ostler.records.database import MIGRATIONS, Database, open_database
-from ostler.records.records import Records
 from ostler.records.head import HEAD
+from ostler.records.records import Records
 from ostler.records.schema import metadata
 
 WRITER = Path(__file__).with_name("writer.py")
