@@ -100,8 +100,8 @@ FAULTS = (
         "if spent + one.density * (shortage - freed) >= least:",
         "if spent + one.cost >= least:",
     ),
-    ("eviction.py", "while lowest > reach:", "while heap:"),
-    ("eviction.py", "while lowest > reach:", "while False:"),
+    ("eviction.py", "while heap and (lowest > reach or lowest > self._cut):", "while heap:"),
+    ("eviction.py", "while heap and (lowest > reach or lowest > self._cut):", "while False:"),
     ("eviction.py", "+ at / SOON", "+ at / (20 * SOON)"),
     ("eviction.py", "bytes = nap.kept if on_host else nap.left", "bytes = nap.left"),
     (

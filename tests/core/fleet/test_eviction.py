@@ -182,6 +182,18 @@ def test_shelves_are_a_map(entries: dict[str, int], name: str, value: int) -> No
     assert shelves.get(name) == entries.get(name), "the older map is as it was"
 
 
+def test_who_is_chosen_on_the_way_may_make_a_dear_small_one_worth_while() -> None:
+    units = {
+        "aaa": ready("aaa", 10, 16.0, Usage(0.0, 1.0, 3.0, 1.0)),
+        "aab": ready("aab", 44, 1.0, Usage(0.0, 1.0, 1.0, 1.0)),
+        "aac": ready("aac", 1, 2.0, Usage(0.0, 1.0, 3.0, 1.0)),
+        "aad": ready("aad", 12, 24.0, Usage(0.0, 1.0, 2.0, 2.0)),
+    }
+    order = sorted((floor(unit, "gpu", AT), unit.id) for unit in units.values())
+    ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT), AT)
+    assert ids(cheapest(ranking, 55, ranking.cut)) == {"aab", "aaa", "aac"}
+
+
 def test_a_dear_one_on_the_way_hides_no_cheap_one_behind_it() -> None:
     sizes = {"a": (10.0, 100), "x": (12.0, 80), "y": (8.0, 45)}  # cost, bytes: by density in order
     ranked = [Candidate(cost / size, id, cost, size) for id, (cost, size) in sizes.items()]

@@ -90,14 +90,14 @@ class Ranking:
         self._cut = inf
 
     def cut(self, density: float) -> None:
-        """Weigh nobody any more whose bytes cost more than that."""
+        """Weigh nobody for now whose bytes cost more than that."""
         self._cut = rank(density, self._at) + SLACK
 
     def __iter__(self) -> Iterator[Candidate]:
         heap: list[Candidate] = []
         reach = inf  # whoever ranks above it costs more than the cheapest that was weighed
         for place, (lowest, id) in enumerate(self._order):
-            while lowest > reach:
+            while heap and (lowest > reach or lowest > self._cut):
                 yield heappop(heap)
                 reach = rank(heap[0].density, self._at) + SLACK if heap else inf
             if lowest > self._cut:
@@ -147,6 +147,8 @@ def cheapest(
             chosen.append(one)
             freed += one.bytes
             spent += one.cost
+            if best:
+                cut((least - spent) / (shortage - freed))
         elif spent + one.cost < least:  # it would close the gap: remember, and look on
             best, least = (*chosen, one), spent + one.cost
             cut((least - spent) / (shortage - freed))
