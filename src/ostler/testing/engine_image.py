@@ -23,7 +23,7 @@ LEFT_OUT = {
     *("site-packages", "dist-packages", "test", "tests", "idlelib", "ensurepip", "tkinter"),
     *("__pycache__", "lib2to3", "turtledemo"),
 }
-OURS = ("__init__.py", "programs", "testing/__init__.py", "testing/puppet.py")
+OURS = ("__init__.py", "version.py", "programs", "testing/__init__.py", "testing/puppet.py")
 
 
 def write_image(path: Path) -> Path:
