@@ -29,7 +29,6 @@ class Incoming:
     def __init__(self, stream: BinaryIO) -> None:
         """Read the texts. Raises CorruptFile, UnsafePath, ChecksumMismatch."""
         self._stream = stream
-        self._pushed: tar.Entry | None = None
         self.models = self._texts()
         self._files = {file.sha256: file for one in self.models for file in one.files}
         self._refuse_disputed()

@@ -13,7 +13,6 @@ BATCH = 512  # tokens computed at once: n_ubatch, llama.cpp's default
 CELLS = 256  # a sequence's context is rounded up to a multiple of this
 RUNTIME = 40 * 2**20  # a server process before it loads: 39 MB resident, measured
 WHOLE_TEXTS = (Task.EMBED, Task.RERANK)
-KV_DTYPES = LLAMA_CPP
 Terms = tuple[tuple[Term, ...], tuple[str, ...]]
 
 

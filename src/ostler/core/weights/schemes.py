@@ -7,7 +7,7 @@ and vision towers stay in 16 bits, as llm-compressor, AutoAWQ and AutoGPTQ leave
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -140,8 +140,3 @@ def _summed(sizes: Iterable[tuple[str, int]]) -> tuple[WeightPart, ...]:
         key = (role_of(role), split_of(role))
         found[key] = found.get(key, 0) + size
     return tuple(WeightPart(role, size, split) for (role, split), size in found.items())
-
-
-def bits_of(parts: Sequence[WeightPart], parameters: int) -> float:
-    """Return the bits per parameter of these parts."""
-    return sum(part.bytes for part in parts) * 8 / parameters
