@@ -102,7 +102,7 @@ def _put(blob: Path, place: Path, how: str) -> None:
 
 
 def _same(blob: Path, place: Path, how: str) -> bool:
-    """A hard link is told by its inode, a copy by its size: `ostler verify --against` reads it."""
+    """A hard link is told by its inode, a copy by its size; `ostler verify` reads its bytes."""
     if place.is_symlink() or not place.exists():
         return False
     return place.samefile(blob) if how == "hard" else place.stat().st_size == blob.stat().st_size

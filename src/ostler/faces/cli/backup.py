@@ -31,8 +31,8 @@ def command(
 ) -> None:  # fmt: skip
     """Copy all models, or MODEL, and the records into FOLDER. Only what is new is copied.
 
-    Tokens and keys are left out. A run that was interrupted goes on. `ostler restore --from`
-    brings models back. For a backup every night, run this from cron with --keep 7.
+    Tokens and keys are left out. A run that was interrupted goes on. `ostler restore --from
+    FOLDER` brings models back. For a backup every night, run this from cron with --keep 7.
 
     \b
     ostler backup /mnt/backup --keep 7

@@ -12,27 +12,30 @@ from ostler.settings import Settings
 
 
 @click.command("search")
-@click.argument("words")
+@click.argument("words", nargs=-1, required=True)
 @click.option("--limit", type=click.IntRange(1, 100), metavar="N", default=20, show_default=True)
 @click.option("--exact", is_flag=True, help="Only the repository of exactly this name.")
 @options.endpoint
 @options.as_json
 @click.pass_obj
 def command(
-    settings: Settings, words: str, limit: int, exact: bool, endpoint: str | None, as_json: bool
-) -> None:
+    settings: Settings, words: tuple[str, ...], limit: int, exact: bool, endpoint: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Find models by WORDS: those kept here first, then those of the hub.
 
     When the hub cannot be asked, what is here is still found.
 
     \b
     ostler search qwen2.5
+    ostler search qwen2.5 gguf
     ostler search Qwen/Qwen2.5-0.5B-Instruct --exact --json
     """
     from ostler.verbs.search import search
 
+    text = " ".join(words)
     found = search(
-        words, wiring.source(settings, endpoint), wiring.store(settings), limit=limit, exact=exact
+        text, wiring.source(settings, endpoint), wiring.store(settings), limit=limit, exact=exact
     )
     if as_json:
         show.as_json(
@@ -50,7 +53,7 @@ def command(
         show.table(titles, [_row(one) for one in found.results], right=(3, 5))
     else:
         where = "here" if found.hub_error else "here or on the hub"
-        show.line(f"Nothing is called '{words}' {where}.")
+        show.line(f"Nothing is called '{text}' {where}.")
     if found.hub_error:
         show.note(f"Only what is kept here: {found.hub_error}")
 
