@@ -219,7 +219,7 @@ async def sweep(settings: Settings, keep: Collection[str] | None = None) -> None
     """Remove containers that a dead one of us left; None keeps those that were to outlive it."""
     from ostler.launchers.container import sweep
 
-    await sweep(_socket(settings), str(settings.home), keep)
+    await sweep(_socket(settings), str(settings.home), keep, _held(settings))
 
 
 async def contained(settings: Settings, id: str, spec: LaunchSpec, log: str) -> Process | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import pytest
 
 from ostler.core import images
@@ -291,7 +292,8 @@ def test_one_that_lasts_is_taken_over_or_swept(docker: Dockerd, tmp_path: Path) 
     async def story() -> tuple[list[str], list[str], int, list[str]]:
         early = await container.sweep(docker.socket, str(tmp_path), keep=None)
         kept = await container.sweep(docker.socket, str(tmp_path), keep=(id,))
-        process = await container.running(docker.socket, id, spec, str(tmp_path / "log"))
+        held = Held(tmp_path / f"locks/{PORT}.lock")
+        process = await container.running(docker.socket, id, spec, str(tmp_path / "log"), held)
         assert process
         code = await process.stop()
         assert await container.running(docker.socket, id, spec, str(tmp_path / "log")) is None
@@ -332,6 +334,17 @@ def test_one_that_lasts_and_is_not_wanted_is_swept(docker: Dockerd, tmp_path: Pa
     alive = asyncio.run(container.sweep(docker.socket, str(tmp_path), keep=()))
     kill(one)
     other = asyncio.run(container.sweep(docker.socket, str(tmp_path / "other"), keep=()))
-    swept = asyncio.run(container.sweep(docker.socket, str(tmp_path), keep=()))
+    locks = tmp_path / "locks"
+    swept = asyncio.run(container.sweep(docker.socket, str(tmp_path), (), locks))
     assert (alive, other, swept) == ([], [], [id])
     assert containers(docker.socket) == []
+    assert list(locks.iterdir()) == []
+    until = time.monotonic() + 20
+    while reapers(id):
+        assert time.monotonic() < until, "its reaper goes with it"
+        time.sleep(0.05)
+
+
+def reapers(id: str) -> list[int]:
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [one.info["pid"] for one in found if id in (one.info["cmdline"] or ())]

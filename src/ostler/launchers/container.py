@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
 
 from ostler.core.containers import EVERYWHERE, contained, name_of
 from ostler.errors import EngineFailed, OstlerError, PortInUse
@@ -67,7 +69,7 @@ class ContainerLauncher:
         self, docker: Docker, spec: LaunchSpec, one: Container, log_path: str
     ) -> ContainerProcess:
         await _have(docker, one.image)
-        config = requests.config(one, self._labels(), podman=await docker.is_podman())
+        config = requests.config(one, self._labels(one.published), podman=await docker.is_podman())
         name = f"ostler-{name_of(spec.model.id, one.gpus)}-{secrets.token_hex(4)}"
         os.close(logs.opened(log_path, (*one.entrypoint, *one.command), one.image))
         held = self._lasting.hold(one.published) if self._lasting else None
@@ -92,8 +94,9 @@ class ContainerLauncher:
                 await process.give_up()
         return process
 
-    def _labels(self) -> dict[str, str]:
-        return {HOME: self._home, OWNER: owner(os.getpid()), LASTS: "1" if self._lasting else ""}
+    def _labels(self, port: int) -> dict[str, str]:
+        lasts = str(port) if self._lasting else ""  # its lock is named after the port
+        return {HOME: self._home, OWNER: owner(os.getpid()), LASTS: lasts}
 
 
 async def _have(docker: Docker, reference: str) -> None:
@@ -121,10 +124,13 @@ def owner(pid: int) -> str:
     return f"{pid}@{began(pid)}"
 
 
-async def sweep(socket: str, home: str, keep: Collection[str] | None) -> list[str]:
+async def sweep(
+    socket: str, home: str, keep: Collection[str] | None, locks: Path | None = None
+) -> list[str]:
     """Remove containers that a dead one of us left behind; return their ids.
 
-    `keep` are those that were taken over; None leaves all that were to outlive their owner.
+    `keep` are those that were taken over; None leaves all that were to outlive their owner. With
+    the lock of one that goes, in the folder `locks`, its reaper goes too.
     """
     docker, gone = Docker(socket), []
     try:
@@ -135,6 +141,9 @@ async def sweep(socket: str, home: str, keep: Collection[str] | None) -> list[st
             if not (alive or lasts):
                 await docker.remove(id)
                 gone.append(id)
+                if locks and labels.get(LASTS, "").isdecimal():
+                    with suppress(EngineFailed):  # somebody's, who has the port by now
+                        Held(locks / f"{labels[LASTS]}.lock").let_go()
     finally:
         await docker.close()
     return gone
