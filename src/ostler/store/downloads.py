@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ostler.errors import Busy
 from ostler.nouns import Download
 from ostler.store import durable, locks
 
@@ -49,7 +47,7 @@ class Downloads:
             raw = json.loads((self.root / f"{id}.json").read_bytes())
             raw["contents"] = tuple((str(key), int(size)) for key, size in raw["contents"])
             raw["words"] = tuple(raw["words"])
-            return replace(Download(**raw), running=self._alive(id))
+            return replace(Download(**raw), running=locks.held(self.root / f"{id}.lock"))
         except (FileNotFoundError, ValueError, TypeError, KeyError):
             return None
 
@@ -61,12 +59,9 @@ class Downloads:
             yield
 
     def tell(self, download: Download) -> None:
-        """Write down where a download stands. Not synced: it is news, and never trusted."""
-        durable.folder(self.root)
-        place = self.root / f"{download.id}.json"
-        draft = durable.draft(place)
-        draft.write_text(json.dumps(asdict(replace(download, running=False))))
-        os.replace(draft, place)
+        """Write down where a download stands; it is never trusted."""
+        said = json.dumps(asdict(replace(download, running=False)))
+        durable.tell(self.root / f"{download.id}.json", said)
 
     def forget(self, id: str) -> None:
         """Remove the record of a download that is over."""
@@ -84,13 +79,3 @@ class Downloads:
 
     def _cancelling(self, id: str) -> Path:
         return self.root / f"{id}.cancel"
-
-    def _alive(self, id: str) -> bool:
-        lock = self.root / f"{id}.lock"
-        if not lock.exists():
-            return False
-        try:
-            with locks.hold(lock, shared=True, wait=False):
-                return False
-        except Busy:
-            return True

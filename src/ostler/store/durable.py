@@ -44,6 +44,17 @@ def write(path: Path, content: bytes) -> None:
     rename(place, path)
 
 
+def tell(path: Path, text: str) -> None:
+    """Write a small file that readers find whole: news, not synced, for a power cut may take it."""
+    folder(path.parent)
+    place = draft(path)
+    with open(
+        os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
+        file.write(text)
+    os.replace(place, path)
+
+
 def link(path: Path, target: str) -> None:
     """Make a symbolic link, or turn an existing one, in one step."""
     folder(path.parent)

@@ -7,7 +7,6 @@ counts before the result is registered, so the folder of a job that was killed i
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import time
@@ -42,7 +41,7 @@ class Jobs:
             return None
         try:
             raw = json.loads((self.root / id / "job.json").read_bytes())
-            return replace(Job(**raw), running=self._alive(id))
+            return replace(Job(**raw), running=locks.held(self._lock(id)))
         except (FileNotFoundError, ValueError, TypeError):
             return None
 
@@ -61,12 +60,9 @@ class Jobs:
                 self._remove(job.id)
 
     def tell(self, job: Job) -> None:
-        """Write down how far a job is. Not synced: it is news, and never trusted."""
-        place = self.root / job.id / "job.json"
-        durable.folder(place.parent)
-        draft = durable.draft(place)
-        draft.write_text(json.dumps(asdict(replace(job, told=time.time(), running=False))))
-        os.replace(draft, place)
+        """Write down how far a job is; it is never trusted."""
+        said = json.dumps(asdict(replace(job, told=time.time(), running=False)))
+        durable.tell(self.root / job.id / "job.json", said)
 
     def cancelled(self, id: str) -> bool:
         """Say whether somebody asked this job to end."""
@@ -86,7 +82,7 @@ class Jobs:
         with suppress(FileNotFoundError):  # it has just ended
             (self.root / id / "cancel").touch(mode=0o600)
         until = time.monotonic() + GRACE
-        while self._alive(id):
+        while locks.held(self._lock(id)):
             if time.monotonic() > until:
                 raise Busy(f"{id} does not end: process {job.pid} on {job.host}.", hint="End that.")
             time.sleep(LOOK_AGAIN)
@@ -104,13 +100,3 @@ class Jobs:
 
     def _lock(self, id: str) -> Path:
         return self.root / f"{id}.lock"
-
-    def _alive(self, id: str) -> bool:
-        lock = self._lock(id)
-        if not lock.exists():
-            return False
-        try:
-            with locks.hold(lock, shared=True, wait=False):
-                return False
-        except Busy:
-            return True

@@ -39,6 +39,17 @@ def hold(
         os.close(fd)
 
 
+def held(path: Path) -> bool:
+    """Say whether somebody holds the lock of this file; asking makes no file."""
+    if not path.exists():
+        return False
+    try:
+        with hold(path, shared=True, wait=False):
+            return False
+    except Busy:
+        return True
+
+
 def take(
     fd: int,
     *,

@@ -36,10 +36,7 @@ class HashMemory:
         with self._computing:
             if self.place is None or not self._unsaved:
                 return
-            self.place.parent.mkdir(parents=True, exist_ok=True)
-            fresh = durable.draft(self.place)
-            fresh.write_text(json.dumps(self._known))
-            fresh.replace(self.place)
+            durable.tell(self.place, json.dumps(self._known))
             self._unsaved = False
 
     def _hash(self, kind: str, path: str, stat: os.stat_result) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ostler.errors import UsageError
 from ostler.faces.listening import address, is_loopback, listen
+from ostler.store import durable
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,7 @@ def bind(host: str, port: int, has_keys: bool) -> socket.socket:
 
 def announce(path: Path, found: Found) -> None:
     """Write where the server is, readable by its owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_suffix(".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(found), file)
-    draft.replace(path)
+    durable.tell(path, json.dumps(asdict(found)))
 
 
 def find(path: Path) -> Found | None:
