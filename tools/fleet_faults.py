@@ -154,7 +154,6 @@ FAULTS = (
     ("life.py", "turn.put(unit, to_sleep=False, host=None, why=why,", "turn.put(unit, why=why,"),
     ("life.py", "kept=event.keep)", "kept=False)"),
     ("life.py", "elif unit.state in HOLDING and event.keep and not unit.kept:", "elif False:"),
-    ("life.py", "busy=False, kept=False, usage", "busy=False, usage"),
     ("life.py", "until=None if unit.lease is None else turn.at + unit.lease,", "until=None,"),
     ("life.py", "until = turn.at + event.lease if", "until = None if"),
     ("life.py", "evicted_at=None, lease=None)", "evicted_at=None)"),

@@ -198,3 +198,17 @@ def test_a_dear_one_on_the_way_hides_no_cheap_one_behind_it() -> None:
     sizes = {"a": (10.0, 100), "x": (12.0, 80), "y": (8.0, 45)}  # cost, bytes: by density in order
     ranked = [Candidate(cost / size, id, cost, size) for id, (cost, size) in sizes.items()]
     assert ids(cheapest(ranked, 45)) == {"y"}
+
+
+def test_a_small_cheap_one_stays_where_the_large_one_is_enough() -> None:
+    ranked = [Candidate(0.05, "x", 0.1, 2), Candidate(0.1, "y", 5.0, 50)]
+    assert ids(cheapest(ranked, 50)) == {"y"}
+
+
+def test_one_that_was_used_since_it_was_ranked_is_not_taken_for_cheap() -> None:
+    x, y = ready("x", 10, 5.0, Usage(900.0)), ready("y", 10, 6.0, Usage(900.0))
+    order = sorted((floor(unit, "gpu", AT), unit.id) for unit in (x, y))
+    assert order[0][1] == "x"
+    units = {"x": x._replace(usage=Usage(AT, 20.0, 9.0, 9.0)), "y": y}
+    ranking = Ranking(order, lambda id: weigh(units[id], "gpu", AT), AT)
+    assert ids(cheapest(ranking, 10, ranking.cut)) == {"y"}

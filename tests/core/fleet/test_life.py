@@ -781,3 +781,66 @@ def test_what_sleeps_ends_where_the_host_is_short_of_what_it_keeps_there() -> No
     story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.Asked("c", 60))
     assert story.say(f.Sized("c", 60, 6 * GIB, ("cpu",))) == (f.Stop("a"),)
     assert story.say(f.Ended("a", 61))[-1] == f.Start("c", ("cpu",))
+
+
+def test_the_order_of_many_is_kept_when_they_are_weighed_anew() -> None:
+    story = Story()
+    models = [f"m{n:02}" for n in range(16)]
+    for model in models:
+        story.up(model, 0.5)
+        story.at += 7
+    story.say(f.Asked("x", 2000))
+    story.sized("x", 0.5)
+    order = story.fleet.deck("cpu").order
+    assert len(order) == 15
+    assert list(order) == sorted(order)
+    assert max(rank for rank, _ in order) > 2000 / 300 - 60, "each is as of now"
+
+
+def test_what_is_to_sleep_is_going_but_for_what_stays() -> None:
+    story = up_asleep()
+    assert story.fleet.deck("gpu:0").berths["gpu:0"] == (6 * GIB, 5 * GIB)
+    assert story.fleet.deck("cpu").berths["cpu"] == (5 * GIB, 0)
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.StopAsked("a", 42))
+    assert story.fleet.deck("cpu").berths["cpu"] == (5 * GIB, 5 * GIB)
+
+
+def test_a_lease_that_ends_lets_each_replica_go_once() -> None:
+    story = Story(policy=f.Policy(ttl=10.0, residency=0.0), a=f.Rules(replicas=2))
+    story.say(f.Asked("a", 0, lease=60.0))
+    story.sized("a", 2)
+    story.say(f.Ready("a", 0))
+    story.sized("a~2", 2)
+    story.say(f.Ready("a~2", 0), f.Busy("a", 0), f.Busy("a~2", 0), f.Idle("a~2", 1))
+    assert story.tick(200) == (f.Withdraw("a"), f.Withdraw("a~2"))
+
+
+def test_what_sleeps_counts_in_the_hosts_berth_beside_other_pools() -> None:
+    shares = {"tiny": pools.Share(("cpu",), bytes=GIB)}
+    story = Story(HOSTED, shares=shares, t=f.Rules(pool="tiny"))
+    story.say(f.Asked("t", 0), f.Sized("t", 0, GIB // 2, ("cpu",)), f.Ready("t", 0))
+    story.say(f.Asked("a", 0))
+    sleeper(story, "a", 6)
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0), f.Asked("b", 40))
+    sleeper(story, "b", 6, None)
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.Asked("c", 60))
+    assert story.say(f.Sized("c", 60, 6 * GIB, ("cpu",))) == (f.Stop("a"),)
+
+
+def test_a_unit_counts_in_a_berth_that_is_there() -> None:
+    story = Story()
+    story.up("a", 6)
+    berths, _ = pools.berths(ROOM, {pools.CATCHALL: pools.Share(("cpu",))})
+    story.say(f.Wished(1, story.wishes, berths))
+    assert story.fleet.unit("a").berth in berths
+
+
+def test_one_asleep_wakes_where_it_is_and_nowhere_else() -> None:
+    story = Story({**BOTH, "cpu": 8 * GIB})
+    both = ("gpu:0", "gpu:1")
+    story.say(f.Asked("a", 0), f.Sized("a", 0, 6 * GIB, both, 30.0, 1, NAP))
+    story.say(f.Ready("a", 0), f.Busy("a", 0), f.Idle("a", 0), f.Asked("b", 40))
+    story.say(f.Sized("b", 40, 6 * GIB, ("gpu:0",)), f.Withdrawn("a", 40), f.Slept("a", 41))
+    story.say(f.Ready("b", 42), f.Busy("b", 42, keep=True))
+    assert story.say(f.Asked("a", 43)) == (), "there is room on gpu:1, but it sleeps on gpu:0"
+    assert story.state("a") is f.State.ROUSED

@@ -177,7 +177,7 @@ def idle(turn: Turn, event: Idle) -> None:
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING and unit.busy:
         usage = (unit.usage or NEVER)._replace(last=turn.at)
-        unit = turn.put(unit, busy=False, kept=False, usage=usage)
+        unit = turn.put(unit, busy=False, usage=usage)
         _stop_if_left(turn, unit)
         turn.seating = True
 
