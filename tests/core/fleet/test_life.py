@@ -9,6 +9,7 @@ from tests.core.fleet.world import GIB
 
 from ostler.core import fleet as f
 from ostler.core.fleet import leaving, life, pools, thrashing
+from ostler.core.fleet.eviction import floor
 
 ROOM = {"cpu": 8 * GIB}
 BOTH = {"gpu:0": 8 * GIB, "gpu:1": 8 * GIB}
@@ -794,7 +795,8 @@ def test_the_order_of_many_is_kept_when_they_are_weighed_anew() -> None:
     order = story.fleet.deck("cpu").order
     assert len(order) == 15
     assert list(order) == sorted(order)
-    assert max(rank for rank, _ in order) > 2000 / 300 - 60, "each is as of now"
+    ranks = {id: floor(story.fleet.unit(id), "cpu", 2000) for _, id in order}
+    assert {id: rank for rank, id in order} == pytest.approx(ranks), "each is as of now"
 
 
 def test_what_is_to_sleep_is_going_but_for_what_stays() -> None:
