@@ -33,6 +33,10 @@ BREAKS = {
         "verbs/fit.py",
         "import ostler.engines.llamacpp",
     ),
+    "faces ask the wiring for engines, sources and launchers": (
+        "faces/cli/pool.py",
+        "import ostler.launchers.discovery",
+    ),
     "programs stand alone": ("programs/llamacpp.py", "import ostler.errors"),
 }
 

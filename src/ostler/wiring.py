@@ -188,6 +188,14 @@ def launcher(settings: Settings | None = None, lasts: float = 0.0) -> Launcher:
     return ProcessLauncher(Lasting(_held(settings), lasts) if settings and lasts else None)
 
 
+def engine_port(settings: Settings) -> int:
+    """Return a free port for an engine of this home. Raises PortInUse, UsageError."""
+    from ostler.launchers.ports import free_port, of_home
+    from ostler.verbs.hold import HOST
+
+    return free_port(HOST, of_home(settings.engine_ports, settings.home))
+
+
 def _held(settings: Settings) -> Path:
     return settings.run_dir / "engines"
 
@@ -297,6 +305,15 @@ def devices() -> Sequence[Device]:
     from ostler.probe import probe
 
     return probe().devices
+
+
+def installed(settings: Settings, engine: str) -> Installed | None:
+    """Return the build of an engine that this machine would run; None: there is none."""
+    from ostler.core.choosing import pick
+    from ostler.launchers.discovery import installed
+    from ostler.probe import probe
+
+    return pick(installed(settings.engines_dir), engine, probe())
 
 
 def machine(settings: Settings, *, remembers: bool = True) -> Machine:

@@ -109,8 +109,7 @@ async def _measured(
             task=facts.task or Task.CHAT, chat_template=facts.chat_template,
         )  # fmt: skip
         return target, await run(target, load, report)
-    from ostler.launchers.ports import free_port, of_home
-    from ostler.verbs.hold import HOST, held
+    from ostler.verbs.hold import held
     from ostler.verbs.prepare import prepare
 
     machine = wiring.machine(settings, remembers=False)
@@ -118,7 +117,7 @@ async def _measured(
     tokens = context or settings.context or load.prompt_tokens + load.output_tokens + 64
     workload = Workload(tokens, most, threads=settings.threads)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
-    port = free_port(HOST, of_home(settings.engine_ports, settings.home))
+    port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))
     async with held(ready, wiring.launcher(), port, log) as (_, at):
         facts = ready.served.facts

@@ -82,15 +82,14 @@ async def _by_starting(
     settings: Settings, named: Named, workload: Workload, engine: str | None
 ) -> tuple[tuple[Term, ...], tuple[Measurement, ...]]:
     """Start the model, read what it takes, stop it; return what was expected and what was."""
-    from ostler.launchers.ports import free_port, of_home
-    from ostler.verbs.hold import HOST, held
+    from ostler.verbs.hold import held
     from ostler.verbs.learning import measure
     from ostler.verbs.prepare import prepare
     from ostler.verbs.start import size_of
 
     machine = wiring.machine(settings, remembers=False)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
-    port = free_port(HOST, of_home(settings.engine_ports, settings.home))
+    port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))
     mark = size_of(log)
     async with held(ready, wiring.launcher(), port, log) as (process, _):

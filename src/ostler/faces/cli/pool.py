@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ostler import wiring
 from ostler.core.sizes import memory
 from ostler.errors import UsageError
 from ostler.faces.cli import options, server, show, wishes
@@ -107,9 +108,7 @@ def _values(size: str, devices: tuple[str, ...]) -> dict[str, Any]:
 
 def _devices() -> tuple[Any, ...]:
     """The GPUs of this machine; its CPU where it has none."""
-    from ostler.probe import probe
-
-    every = probe().devices
+    every = tuple(wiring.devices())
     return tuple(one for one in every if one.kind != "cpu") or every
 
 

@@ -40,12 +40,9 @@ def _process(
 ) -> LaunchSpec:
     """The process as the installed engine would be started, else as its makers' image starts it."""
     from ostler.core import images
-    from ostler.core.choosing import pick
-    from ostler.launchers.discovery import installed
-    from ostler.probe import probe
     from ostler.verbs.describe import describe
 
-    found = pick(installed(settings.engines_dir), engine, probe()) or images.inside(
+    found = wiring.installed(settings, engine) or images.inside(
         engine, wish.version or images.UNKNOWN
     )
     load = replace(wish.workload, tensor_parallel=max(1, len(gpus)))

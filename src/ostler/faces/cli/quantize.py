@@ -84,11 +84,8 @@ def command(
 
 
 def _tried(settings: Settings, made: Made, plan: Plan, untried: bool) -> str:
-    from ostler.launchers.ports import free_port, of_home
-    from ostler.verbs.hold import HOST
-
     machine = wiring.machine(settings, remembers=False)
-    port = free_port(HOST, of_home(settings.engine_ports, settings.home))
+    port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, plan.name))
     workload = Workload(settings.context or 512, 1, threads=settings.threads)
     try:

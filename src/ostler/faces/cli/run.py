@@ -147,8 +147,7 @@ async def _answer(settings: Settings, named: Named, wish: Wish) -> None:
 
 
 async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
-    from ostler.launchers.ports import free_port, of_home
-    from ostler.verbs.hold import HOST, held
+    from ostler.verbs.hold import held
     from ostler.verbs.learning import measure
     from ostler.verbs.prepare import prepare
     from ostler.verbs.start import size_of
@@ -161,7 +160,7 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
         f"{ready.estimate.context}: {ready.placement.because}.",
     )
     _say(wish, f"Engine: {ready.choice.engine}, because {ready.choice.rule}.")
-    port = free_port(HOST, of_home(settings.engine_ports, settings.home))
+    port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))
     began, mark = asyncio.get_running_loop().time(), size_of(log)
     async with held(ready, launcher, port, log) as (process, at):

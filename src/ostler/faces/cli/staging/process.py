@@ -61,8 +61,7 @@ class Process:
         return asyncio.run(self._started())
 
     async def _started(self) -> str:
-        from ostler.launchers.ports import free_port, of_home
-        from ostler.verbs.hold import HOST, held
+        from ostler.verbs.hold import held
         from ostler.verbs.prepare import prepare
 
         wish, settings = self.wish, self.settings
@@ -71,7 +70,7 @@ class Process:
         machine = wiring.machine(settings, remembers=False)
         named = wiring.named(settings, wish.model)
         ready = prepare(named, wiring.store(settings), machine, load, wish.engine)
-        port = free_port(HOST, of_home(settings.engine_ports, settings.home))
+        port = wiring.engine_port(settings)
         log = str(wiring.log_path(settings, self.id))
         began = asyncio.get_running_loop().time()
         async with held(ready, wiring.launcher(), port, log):
@@ -98,9 +97,7 @@ def asked(settings: Settings, wish: Wish, host: str, port: int, key: str | None 
 
 def device_of(gpu: str) -> str:
     """Return the id of a GPU of this machine: `0` is `nvidia:0`. Raises UsageError."""
-    from ostler.probe import probe
-
-    devices = [one for one in probe().devices if one.kind != "cpu"]
+    devices = [one for one in wiring.devices() if one.kind != "cpu"]
     for one in devices:
         if gpu in (one.id, str(one.index)):
             return one.id
