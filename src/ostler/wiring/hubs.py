@@ -1,0 +1,90 @@
+"""Where models are fetched from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ostler.errors import UsageError
+from ostler.nouns import Manifest, ModelRef
+from ostler.settings import Settings
+
+if TYPE_CHECKING:
+    from ostler.ports import Source
+    from ostler.sources.huggingface.greeting import Greeting
+
+PLACED = ("folder", "git")  # sources whose models have a place instead of a name there
+
+
+def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None = None) -> Source:
+    """Return where to fetch from: the hub, or the source that the reference names.
+
+    The user's token goes along if there is one. Several endpoints, by commas, are mirrors; the
+    token is for the first, and no mirror sees it. Offline, a folder is the only one that is asked.
+    Raises UsageError for a reference without the place that its source needs.
+    """
+    if settings.offline and not (ref and ref.source == "folder"):
+        from ostler.sources.offline import Offline
+
+        return Offline(_offline_by(settings))
+    if ref and ref.source != "hf":
+        return _other_source(ref, endpoint)
+    from ostler.sources.huggingface import HuggingFace, stored_token
+
+    first, *mirrors = (one.strip() for one in (endpoint or settings.endpoint).split(","))
+    hub = HuggingFace(first, stored_token())
+    if not mirrors:
+        return hub
+    from ostler.sources.mirrors import Mirrors
+
+    return Mirrors([hub, *(HuggingFace(one) for one in mirrors)])
+
+
+def source_of(settings: Settings, manifest: Manifest, endpoint: str | None = None) -> Source:
+    """Return where a kept model came from."""
+    came = manifest.origin or None
+    ref = ModelRef(manifest.name, source=manifest.source, place=came)
+    return source(settings, endpoint or (None if ref.source in PLACED else came), ref)
+
+
+def origin(settings: Settings, ref: ModelRef, endpoint: str | None = None) -> str:
+    """Return the address that a kept model will say it came from."""
+    if ref.source == "ms":
+        from ostler.sources.modelscope import home
+
+        return endpoint or home()
+    return ref.place or (endpoint or settings.endpoint).partition(",")[0]
+
+
+def _offline_by(settings: Settings) -> str:
+    """Return what made us offline, as a user set it."""
+    said = settings.origins.get("offline", "")
+    return "--offline" if said in ("", "flag", "default") else said
+
+
+def _other_source(ref: ModelRef, endpoint: str | None) -> Source:
+    if ref.source == "ms":
+        from ostler.sources import modelscope
+
+        return modelscope.ModelScope(endpoint or modelscope.home(), modelscope.stored_token())
+    if ref.place is None:
+        example = {"folder": "folder:/srv/models/name", "git": "git:https://host/owner/name"}
+        raise UsageError(
+            f"{ref} is the name of a kept model, not a place to fetch from.",
+            hint=f"Write the place, for example {example[ref.source]}.",
+        )
+    if ref.source == "folder":
+        from ostler.sources.folder import Folder
+
+        return Folder(ref.place)
+    from ostler.sources.git import GitRemote
+
+    return GitRemote(ref.place)
+
+
+def greeting(settings: Settings) -> tuple[str, bool, Greeting]:
+    """Greet the first hub: its address, whether we showed a token, and its answer."""
+    from ostler.sources.huggingface import stored_token
+    from ostler.sources.huggingface.greeting import greet
+
+    first, token = settings.endpoint.split(",")[0].strip(), stored_token()
+    return first, token is not None, greet(first, token)
