@@ -324,20 +324,6 @@ class ContainersUnavailable(OstlerError):
     code, http_status, exit_code = "containers_unavailable", 503, 49
 
 
-def every() -> tuple[type[OstlerError], ...]:
-    """Return every kind of refusal, general ones first."""
-    kinds: list[type[OstlerError]] = [OstlerError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return tuple(kinds)
-
-
-def from_code(code: str, what: str, hint: str = "") -> OstlerError:
-    """Make the refusal that a code names; an unknown code gives the general one."""
-    kinds = {kind.code: kind for kind in every()}
-    return kinds.get(code, OstlerError)(what, hint=hint)
-
-
 class ImpossibleSplit(OstlerError):
     """The model's heads cannot be divided among so many GPUs."""
 
@@ -378,3 +364,17 @@ class BadRepository(OstlerError):
     """Triton would not serve a model of this model repository."""
 
     code, http_status, exit_code = "bad_repository", 422, 48
+
+
+def every() -> tuple[type[OstlerError], ...]:
+    """Return every kind of refusal, general ones first."""
+    kinds: list[type[OstlerError]] = [OstlerError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return tuple(kinds)
+
+
+def from_code(code: str, what: str, hint: str = "") -> OstlerError:
+    """Make the refusal that a code names; an unknown code gives the general one."""
+    kinds = {kind.code: kind for kind in every()}
+    return kinds.get(code, OstlerError)(what, hint=hint)

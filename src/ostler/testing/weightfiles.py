@@ -31,6 +31,7 @@ def safetensors(
 
 
 def string(text: str) -> bytes:
+    """Return a text as GGUF writes it: its length in bytes (uint64), then UTF-8."""
     raw = text.encode()
     return struct.pack("<Q", len(raw)) + raw
 

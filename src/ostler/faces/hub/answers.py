@@ -92,6 +92,7 @@ def commit(snapshot: Snapshot) -> Json:
 
 
 def refs(repo: Repo) -> Json:
+    """Return the branches and tags of a repository."""
     return {
         "branches": _refs("refs/heads/", repo.branches),
         "tags": _refs("refs/tags/", repo.tags),
@@ -100,6 +101,7 @@ def refs(repo: Repo) -> Json:
 
 
 def whoami() -> Json:
+    """Return who the caller is: a guest, whichever known token it shows."""
     return {
         "type": "user",
         "id": "0" * 24,

@@ -29,14 +29,17 @@ class Refusal(Exception):
 
 
 def repo_not_found(status: int = 404) -> Refusal:
+    """No such repository, or none for this visitor."""
     return Refusal(status, "Repository not found", "RepoNotFound")
 
 
 def revision_not_found(revision: str) -> Refusal:
+    """The repository has no such branch, tag or commit."""
     return Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
 
 def entry_not_found(path: str, revision: str) -> Refusal:
+    """The revision has no such file."""
     return Refusal(404, f'{path} does not exist on "{revision}"', "EntryNotFound")
 
 
@@ -56,11 +59,13 @@ def gated(name: str, known: bool) -> Refusal:
 
 
 def bad_token() -> Refusal:
+    """A token that this hub does not know."""
     # the client looks for these very words, and without them takes a 401 for a missing repo
     return Refusal(401, "Invalid credentials in Authorization header")
 
 
 def no_token() -> Refusal:
+    """No token, where one is needed."""
     return Refusal(401, "Invalid username or password.")
 
 

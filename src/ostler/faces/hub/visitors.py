@@ -64,6 +64,7 @@ class Door:
 
 
 def may_see(visitor: Visitor, repo: Repo) -> bool:
+    """Say whether the visitor may know that the repository exists."""
     return visitor.known or not repo.private
 
 
