@@ -1,4 +1,4 @@
-"""Every `ostler ...` that a sentence, a help text or a docstring names is one that Click would take."""
+"""Every `ostler ...` that a sentence, a help text or a docstring names, Click would take."""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ KEY_FLAGS = {"llamacpp": "--api-key-file", "ampere": "--api-key-file"}
 # What NVIDIA's own instructions for the image ask for: pinned memory, and deep stacks.
 ULIMITS = {"triton": {"memlock": -1, "stack": 64 << 20}}
 
+SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
 
 def contained(spec: LaunchSpec, place: Place) -> Container:
     """Return the container that runs the process in this place.
@@ -128,6 +130,17 @@ def name_of(model: str, gpus: tuple[str, ...]) -> str:
     plain = slug(model.rpartition("/")[2])
     over = {0: "", 1: f"_{slug(gpus[0])}" if gpus else "", 2: "_dual"}
     return plain + over.get(len(gpus), f"_tp{len(gpus)}")
+
+
+def checked_service(name: str | None) -> str | None:
+    """Return a service's name as Compose takes it, or None as it is. Raises UsageError."""
+    if name is not None and not SERVICE.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a service: letters, digits, '.', '_' and '-', the first a"
+            " letter or digit.",
+            hint=f"--service {slug(name)}",
+        )
+    return name
 
 
 def slug(name: str) -> str:

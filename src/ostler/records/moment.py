@@ -16,8 +16,11 @@ def today() -> str:
 
 
 def hours_ago(hours: float) -> str:
-    """Return the moment that many hours ago."""
-    return written(datetime.now(UTC) - timedelta(hours=hours))
+    """Return the moment that many hours ago, no earlier than a date can be written."""
+    now = datetime.now(UTC)
+    first = datetime.min.replace(tzinfo=UTC)
+    most = (now - first) / timedelta(hours=1)
+    return written(first if hours >= most else now - timedelta(hours=hours))
 
 
 def written(moment: datetime) -> str:

@@ -28,7 +28,7 @@ def folder(path: Path) -> Path:
             raise
         raise UsageError(
             f"The folder {path} cannot be made: {error.strerror}.",
-            hint="Set OSTLER_HOME to a folder that you may write.",
+            hint="Name a folder that you may write; for the home, set OSTLER_HOME.",
         ) from error
     return path
 

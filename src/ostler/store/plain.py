@@ -62,7 +62,7 @@ def _ours(folder: Path, manifest: Manifest) -> list[str]:
     """Return the files that we put into the folder before. Raises UsageError."""
     try:
         mark = json.loads((folder / MARK).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # making the folder says what is in the way
         mark = None
     except ValueError:
         mark = {}

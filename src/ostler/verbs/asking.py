@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ostler.core.reasons import why
 from ostler.errors import RequestFailed
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ async def events(
                 if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
                     yield event(line[5:])
     except OSError as error:
-        raise RequestFailed(f"The engine broke off: {error or type(error).__name__}.") from error
+        raise RequestFailed(f"The engine broke off: {why(error)}.") from error
 
 
 def event(data: bytes) -> dict[str, Any]:

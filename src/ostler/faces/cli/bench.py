@@ -33,7 +33,7 @@ KEY = "OPENAI_API_KEY"  # the environment's name of the key for --url, as OpenAI
     help="Requests on their way at once.  [default: 1; with --rate: no limit]",
 )  # fmt: skip
 @click.option(
-    "--rate", type=click.FloatRange(0, min_open=True), metavar="N",
+    "--rate", type=options.Number(0, min_open=True), metavar="N",
     help="Requests a second, sent when they are due, however the others stand.",
 )  # fmt: skip
 @click.option("--poisson", is_flag=True, help="With --rate: at random moments, as callers come.")

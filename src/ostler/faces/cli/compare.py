@@ -32,7 +32,7 @@ class Side:
 @click.argument("models", nargs=-1, required=True)
 @options.context
 @options.sequences
-@click.option("--hours", type=click.FloatRange(0), default=1, show_default=True, metavar="N")
+@click.option("--hours", type=options.Number(0), default=1, show_default=True, metavar="N")
 @offering.provider
 @offering.region
 @offering.arch

@@ -21,7 +21,7 @@ from ostler.settings import Settings
 MOST_EVENTS = 100_000  # bookings of one month that a report reads
 
 hours = click.option(
-    "--hours", type=click.FloatRange(0, min_open=True), default=4.0, show_default=True,
+    "--hours", type=options.Number(0, min_open=True), default=4.0, show_default=True,
     metavar="N",
 )  # fmt: skip
 gpu = click.option("--gpu", metavar="NAME", help="On this GPU; else on the cheapest that fits.")
@@ -88,7 +88,7 @@ def quote(
 @offering.region
 @offering.spot
 @force
-@click.option("--usd", type=click.FloatRange(0), metavar="SUM", help="What it cost in fact.")
+@click.option("--usd", type=options.Number(0), metavar="SUM", help="What it cost in fact.")
 @click.option("--enforce", is_flag=True, help="Refuse what is beyond the month's budget.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show it, and book nothing.")

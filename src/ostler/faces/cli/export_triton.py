@@ -36,7 +36,7 @@ PORT = 8000
 )
 @click.option(
     "--gpus",
-    type=click.IntRange(1),
+    type=options.GPUS,
     metavar="N",
     default=1,
     show_default=True,

@@ -40,7 +40,7 @@ class Ask:
     "--gpu", metavar="NAME[xN]", help="On this GPU, or N of them, in place of this machine."
 )
 @click.option(
-    "--tp", type=click.IntRange(1), metavar="N", help="Split each layer over N GPUs; N of --gpu."
+    "--tp", type=options.GPUS, metavar="N", help="Split each layer over N GPUs; N of --gpu."
 )
 @click.option("--quant", metavar="NAME", help="This quantization of the repository.")
 @click.option(
@@ -97,7 +97,9 @@ def command(
         tensor_parallel=count, flags=tuple(_flag(one) for one in flags),
     )  # fmt: skip
     if everything or model is None:
-        if model is not None or not everything:
+        if model is not None:
+            raise UsageError("Name a model or say --all, not both.", hint="ostler fit --all")
+        if not everything:
             raise UsageError("Name a model, or say --all.", hint="ostler fit --help")
         models = (fit_all.listed if catalogue else fit_all.kept)(settings)
         fit_all.show_all(models, fit_all.Ask(machine, room, workload, engine, margin), as_json)

@@ -12,11 +12,11 @@ from ostler.settings import Settings
 
 @click.command("gc")
 @click.option(
-    "--trash-days", type=click.FloatRange(0), metavar="N",
+    "--trash-days", type=options.Number(0), metavar="N",
     help="Removals older than this go; 0 empties the trash. [OSTLER_TRASH_DAYS; 7]",
 )  # fmt: skip
 @click.option(
-    "--stale-days", type=click.FloatRange(0), default=7.0, show_default=True, metavar="N",
+    "--stale-days", type=options.Number(0), default=7.0, show_default=True, metavar="N",
     help="Unfinished downloads that got nothing for so long go.",
 )  # fmt: skip
 @click.option("--old-commits", is_flag=True, help="Also commits that no branch leads to.")

@@ -19,7 +19,7 @@ VENDORS = ("nvidia", "amd", "apple", "intel")
 @click.command("gpus")
 @click.argument("name", required=False)
 @click.option("--vendor", type=click.Choice(VENDORS), help="Only GPUs of this maker.")
-@click.option("--memory", type=click.FloatRange(0), metavar="GB", help="At least so many GB.")
+@click.option("--memory", type=options.Number(0), metavar="GB", help="At least so many GB.")
 @options.as_json
 @click.pass_obj
 def command(

@@ -14,7 +14,7 @@ from ostler.settings import Settings
 
 @click.command("history")
 @click.option(
-    "--hours", type=click.FloatRange(0), default=24.0, show_default=True, metavar="N",
+    "--hours", type=options.Number(0), default=24.0, show_default=True, metavar="N",
     help="How far back.",
 )  # fmt: skip
 @click.option("--act", "acts", multiple=True, metavar="NAME", help="Only these, such as unload.")

@@ -88,7 +88,7 @@ def info(settings: Settings, model: str, method: str, context: int | None, as_js
 @command.command("add")
 @click.option("--name", metavar="ID", help="A short name of your own.")
 @click.option("--hf-path", metavar="ORG/NAME", help="The repository.")
-@click.option("--params", type=float, metavar="N", help="Parameters in billions.")
+@click.option("--params", type=options.Number(), metavar="N", help="Parameters in billions.")
 @click.option("--quantization", metavar="NAME", help="fp32, fp16, bf16, int8, int4, awq, ...")
 @click.option("--context", type=int, metavar="N", help="Tokens of context, at least 512.")
 @click.option("--task", "tasks", multiple=True, type=click.Choice(TASKS), help="Repeatable.")
@@ -156,7 +156,7 @@ def _asked() -> tuple[str, dict[str, Any]]:
     id = click.prompt("Name")
     return id, {
         "hf_path": click.prompt("Repository, as org/name"),
-        "params_billions": click.prompt("Parameters in billions", type=float),
+        "params_billions": click.prompt("Parameters in billions", type=options.Number()),
         "quantization": click.prompt("Quantization", type=click.Choice(QUANTIZATIONS)),
         "context_length": click.prompt("Tokens of context", type=int, default=8192),
     }

@@ -17,7 +17,7 @@ from ostler.core.prices import Offer
 from ostler.core.recommending import Candidate, Pick
 from ostler.core.sizes import memory
 from ostler.errors import UnknownModel
-from ostler.faces.cli import money, server, show, terms
+from ostler.faces.cli import money, options, server, show, terms
 from ostler.faces.cli.facts import look_up
 from ostler.nouns import Estimate, Manifest, ModelFacts
 from ostler.settings import Settings
@@ -37,7 +37,7 @@ arch = click.option(
 spot = click.option("--spot", is_flag=True, help="Spot prices too.")
 suspect = click.option("--suspect", is_flag=True, help="Prices too that their own list doubts.")
 most_gpus = click.option(
-    "--most-gpus", type=click.IntRange(1), default=8, show_default=True, metavar="N",
+    "--most-gpus", type=options.GPUS, default=8, show_default=True, metavar="N",
     help="At most so many GPUs, by tensor parallelism.",
 )  # fmt: skip
 method = click.option(

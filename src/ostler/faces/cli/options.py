@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+MOST_GPUS = 1024  # every one of them is looked at
+GPUS = click.IntRange(1, MOST_GPUS)
+
+
+class Number(click.FloatRange):
+    """A number in a range; `nan` and `inf`, which Python reads as numbers too, are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number to count with.", param, ctx)
+        return number
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 endpoint = click.option(

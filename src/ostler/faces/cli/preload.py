@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ostler.errors import UsageError
 from ostler.faces.cli import options, show, wishes
 from ostler.settings import Settings
 
@@ -28,6 +29,8 @@ def command(
     """
     from ostler.faces.server import edits
 
+    if models and none:
+        raise UsageError("Name models or say --none, not both.", hint="ostler preload --none")
     names = [wishes.known(settings, model) for model in models]
     only_show = dry_run or not (names or none)
     wished = wishes.tell(

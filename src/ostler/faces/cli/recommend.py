@@ -38,8 +38,8 @@ class Asked:
 @options.context
 @options.sequences
 @options.kv_dtype
-@click.option("--budget", type=click.FloatRange(0), metavar="USD", help="At most so much an hour.")
-@click.option("--hours", type=click.FloatRange(0), metavar="N", help="Also say what N hours cost.")
+@click.option("--budget", type=options.Number(0), metavar="USD", help="At most so much an hour.")
+@click.option("--hours", type=options.Number(0), metavar="N", help="Also say what N hours cost.")
 @click.option("--gpu", metavar="NAME", help="Only on this GPU.")
 @offering.provider
 @offering.region

@@ -46,7 +46,7 @@ class Wish:
 )
 @click.option(
     "--temperature",
-    type=click.FloatRange(0),
+    type=options.Number(0),
     metavar="N",
     help="0 gives the same answer each time.",
 )

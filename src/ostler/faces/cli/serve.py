@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ostler import wiring
+from ostler.core.reasons import why
 from ostler.errors import Busy, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.gateway.messages import Key, Limits
@@ -66,7 +67,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
     "--drain",
-    type=click.FloatRange(0),
+    type=options.Number(0),
     metavar="SECONDS",
     default=30.0,
     show_default=True,
@@ -114,6 +115,10 @@ def command(
     if access_log:
         _must_be_writable(access_log)
 
+    tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
+    if tls:
+        _must_be_a_pair(*tls)
+
     def known() -> Sequence[Key]:
         return read_keys(keys, os.environ)
 
@@ -126,7 +131,6 @@ def command(
     from ostler.faces.server.server import Server
     from ostler.faces.server.traces import Traces
 
-    tls = (tls_cert.resolve(), tls_key.resolve()) if tls_cert and tls_key else None
     limits = Limits(
         access_log=str(access_log.absolute()) if access_log else "",
         drain_seconds=drain,
@@ -147,6 +151,18 @@ def _must_be_writable(path: Path) -> None:
         path.open("a").close()
     except OSError as error:
         raise UsageError(f"--access-log {path} cannot be written: {error.strerror}.") from None
+
+
+def _must_be_a_pair(chain: Path, key: Path) -> None:
+    from ostler.faces.gateway.tls import Certificate
+
+    try:
+        Certificate(chain, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(
+            f"{chain} and {key} cannot be used for HTTPS: {why(error)}.",
+            hint="Give a certificate chain and its private key, both as PEM.",
+        ) from None
 
 
 def _greet(found: Found) -> None:

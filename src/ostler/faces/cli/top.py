@@ -40,7 +40,7 @@ class Look:
 
 
 @click.command("top")
-@click.option("--every", type=click.FloatRange(0.2), default=1.0, show_default=True,
+@click.option("--every", type=options.Number(0.2), default=1.0, show_default=True,
               metavar="N", help="Seconds between two looks.")  # fmt: skip
 @options.as_json
 @click.pass_obj

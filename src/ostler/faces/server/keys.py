@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ostler.core.reasons import why
 from ostler.errors import UsageError
 from ostler.faces.gateway.messages import Key
 from ostler.nouns import AccessKey
@@ -51,8 +52,8 @@ def _lines(file: Path) -> list[tuple[str, ...]]:
     try:
         text = file.read_text(encoding="utf-8")
         mode = stat.S_IMODE(os.stat(file).st_mode)
-    except OSError as error:
-        raise UsageError(f"The key file {file} cannot be read: {error.strerror}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The key file {file} cannot be read: {why(error)}.") from None
     if mode & 0o077:
         raise UsageError(
             f"The key file {file} can be read by others (mode {mode:o}).",

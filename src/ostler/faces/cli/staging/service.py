@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ostler.core import editing
-from ostler.core.containers import name_of
+from ostler.core.containers import checked_service, name_of
 from ostler.core.drift import Written
 from ostler.errors import EngineFailed, OstlerError
 from ostler.faces.cli import composing
@@ -31,7 +31,9 @@ class Service:
     def __init__(self, settings: Settings, wish: Wish) -> None:
         assert wish.into
         self.settings, self.wish, self.file = settings, wish, wish.into
-        self.title = wish.service or name_of(wish.model.partition("#")[0], wish.gpus)
+        self.title = checked_service(wish.service) or name_of(
+            wish.model.partition("#")[0], wish.gpus
+        )
         self.part = ("services", self.title)
         self.what = f"a service {self.title} in {self.file}"
         self.how = (

@@ -1,0 +1,62 @@
+"""What is wrong in a command is said in a sentence: no traceback, no exit code of a bug."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ostler.faces.cli import app
+
+SHIPPED = Path(__file__).resolve().parents[3] / "src/ostler/testing/models/ostler/tiny-embed-GGUF"
+LINES = {
+    "cost quote a/b --hours nan": "'nan' is no number",
+    "cost quote a/b --hours 1e400": "is no number",
+    "cost book a/b --hours 1 --usd inf": "'inf' is no number",
+    "top --every nan": "is no number",
+    "gpus --memory inf": "is no number",
+    "gc --stale-days nan": "is no number",
+    "recommend --task chat --budget nan": "is no number",
+    "history --hours nan": "is no number",
+    "serve --drain nan": "is no number",
+    "bench a/b --rate nan": "is no number",
+    "run a/b hi --temperature nan": "is no number",
+    "fit a/b --tp 99999999": "not in the range",
+    "export kubernetes a/b --gpus 99999999": "not in the range",
+    "fit a/b --all": "not both",
+    "preload a/b --none": "not both",
+    "export compose a/b --service ../x": "no name for a service",
+    "export compose a/b --service mödel": "no name for a service",
+    "serve --keys bytes": "The key file bytes cannot be read: byte 1 is no UTF-8 text",
+    "serve --tls-cert bytes --tls-key bytes": "cannot be used for HTTPS",
+    "bench a/b --url http://127.0.0.1:1/v1 --requests 1": "broke off",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OSTLER_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    Path("bytes").write_bytes(b"\xff\xfe\x00 never a text")
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_what_is_wrong_is_said(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code = app._run(line.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert code not in (0, 70), said
+    assert LINES[line] in said
+    assert "[Errno" not in said
+
+
+@pytest.mark.parametrize("line", ["history --hours 1e300", "keys usage --days 99999999999"])
+def test_a_time_before_all_dates_is_all_time(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app._run(line.split()) == 0
+    assert capsys.readouterr().out
+
+
+def test_a_file_where_a_view_was_to_be_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app._run(["pull", f"folder:{SHIPPED}", "--quiet"]) == 0
+    assert app._run(["view", "ostler/tiny-embed-GGUF", "--to", "bytes"]) == 2
+    assert "bytes/tiny-embed-GGUF cannot be made: Not a directory." in capsys.readouterr().err
