@@ -20,6 +20,7 @@ from ostler.engines.sglang import Sglang
 from ostler.engines.triton import Triton
 from ostler.engines.vllm import Vllm
 from ostler.errors import EngineUnsupported, UsageError
+from ostler.exporters.blocks import dumped
 from ostler.exporters.kubernetes.cluster import (
     GIB,
     MANY,
@@ -28,7 +29,7 @@ from ostler.exporters.kubernetes.cluster import (
     SecretKey,
     storage_for,
 )
-from ostler.exporters.kubernetes.kustomize import dumped, tree
+from ostler.exporters.kubernetes.kustomize import tree
 from ostler.exporters.kubernetes.objects import objects
 from ostler.nouns import Format, Installed, LaunchSpec, ModelFacts, Served, Task, Workload
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from ostler.exporters.blocks import FASTEST
 from ostler.nouns import Container
 
 HEAD = "# Written by `ostler export compose`; its commands are what Ostler would run.\n"
-DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # ten times as fast, where it is built
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Manner:
 
 def document(services: Mapping[str, Container], manner: Manner | None = None) -> str:
     """Return the Compose file for these containers, by the names of their services."""
-    return HEAD + yaml.dump(content(services, manner), Dumper=DUMPER, sort_keys=False, width=100)
+    return HEAD + yaml.dump(content(services, manner), Dumper=FASTEST, sort_keys=False, width=100)
 
 
 def content(services: Mapping[str, Container], manner: Manner | None = None) -> dict[str, Any]:

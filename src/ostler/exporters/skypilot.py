@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from ostler.core.containers import slug
 from ostler.errors import UsageError
+from ostler.exporters.blocks import dumped
 from ostler.nouns import LaunchSpec
 
 # SkyPilot's names for GPUs, where they are not ours; several are sold as one.
@@ -75,12 +74,12 @@ def document(spec: LaunchSpec, task: Task) -> str:
             "ports": [spec.port],
         },
         "secrets": dict.fromkeys(secrets),
-        "setup": Script(setup(task)),
-        "run": Script(run(spec)),
+        "setup": setup(task),
+        "run": run(spec),
     }
     asked = " ".join(f"--secret {one}" for one in secrets)
     head = HEAD.format(name=name, secrets=asked) + f"# {task.why}\n"
-    return head + yaml.dump(content, Dumper=Plain, sort_keys=False, width=100)
+    return head + dumped(content)
 
 
 def accelerators(gpu: str, count: int) -> Any:
@@ -133,20 +132,3 @@ def run(spec: LaunchSpec) -> str:
             "",
         ]
     )
-
-
-class Script(str):
-    """Lines of a shell, which stay lines in the file."""
-
-    __slots__ = ()
-
-
-class Plain(yaml.SafeDumper):
-    """Writes scripts as blocks of lines."""
-
-
-def _script(dumper: yaml.SafeDumper, text: Script) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
-
-
-Plain.add_representer(Script, _script)

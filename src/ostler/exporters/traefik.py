@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from ostler.core.containers import slug
 from ostler.errors import UsageError
+from ostler.exporters.blocks import dumped
 
 HEAD = "# Written by `ostler export traefik`.\n"
 RUNTIME = "/runtime/models/"  # the stable address of a deployment, by its short name
@@ -46,7 +45,7 @@ def static(listen: str, folder: str) -> str:
         "log": {"level": "INFO"},
         "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
     }
-    return HEAD + yaml.safe_dump(content, sort_keys=False, width=100)
+    return HEAD + dumped(content)
 
 
 def dynamic(routes: Sequence[Route], users: str | None = None) -> str:
@@ -73,7 +72,7 @@ def dynamic(routes: Sequence[Route], users: str | None = None) -> str:
             name, prefixes, [*(["callers"] if users else []), f"{name}-path"]
         )
         content["services"][name] = _service(route)
-    return HEAD + yaml.safe_dump({"http": content}, sort_keys=False, width=100)
+    return HEAD + dumped({"http": content})
 
 
 def through(gateway: str, users: str | None = None) -> str:
@@ -85,7 +84,7 @@ def through(gateway: str, users: str | None = None) -> str:
     }
     if users:
         content["middlewares"] = {"callers": {"basicAuth": {"usersFile": users}}}
-    return HEAD + yaml.safe_dump({"http": content}, sort_keys=False, width=100)
+    return HEAD + dumped({"http": content})
 
 
 def paths(route: Route) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ostler.exporters.blocks import dumped
 from ostler.exporters.helm import holes
 from ostler.exporters.kubernetes.cluster import MANY, ONCE, Cluster, Outside
-from ostler.exporters.kubernetes.kustomize import FILES, dumped
+from ostler.exporters.kubernetes.kustomize import FILES
 from ostler.exporters.kubernetes.objects import ingress, objects, route
 from ostler.nouns import LaunchSpec
 

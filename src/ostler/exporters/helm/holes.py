@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ostler.exporters.kubernetes.kustomize import dumped
+from ostler.exporters.blocks import dumped
 from ostler.exporters.kubernetes.objects import Object
 
 Step = str | int

@@ -81,7 +81,8 @@ def kubernetes(
         --ostler-image registry.example/ostler@sha256:... -o deploy
     ostler export kubernetes org/name --gpus 1 --openshift --route chat.apps.example ...
     """
-    from ostler.exporters.kubernetes.kustomize import dumped, tree
+    from ostler.exporters.blocks import dumped
+    from ostler.exporters.kubernetes.kustomize import tree
     from ostler.exporters.kubernetes.objects import objects
 
     spec, cluster = asked(settings, **said)
