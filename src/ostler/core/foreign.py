@@ -88,7 +88,8 @@ def model_configs(source: str, name: str) -> ModelConfigs:
         tree = ast.parse(source, name)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        raise UsageError(f"{name} is not Python: line {line or 1}: {error}.") from None
+        said = getattr(error, "msg", error)
+        raise UsageError(f"{name} is not Python: line {line or 1}: {said}.") from None
     found = [value for node in tree.body for value in _assigned(node)]
     if not found or not isinstance(found[-1], ast.Dict):
         raise UsageError(

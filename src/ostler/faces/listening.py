@@ -9,11 +9,14 @@ import socket
 from ostler.core.reasons import why
 from ostler.errors import PortInUse, UsageError
 
+MOST = 65535
 BACKLOG = 1024  # connections that may wait to be accepted; a crowd asks at the same moment
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; port 0 is any free one. Raises PortInUse, UsageError."""
+    if not 0 <= port <= MOST:  # the system would take it modulo 65536
+        raise UsageError(f"{port} is no port.", hint=f"Ports are 0 to {MOST}; 0 is any free one.")
     try:
         family, kind, _, _, where = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

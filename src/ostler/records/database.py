@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from ostler.core.reasons import why
 from ostler.errors import RecordsUnavailable, UsageError
 from ostler.records.head import HEAD
 from ostler.records.notes import owned_alone
@@ -75,7 +76,7 @@ def refusals(shown: str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        said = why(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise RecordsUnavailable(
             f"The records in {shown} cannot be used: {said}.",
             hint="See that it may be written and has room; a damaged ostler.db can be moved away.",

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
+from ostler.core.reasons import why
 from ostler.errors import RecordsUnavailable
 from ostler.nouns import Attempt, Event
 from ostler.records.head import HEAD
@@ -111,7 +112,7 @@ class Notes:
             yield
         except (sqlite3.Error, OSError) as error:
             raise RecordsUnavailable(
-                f"The records in {self._path} cannot be used: {error}.",
+                f"The records in {self._path} cannot be used: {why(error)}.",
                 hint="See that it may be written and has room; a damaged ostler.db can be "
                 "moved away.",
                 database=str(self._path),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from ostler.core.reasons import why
 from ostler.core.triton import finding
 from ostler.core.triton.check import check, named
 from ostler.core.triton.finding import ARGUMENTS, CONFIG, Finding, Tree
@@ -36,13 +37,18 @@ def read(folder: Path) -> Tree:
     files: dict[str, int] = {}
     texts: dict[str, str] = {}
     for path, place in _entries(folder):
-        if place.is_dir():
-            folders.add(path)
-            continue
-        files[path] = place.lstat().st_size
-        wanted = PurePosixPath(path).name in READ or path.endswith(".git/config")
-        if wanted and files[path] <= LARGEST_TEXT and place.is_file():
-            texts[path] = place.read_text(encoding="utf-8", errors="replace")
+        try:
+            if place.is_dir():
+                folders.add(path)
+                continue
+            files[path] = place.lstat().st_size
+            wanted = PurePosixPath(path).name in READ or path.endswith(".git/config")
+            if wanted and files[path] <= LARGEST_TEXT and place.is_file():
+                texts[path] = place.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UsageError(
+                f"{place} cannot be read: {why(error)}.", hint="Read it as a user who may."
+            ) from None
     return Tree(frozenset(folders), files, texts)
 
 

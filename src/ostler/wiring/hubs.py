@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ostler.core.addresses import without_password
 from ostler.errors import UsageError
 from ostler.nouns import Manifest, ModelRef
 from ostler.settings import Settings
@@ -30,7 +31,7 @@ def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None
         return _other_source(ref, endpoint)
     from ostler.sources.huggingface import HuggingFace, stored_token
 
-    first, *mirrors = (one.strip() for one in (endpoint or settings.endpoint).split(","))
+    first, *mirrors = _hubs(endpoint or settings.endpoint)
     hub = HuggingFace(first, stored_token())
     if not mirrors:
         return hub
@@ -55,6 +56,16 @@ def origin(settings: Settings, ref: ModelRef, endpoint: str | None = None) -> st
     return ref.place or (endpoint or settings.endpoint).partition(",")[0]
 
 
+def _hubs(endpoints: str) -> list[str]:
+    """Return the addresses. One with a password would be kept in manifests and logs: UsageError."""
+    if (hidden := without_password(endpoints)) != endpoints:
+        raise UsageError(
+            f"The hub's address holds a password: {hidden}.",
+            hint="Take it out; a token is given by HF_TOKEN or `hf auth login`.",
+        )
+    return [one.strip() for one in endpoints.split(",")]
+
+
 def _offline_by(settings: Settings) -> str:
     """Return what made us offline, as a user set it."""
     said = settings.origins.get("offline", "")
@@ -65,7 +76,8 @@ def _other_source(ref: ModelRef, endpoint: str | None) -> Source:
     if ref.source == "ms":
         from ostler.sources import modelscope
 
-        return modelscope.ModelScope(endpoint or modelscope.home(), modelscope.stored_token())
+        place = _hubs(endpoint or modelscope.home())[0]
+        return modelscope.ModelScope(place, modelscope.stored_token())
     if ref.place is None:
         example = {"folder": "folder:/srv/models/name", "git": "git:https://host/owner/name"}
         raise UsageError(
@@ -86,5 +98,5 @@ def greeting(settings: Settings) -> tuple[str, bool, Greeting]:
     from ostler.sources.huggingface import stored_token
     from ostler.sources.huggingface.greeting import greet
 
-    first, token = settings.endpoint.split(",")[0].strip(), stored_token()
+    first, token = _hubs(settings.endpoint)[0], stored_token()
     return first, token is not None, greet(first, token)

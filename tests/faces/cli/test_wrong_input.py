@@ -29,6 +29,11 @@ LINES = {
     "export compose a/b --service mödel": "no name for a service",
     "serve --keys bytes": "The key file bytes cannot be read: byte 1 is no UTF-8 text",
     "serve --tls-cert bytes --tls-key bytes": "cannot be used for HTTPS",
+    "import-config model-configs bytes": "bytes",
+    "files a/b --endpoint http://me:geheim@127.0.0.1:1": "holds a password: http://me:***@127.0.0.1:1",
+    "pull ms:a/b --endpoint http://me:geheim@127.0.0.1:1": "holds a password",
+    "--home bytes keys create me": "cannot be used: file exists",
+    "--home bytes history": "cannot be used: file exists",
     "bench a/b --url http://127.0.0.1:1/v1 --requests 1": "broke off",
 }
 
@@ -48,6 +53,7 @@ def test_what_is_wrong_is_said(line: str, capsys: pytest.CaptureFixture[str]) ->
     assert code not in (0, 70), said
     assert LINES[line] in said
     assert "[Errno" not in said
+    assert "geheim" not in said
 
 
 @pytest.mark.parametrize("line", ["history --hours 1e300", "keys usage --days 99999999999"])
@@ -60,3 +66,23 @@ def test_a_file_where_a_view_was_to_be_made(capsys: pytest.CaptureFixture[str]) 
     assert app._run(["pull", f"folder:{SHIPPED}", "--quiet"]) == 0
     assert app._run(["view", "ostler/tiny-embed-GGUF", "--to", "bytes"]) == 2
     assert "bytes/tiny-embed-GGUF cannot be made: Not a directory." in capsys.readouterr().err
+
+
+def test_a_port_of_the_settings_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OSTLER_PORT", "99999")
+    assert app._run(["serve"]) == 2
+    assert "99999 is no port." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_settings_show_no_password(
+    json: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:geheim@hub.example")
+    monkeypatch.setenv("OSTLER_DATABASE", "postgresql://me:geheim@127.0.0.1:1/x")
+    assert app._run(["config", *json]) == 0
+    said = capsys.readouterr().out
+    assert "geheim" not in said
+    assert "me:***@" in said

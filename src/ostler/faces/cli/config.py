@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ostler.core.addresses import without_password
 from ostler.faces.cli import options, show
 from ostler.settings import Settings
 
@@ -22,7 +23,11 @@ def command(settings: Settings, show_: str | None, as_json: bool) -> None:
     ostler config
     OSTLER_PORT=9000 ostler config --json
     """
-    rows = [(name, getattr(settings, name), origin) for name, origin in settings.origins.items()]
+    rows = [
+        (name, without_password(value) if isinstance(value, str) else value, origin)
+        for name, origin in settings.origins.items()
+        for value in (getattr(settings, name),)
+    ]
     if as_json:
         show.as_json({name: {"value": value, "origin": origin} for name, value, origin in rows})
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostler.core.pointers import LONGEST, Pointer, pointer
+from ostler.errors import CorruptFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,11 @@ class Offer:
 
 def lying(path: str, place: Path, **known: str | None) -> Lying:
     """Look at one file: its size, and whether it is only a pointer."""
-    size = place.stat().st_size
-    found = pointer(place.read_bytes()) if size <= LONGEST else None
+    try:
+        size = place.stat().st_size
+        found = pointer(place.read_bytes()) if size <= LONGEST else None
+    except OSError as error:
+        raise CorruptFile(f"{place} cannot be read: {error.strerror}.") from error
     return Lying(path, place, size, pointer=found, **known)
 
 
