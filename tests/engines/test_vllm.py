@@ -276,7 +276,7 @@ def test_it_sleeps_where_it_is_wished_for_and_its_build_can() -> None:
         (replace(INSTALLED, version="0.7.3"), False),
     ):
         spec = Vllm().launch(installed, MODEL, wished, "127.0.0.1", 21000)
-        assert (spec.bed is not None) == can
+        assert (spec.sleep_mode is not None) == can
         assert ("--enable-sleep-mode" in spec.argv) == can
         assert ("VLLM_SERVER_DEV_MODE" in spec.env) == can, "else its paths stay closed"
-    assert Vllm().launch(INSTALLED, MODEL, Workload(), "127.0.0.1", 21000).bed is None
+    assert Vllm().launch(INSTALLED, MODEL, Workload(), "127.0.0.1", 21000).sleep_mode is None

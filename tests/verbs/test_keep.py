@@ -16,7 +16,7 @@ from ostler.core import fleet as f
 from ostler.errors import EngineFailed
 from ostler.launchers.ports import free_port
 from ostler.launchers.process import ProcessLauncher
-from ostler.nouns import Bed, LaunchSpec
+from ostler.nouns import LaunchSpec, SleepMode
 from ostler.ports import Process
 from ostler.testing import sleeper
 from ostler.testing.launchers import MODEL, PATIENCE
@@ -28,7 +28,7 @@ GIB = 2**30
 ROOM = {"gpu:0": 10 * GIB, "cpu": 20 * GIB}
 NAP = f.Nap(left=GIB, kept=5 * GIB, seconds=0.1)
 HELD = 200 << 20  # bytes that an engine really takes, and gives back
-BED = Bed("/sleep?level=1", "/wake_up", "/is_sleeping")
+SLEEP_MODE = SleepMode("/sleep?level=1", "/wake_up", "/is_sleeping")
 
 
 class Hands:
@@ -47,7 +47,7 @@ class Hands:
         self.ports.add(port)
         words = ("--port", str(port), "--bytes", str(HELD), *self.words.get(unit, ()))
         argv = (sys.executable, "-I", "-S", sleeper.__file__, *words)
-        spec = LaunchSpec("sleeper", argv, MODEL, "127.0.0.1", port, bed=BED)
+        spec = LaunchSpec("sleeper", argv, MODEL, "127.0.0.1", port, sleep_mode=SLEEP_MODE)
         process = await ProcessLauncher().start(spec, str(self.folder / f"{unit}.log"))
         await asyncio.wait_for(until_healthy(spec, lambda stage: None), PATIENCE)
         return process
@@ -178,6 +178,6 @@ def test_an_engine_without_a_bed_does_not_sleep() -> None:
 
 
 def test_an_engine_that_is_gone_cannot_be_asked() -> None:
-    spec = LaunchSpec("sleeper", ("x",), MODEL, "127.0.0.1", 1, bed=BED)
+    spec = LaunchSpec("sleeper", ("x",), MODEL, "127.0.0.1", 1, sleep_mode=SLEEP_MODE)
     with pytest.raises(EngineFailed, match="did not answer"):
         asyncio.run(sleeping.is_asleep(spec))

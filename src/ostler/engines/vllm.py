@@ -13,7 +13,6 @@ from ostler.core.versions import version_of
 from ostler.core.vllm_causes import PATTERNS
 from ostler.core.vllm_versions import least, no_kernels, refused_flag
 from ostler.nouns import (
-    Bed,
     Diagnosis,
     Format,
     Hardware,
@@ -21,6 +20,7 @@ from ostler.nouns import (
     LaunchSpec,
     ModelFacts,
     Served,
+    SleepMode,
     Task,
     Verdict,
     Workload,
@@ -32,7 +32,7 @@ UTILIZATION = "0.9"  # of a GPU's memory, vLLM's own default
 RUNNER_SINCE = (0, 11)  # --runner; --task was deprecated in 0.10 and is refused from 0.13 on
 QUIET_SINCE = (0, 10)  # requests are not logged by default; --disable-log-requests goes away
 SLEEP_SINCE = (0, 8)  # the paths of the HTTP server; weights go to the host's memory (level 1)
-BED = Bed("/sleep?level=1", "/wake_up", "/is_sleeping")
+SLEEP_MODE = SleepMode("/sleep?level=1", "/wake_up", "/is_sleeping")
 # vLLM reads the quantization from config.json. Named as well, it changes nothing in these versions;
 # older ones take `awq` and `gptq` for an order not to use the faster Marlin kernels.
 NAMED, NAMED_SINCE = ("awq", "gptq"), (0, 32)
@@ -90,7 +90,7 @@ class Vllm:
             *(self.name, words, model, host, port, START_SECONDS),
             env=environment(installed, model, workload),
             metrics_path="/metrics",
-            bed=BED if can_sleep(installed, workload) else None,
+            sleep_mode=SLEEP_MODE if can_sleep(installed, workload) else None,
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     )
     from ostler.nouns.recording import AccessKey, Attempt, Event, Use
     from ostler.nouns.running import (
-        Bed,
         Choice,
         Device,
         Diagnosis,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         ModelFacts,
         Placement,
         Served,
+        SleepMode,
         Tensor,
         TensorTable,
         Term,
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessKey",
     "Attempt",
-    "Bed",
     "Choice",
     "Container",
     "Damage",
@@ -87,6 +86,7 @@ __all__ = [
     "Removal",
     "SearchResults",
     "Served",
+    "SleepMode",
     "Task",
     "Tensor",
     "TensorTable",

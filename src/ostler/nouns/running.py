@@ -115,7 +115,7 @@ class Workload:
     kv_dtype: str = "f16"
     threads: int | None = None  # CPU threads of the engine; None: the engine's own choice
     tensor_parallel: int = 1  # GPUs that share each layer; terms are then those of one GPU
-    sleeps: bool = False  # it may be put to sleep, where the engine can: see Bed
+    sleeps: bool = False  # it may be put to sleep, where the engine can: see SleepMode
     flags: tuple[tuple[str, str], ...] = ()  # the engine's own that change memory: ("swa-full", "")
 
     def flag(self, name: str) -> str | None:
@@ -273,7 +273,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Bed:
+class SleepMode:
     """How a running engine is put to sleep and woken, over its own HTTP paths.
 
     Asleep it has given its device's memory back and keeps its weights in the machine's own.
@@ -305,7 +305,7 @@ class LaunchSpec:
     adds_done: bool = False  # its streams end without `data: [DONE]`; the gateway adds it
     deadline: float = 120.0  # seconds until it must have answered a real request
     watches_parent: bool = False  # it ends by itself when whoever started it dies
-    bed: Bed | None = None  # None: it cannot sleep
+    sleep_mode: SleepMode | None = None  # None: it cannot sleep
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,10 +111,10 @@ class EngineContract:
             engine.launch(installed, served, Workload(sleeps=sleeps), "127.0.0.1", 21000)
             for sleeps in (False, True)
         )
-        assert awake.bed is None
-        if may.bed is not None:
-            assert all(path.startswith("/") for path in (may.bed.sleep, may.bed.wake))
-            assert may.bed.asleep.startswith("/")
+        assert awake.sleep_mode is None
+        if may.sleep_mode is not None:
+            assert all(path.startswith("/") for path in (may.sleep_mode.sleep, may.sleep_mode.wake))
+            assert may.sleep_mode.asleep.startswith("/")
 
     def test_its_deadline_grows_with_the_bytes(
         self, engine: Engine, installed: Installed, served: Served

@@ -83,7 +83,7 @@ def fitting(
     """Return what the fleet is told of a prepared model; `wakes` is in bytes a second."""
     usable = devices(ready, machine, ready.ranks)
     size = ready.served.facts.weight_bytes // ready.ranks
-    sleeps = ready.launch(HOST, 1).bed is not None
+    sleeps = ready.launch(HOST, 1).sleep_mode is not None
     return Fitting(
         ready.choice.engine,
         ready.estimate.required,
