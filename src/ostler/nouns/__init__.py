@@ -15,6 +15,17 @@ from ostler.nouns.keeping import Format, KeptFile, Manifest, ModelRef, Task, Var
 
 if TYPE_CHECKING:
     from ostler.nouns.containers import Container, Image, Mount, Place
+    from ostler.nouns.facts import (
+        Estimate,
+        LayerKind,
+        Matrix,
+        ModelFacts,
+        Tensor,
+        TensorTable,
+        Term,
+        WeightPart,
+        Workload,
+    )
     from ostler.nouns.finding import (
         Damage,
         Download,
@@ -32,23 +43,14 @@ if TYPE_CHECKING:
         Choice,
         Device,
         Diagnosis,
-        Estimate,
         Hardware,
         Installed,
         LaunchSpec,
-        LayerKind,
-        Matrix,
         Measurement,
-        ModelFacts,
         Placement,
         Served,
         SleepMode,
-        Tensor,
-        TensorTable,
-        Term,
         Verdict,
-        WeightPart,
-        Workload,
     )
 
 __all__ = [
@@ -98,9 +100,11 @@ __all__ = [
     "Workload",
 ]
 
+MADE_LATE = ("finding", "facts", "running", "recording", "containers")
+
 
 def __getattr__(name: str) -> Any:
-    for module in ("finding", "running", "recording", "containers") if name in __all__ else ():
+    for module in MADE_LATE if name in __all__ else ():
         found = getattr(import_module(f"ostler.nouns.{module}"), name, None)
         if found is not None:
             return found
