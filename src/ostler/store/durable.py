@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def draft(path: Path) -> Path:
 
     Not a process id: on a shared folder another machine has the same ones.
     """
-    return path.with_name(f".{secrets.token_hex(8)}.tmp")
+    return path.with_name(f".{os.urandom(8).hex()}.tmp")
 
 
 def drafts(root: Path) -> Iterator[Path]:
