@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ def rights(home: Path) -> Iterator[Finding]:
     if not home.exists():
         yield Finding("permissions", "ok", f"{home} is made by the first pull, for you alone.")
         return
+    if not home.is_dir():
+        fix = "Set OSTLER_HOME to a folder"
+        yield Finding("permissions", "fail", f"{home} is no folder.", fix)
+        return
+    if not os.access(home, os.W_OK | os.X_OK):
+        fix = f"chmod u+rwx {shlex.quote(str(home))}, or set OSTLER_HOME to another folder"
+        yield Finding("permissions", "fail", f"{home} may not be written.", fix)
     state = home.stat()
     yield checkup.permissions(str(home), state.st_mode, state.st_uid == os.getuid())
     for path in (home / name for name in SECRETS):

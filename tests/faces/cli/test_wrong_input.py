@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,41 @@ def test_settings_show_no_password(
     said = capsys.readouterr().out
     assert "geheim" not in said
     assert "me:***@" in said
+
+
+def through(redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run `ostler gpus` in a shell that redirects it so."""
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$0" -m ostler gpus {redirected}', sys.executable],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("redirected", ["| head -1", ">&-", "<&- >&-"])
+def test_a_reader_that_has_gone_is_no_error(redirected: str) -> None:
+    done = through(redirected)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said() -> None:
+    done = through(">/dev/full")
+    assert done.returncode == 10
+    assert done.stderr.startswith("Error: There is no room left on the disk that the output")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("line", ["preload --none", "config-of a/b --set context=64"])
+def test_a_home_that_may_not_be_written(
+    line: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "home").mkdir(mode=0o500)
+    assert app._run(line.split()) == 2
+    assert "may not be used: Permission denied" in capsys.readouterr().err
+
+
+def test_the_doctor_sees_a_home_that_is_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        app._run(["--home", "bytes", "doctor", "--offline"])
+    assert end.value.code == 1
+    assert "bytes is no folder." in capsys.readouterr().out

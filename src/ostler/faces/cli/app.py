@@ -6,14 +6,16 @@ none of them, so that `ostler --help` and `ostler ls` answer at once.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 from typing import Any, NoReturn
 
 import click
 
 from ostler import settings
-from ostler.errors import OstlerError
+from ostler.errors import InsufficientDisk, OstlerError, UsageError
 from ostler.faces.cli import show
 from ostler.version import __version__
 
@@ -101,8 +103,18 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
+class _ReaderGone(Exception):
+    """The reader of our output has gone. Click would end a BrokenPipeError with exit code 1."""
+
+
 class Commands(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
@@ -164,7 +176,16 @@ def ostler(ctx: click.Context, home: str | None, offline: bool) -> None:
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line and end the process with its exit code."""
     sys.excepthook = _our_bug
+    _open_all_streams()
     sys.exit(_run(sys.argv[1:] if argv is None else argv))
+
+
+def _open_all_streams() -> None:
+    """A stream that the caller closed (`>&-`) goes nowhere; no file of ours gets its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8"))
 
 
 def _run(argv: list[str]) -> int:
@@ -184,10 +205,32 @@ def _run(argv: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nStopped.", err=True)
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, _ReaderGone):
         # The reader of our output (`| head`) has gone; that is no error of anybody.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        return _refused_by_the_system(error)
+
+
+def _refused_by_the_system(error: OSError) -> int:
+    """Say what the disk or its rights do not allow; return the exit code.
+
+    The store names its own refusals; what comes here is about the output or a small file.
+    """
+    refusal: OstlerError
+    if error.errno == errno.ENOSPC:
+        where = error.filename or "the disk that the output goes to"
+        refusal = InsufficientDisk(f"There is no room left on {where}.")
+    else:
+        where = error.filename or "A file"
+        hint = "`ostler doctor` looks at the rights of what is Ostler's."
+        refusal = UsageError(f"{where} may not be used: {error.strerror}.", hint=hint)
+    sys.stdout = None  # what waits to be written there would fail again
+    show.error(refusal, as_json=False)
+    return refusal.exit_code
 
 
 def _our_bug(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -195,14 +238,19 @@ def _our_bug(kind: type[BaseException], error: BaseException, trace: Any) -> Non
     import traceback
     from datetime import UTC, datetime
 
-    folder = settings.load().logs_dir
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
-    path.write_text("".join(traceback.format_exception(kind, error, trace)), encoding="utf-8")
-    path.chmod(0o600)
+    details = "".join(traceback.format_exception(kind, error, trace))
+    try:
+        folder = settings.load().logs_dir
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
+        path.write_text(details, encoding="utf-8")
+        path.chmod(0o600)
+        where = f"The details are in {path}"
+    except (OSError, OstlerError):  # a home that cannot be written, or wrong settings
+        where = f"{details}  These are the details"
     click.echo(
         f"Error: Ostler has a bug: {kind.__name__}: {error}\n"
-        f"  Nothing more was done. The details are in {path}; please report them.",
+        f"  Nothing more was done. {where}; please report them.",
         err=True,
     )
     sys.stdout.flush()
