@@ -74,7 +74,7 @@ def test_a_killed_server_leaves_no_engine(
 ) -> None:
     shell, address, process = server
     Path(shell.env["OSTLER_HOME"], "ostler.yaml").write_text("adopt: false\n")
-    until(lambda: shell.ok("preload", "--json").json()["wishes"].get("adopt") == 0)
+    until(lambda: httpx2.get(f"{address}/api/wishes").json()["wishes"].get("adopt") == 0)
     hello(address)
     engine = psutil.Process(loaded(shell, CHAT)["pid"])
     process.kill()
