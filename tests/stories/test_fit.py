@@ -49,7 +49,7 @@ def test_fit_all(shell: Shell) -> None:
         (("--quant", "fp9", "--what-if"), 3, "'fp9'"),
         (("--kv-dtype", "q8_0", "--gpu", "L4"), 2, "vllm keeps no KV cache of the type 'q8_0'"),
         (("--engine", "abacus", "--gpu", "L4"), 17, "abacus"),
-        (("--all",), 2, "Name a model, or say --all"),
+        (("--all",), 2, "Name a model or say --all, not both."),
     ],
 )
 def test_wrong_wishes(shell: Shell, words: tuple[str, ...], code: int, said: str) -> None:
