@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.stories.conftest import CHAT, EMBED, RERANK, Inn
+from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, Shell, address_said, end
 
 import ostler
 from ostler import AsyncOstler, Lamini, Ostler
@@ -87,13 +87,20 @@ def test_a_refusal_is_the_servers_own(client: Ostler) -> None:
             list(client.stream("org/none", "Say hello"))
 
 
-def test_keys_and_history(client: Ostler) -> None:
-    with client:
-        key = client.create_key("anna", models=["none/*"])
-        assert "anna" in {one["name"] for one in client.list_keys()}
-        assert client.rotate_key("anna") != key
-        client.revoke_key("anna")
-        assert "key.revoke" in {one["act"] for one in client.history(hours=1)}
+def test_keys_and_history(shell: Shell) -> None:
+    """On a server of its own: one that ever had a key lets nobody in without one."""
+    server = shell.background("serve", "--port", "0")
+    try:
+        address_said(server)
+        with Ostler(home=shell.env["OSTLER_HOME"]) as client:
+            key = client.create_key("anna", models=["none/*"])
+            assert "anna" in {one["name"] for one in client.list_keys()}
+            assert client.rotate_key("anna") != key
+            client.revoke_key("anna")
+            assert "key.revoke" in {one["act"] for one in client.history(hours=1)}
+    finally:
+        shell.run("stop", "--all")
+        end(server)
 
 
 def test_with_asyncio_the_same(inn: Inn) -> None:

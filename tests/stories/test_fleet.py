@@ -187,7 +187,7 @@ def test_a_model_loaded_for_a_time_ends_by_itself(keep: Keep) -> None:
     assert 0 < one["lease_seconds"] <= 2
     assert "ends in" in keep.shell.ok("ps").out
     keep.until(lambda: not keep.up())
-    assert "It was loaded for 2.0 s" in keep.shell.ok("history").out
+    keep.until(lambda: "It was loaded for 2.0 s" in keep.shell.ok("history").out)
     assert keep.ask(CHAT).status_code == 200, "the next request loads it again, for good"
     one = next(one for one in keep.state()["models"] if one["state"] == "ready")
     assert one["lease_seconds"] is None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ostler.faces.server.address import Found
 
 BAR = 30  # columns of a full bar
+WIDE = 240  # columns
 LOOKS = {"ready": "green", "failed": "red", "stopping": "dim", "draining": "yellow"}
 
 
@@ -60,8 +61,9 @@ def command(settings: Settings, every: float, as_json: bool) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.print(_frame(_look(found), None, found.address))
+    if not console.is_terminal:  # what is piped is never cut
+        wide = Console(highlight=False, width=max(WIDE, console.width))
+        wide.print(_frame(_look(found), None, found.address))
         return
     _live(console, found, every)
 
