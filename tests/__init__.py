@@ -1,0 +1,1 @@
+"""Tests. A package, so that no installed package of this name stands before it."""
