@@ -6,7 +6,7 @@ import gc
 import json
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -87,6 +87,12 @@ def test_without_gpuhunt_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         gpuhunt.items()
 
 
+def leaves_pages_open(test: Callable[..., None]) -> Callable[..., None]:
+    """gpuhunt does not close the pages of providers that have no catalogue."""
+    unraisable = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    return unraisable(pytest.mark.filterwarnings("ignore::ResourceWarning")(test))
+
+
 @pytest.fixture
 def catalogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A place from which the real gpuhunt loads its providers' catalogues."""
@@ -115,6 +121,7 @@ def publish(place: Path, provider: str, *rows: str) -> None:
         archive.writestr(f"{provider}.csv", "\n".join([columns, *rows, ""]))
 
 
+@leaves_pages_open
 def test_what_gpuhunt_itself_offers(catalogues: Path) -> None:
     publish(
         catalogues,
@@ -129,11 +136,10 @@ def test_what_gpuhunt_itself_offers(catalogues: Path) -> None:
         ("runpod", "H100-80GB-PCIe", 2.99, True),
     ]
     assert planned.left_out == ("XPU9 with 80 GB: not in the table of GPUs",)
+    gc.collect()
 
 
-# gpuhunt leaves the pages of its refusals open
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@leaves_pages_open
 @pytest.mark.usefixtures("catalogues")
 def test_gpuhunt_without_an_answer_is_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(HubUnreachable, match="gpuhunt got no prices"):
