@@ -267,6 +267,11 @@ def test_requests_that_wait_are_counted_for_prometheus(keep: Keep) -> None:
     assert parked() == 0
 
 
+def _loads(shell: Shell) -> list[str]:
+    """The models that were loaded, in order; the history is a second behind."""
+    return [one["subject"] for one in shell.ok("history", "--act", "load", "--json").json()]
+
+
 def test_ready_means_that_what_is_preloaded_is_up_or_cannot_be(shell: Shell, stocked: Path) -> None:
     home = Path(shell.env["OSTLER_HOME"])
     shutil.copytree(stocked, home, symlinks=True)
@@ -282,7 +287,6 @@ def test_ready_means_that_what_is_preloaded_is_up_or_cannot_be(shell: Shell, sto
         assert "needs" in next(
             text for text in keep.state()["server"]["warnings"] if RERANK in text
         )
-        began = list(keep.shell.ok("history", "--act", "load", "--json").json())
-        assert [one["subject"] for one in began] == [f"{CHAT}#q8_0", f"{EMBED}#f32"]
+        keep.until(lambda: _loads(shell) == [f"{CHAT}#q8_0", f"{EMBED}#f32"])
     finally:
         end(process)
