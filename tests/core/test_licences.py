@@ -69,6 +69,12 @@ def test_a_base_binds_what_was_made_from_it() -> None:
     assert "meta-llama/Llama-3.1-8B, its base, is llama3.1" in verdict.because
 
 
+def test_a_base_that_nobody_asked_about_is_not_said_to_have_no_licence() -> None:
+    verdict = decide(of("mit", ("org/base", None)), policy("private", {}, "test"))
+    assert "the licence of org/base, its base, is not known here" in verdict.because
+    assert "(none)" not in verdict.because
+
+
 @pytest.mark.parametrize(
     ("use", "stated", "decision"),
     [

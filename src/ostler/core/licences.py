@@ -181,9 +181,11 @@ def decide(terms: Terms, policy: Policy) -> Verdict:
     found = [(_decision(licence, policy), model, licence) for model, licence in every]
     worst, model, licence = max(found, key=lambda one: DECISIONS.index(one[0]))
     whose = "its licence" if model == terms.model else f"the licence of {model}, its base,"
+    # a base whose card nobody has read may well state one
+    what = "is not known here" if licence.tag == NO_FIELD else f"is {licence.tag}"
     return Verdict(
         worst,
-        f"{whose} is {licence.tag}: commercial use {licence.commercial} ({licence.conditions});"
+        f"{whose} {what}: commercial use {licence.commercial} ({licence.conditions});"
         f" models are for {policy.use} use here",
     )
 
