@@ -62,7 +62,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("modles: {}", "modles: Extra inputs"),
+        ("modles: {}", "modles: there is nothing called modles"),
+        ("models: {a: {contxt: 5}}", "models.a.contxt: there is nothing called contxt"),
+        ("configs: {a: {b: {contxt: 5}}}", "there is nothing called contxt"),
+        ("pools: {../x: {share: 0.5}}", "cannot be a pool's name"),
         ("models: {a: {replicas: many}}", "models.a.replicas: Input should be a valid integer"),
         ("models: {a: {ttl: soon}}", "models.a.ttl: a time is written like 90s, 10m or 2h"),
         ("models: {a: {hours: [noon]}}", "models.a.hours: hours are written like 22:00-06:30"),

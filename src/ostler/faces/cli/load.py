@@ -12,6 +12,9 @@ from ostler.faces.cli import options, server, show
 from ostler.settings import Settings
 
 
+LONGEST = 366 * 86_400.0  # seconds
+
+
 class Duration(click.ParamType[float]):
     """A time span above nothing, in seconds."""
 
@@ -24,7 +27,9 @@ class Duration(click.ParamType[float]):
             found = seconds(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
-        return found if found > 0 else self.fail("it must be more than nothing.", param, ctx)
+        if not 0 < found <= LONGEST:
+            self.fail("it must be more than nothing, and a year at most.", param, ctx)
+        return found
 
 
 @click.command("load")

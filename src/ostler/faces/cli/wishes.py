@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ostler import wiring
+from ostler.errors import UsageError
 from ostler.faces.cli import server, show
 from ostler.settings import Settings
 
@@ -46,7 +47,13 @@ def own_name(settings: Settings, name: str) -> str:
 
 
 def pool_path(name: str) -> str:
-    """Return the control API's path of a pool."""
+    """Return the control API's path of a pool. Raises UsageError for what can be no name."""
+    from ostler.faces.server.wishes import POOL
+
+    if not POOL.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be a pool's name.", hint="Use A-Z a-z 0-9 . _ -, 64 at most."
+        )
     return f"/api/pools/{quote(name, safe='')}"
 
 

@@ -20,7 +20,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ostler.core import editing
 from ostler.core import fleet as f
@@ -28,11 +28,13 @@ from ostler.core.fleet import windows
 from ostler.core.fleet.pools import Share
 from ostler.core.sizes import seconds
 from ostler.errors import UsageError
+from ostler.faces.server.flaws import refusal
 from ostler.store import durable
 from ostler.store.locks import hold
 from ostler.verbs import editing as files
 
 FILE = "ostler.yaml"
+POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BYTES = {"": 1, "b": 1, "mb": 10**6, "gb": 10**9, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
 
@@ -81,6 +83,16 @@ Hours = Annotated[list[windows.Window], BeforeValidator(read_hours)]
 
 def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) else value
+
+
+def _pool_name(name: str) -> str:
+    """Return a name that a path of the API can carry. Raises ValueError."""
+    if not POOL.fullmatch(name):
+        raise ValueError(f"{name!r} cannot be a pool's name: use A-Z a-z 0-9 . _ -, 64 at most")
+    return name
+
+
+PoolName = Annotated[str, AfterValidator(_pool_name)]
 
 
 class Wish(BaseModel):
@@ -163,7 +175,7 @@ class WishesFile(Wish):
 
     preload: list[str] = []
     models: dict[str, ModelWish] = {}
-    pools: dict[str, PoolWish] = {}
+    pools: dict[PoolName, PoolWish] = {}
     configs: dict[str, dict[str, ModelWish]] = {}  # of a model, by name; models' own are in force
     policy: PolicyWish = PolicyWish()
     roles: dict[str, RoleWish] = {}
@@ -234,6 +246,12 @@ class WishesFile(Wish):
         )  # fmt: skip
 
 
+PARTS: dict[str, type[Wish]] = {
+    "": WishesFile, "models": ModelWish, "configs": ModelWish, "pools": PoolWish,
+    "policy": PolicyWish, "roles": RoleWish, "routes": RouteWish, "images": ImageWish,
+}  # fmt: skip
+
+
 def load(path: Path) -> WishesFile:
     """Read the file; one that is not there wishes nothing. Raises UsageError."""
     return checked(values(path), path)
@@ -250,10 +268,7 @@ def checked(value: Any, path: Path) -> WishesFile:
     try:
         return WishesFile.model_validate(editing.merged(value or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        said = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{path}: {place}: {said}.", hint="docs/howto/serve.md") from None
+        raise refusal(path, error.errors()[0], PARTS) from None
 
 
 def edit(path: Path, change: Callable[[Any], None]) -> WishesFile:
