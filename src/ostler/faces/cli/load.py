@@ -11,7 +11,6 @@ from ostler.core.sizes import memory, seconds
 from ostler.faces.cli import options, server, show
 from ostler.settings import Settings
 
-
 LONGEST = 366 * 86_400.0  # seconds
 
 
