@@ -43,12 +43,13 @@ from ostler.nouns import (
     Task,
     Workload,
 )
+from ostler.ports import Engine
 
 ROOT = Path(__file__).resolve().parents[2]
 FACTS = ModelFacts(Format.SAFETENSORS, "LlamaForCausalLM", Task.CHAT, 10, 100, "BF16")
 MODEL = Served("acme/tiny@v1#q8", "/h/views/t", "/h/views/t/a", Task.CHAT, FACTS)
 FILES = (Mount("/h/blobs/ab", "/h/views/t/a"), Mount("/h/blobs/cd", "/h/views/t/sub/b.json"))
-ENGINES = (
+ENGINES: tuple[Engine, ...] = (
     LlamaCpp(), Vllm(), Sglang(), Triton("/h/run"), Mlx("/h/run"), Transformers("/h/run"),
 )  # fmt: skip
 REST = {"mlx": ("mlx_lm.server",), "transformers": ("transformers", "serve")}
@@ -204,16 +205,16 @@ def inside(engine: str) -> Image:
     return images.image(engine)
 
 
-def example(engine: object, gpus: tuple[str, ...] = ("0", "1")) -> tuple[LaunchSpec, Container]:
-    image = inside(engine.name)  # type: ignore[attr-defined]
+def example(engine: Engine, gpus: tuple[str, ...] = ("0", "1")) -> tuple[LaunchSpec, Container]:
+    image = inside(engine.name)
     load = Workload(context=4096, sequences=2, tensor_parallel=max(1, len(gpus)))
-    spec = engine.launch(images.installed(image), MODEL, load, EVERYWHERE, 8000)  # type: ignore[attr-defined]
+    spec = engine.launch(images.installed(image), MODEL, load, EVERYWHERE, 8000)
     spec = replace(spec, devices=tuple(f"nvidia:{gpu}" for gpu in gpus))
     return spec, contained(spec, Place(image, FILES, "1000:1000", 8001, memory=3 << 30))
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda one: one.name)
-def test_every_form_says_the_same_of_every_engine(engine: object) -> None:
+def test_every_form_says_the_same_of_every_engine(engine: Engine) -> None:
     _, one = example(engine)
     assert by_request(one) == meant(one)
     assert by_compose(one) == meant(one)
@@ -222,7 +223,7 @@ def test_every_form_says_the_same_of_every_engine(engine: object) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda one: one.name)
-def test_a_container_runs_the_process_that_was_described(engine: object) -> None:
+def test_a_container_runs_the_process_that_was_described(engine: Engine) -> None:
     """Word by word the same; only the model's folder and its own have other names inside."""
     spec, one = example(engine)
     home, work = "/models/acme/tiny", "/work"
@@ -239,7 +240,7 @@ def test_a_container_runs_the_process_that_was_described(engine: object) -> None
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda one: one.name)
-def test_a_unit_and_a_shell_run_the_process_that_was_described(engine: object) -> None:
+def test_a_unit_and_a_shell_run_the_process_that_was_described(engine: Engine) -> None:
     spec, _ = example(engine)
     spec = replace(spec, host="127.0.0.1")
     unit = systemd.unit(spec, "anna").splitlines()
@@ -300,7 +301,7 @@ ODD = "50% of $HOME 'a' \"b\" \\ c,d"
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda one: one.name)
-def test_podmans_generator_makes_the_same_of_a_quadlet(engine: object, tmp_path: Path) -> None:
+def test_podmans_generator_makes_the_same_of_a_quadlet(engine: Engine, tmp_path: Path) -> None:
     spec, _ = example(engine)
     spec = replace(spec, argv=(*spec.argv, ODD), env={**spec.env, "ODD": ODD})
     files = (*FILES, Mount("/h/blobs/$a %b", "/h/views/t/c d$e %f"))

@@ -32,6 +32,7 @@ from ostler.exporters.kubernetes.cluster import (
 from ostler.exporters.kubernetes.kustomize import tree
 from ostler.exporters.kubernetes.objects import objects
 from ostler.nouns import Format, Installed, LaunchSpec, ModelFacts, Served, Task, Workload
+from ostler.ports import Engine
 
 DIGEST = "a" * 64
 HOME = "/var/lib/ostler"
@@ -45,13 +46,14 @@ LOAD = Workload(4096, 8)
 
 
 def described(name: str = "vllm") -> tuple[LaunchSpec, int]:
-    engine, installed = {
+    known: dict[str, tuple[Engine, Installed]] = {
         "vllm": (Vllm(), VLLM),
         "sglang": (Sglang(), SGLANG),
         "llamacpp": (LlamaCpp(), LLAMACPP),
         "triton": (Triton("/run/ostler"), TRITON),
-    }[name]
-    spec: LaunchSpec = engine.launch(installed, MODEL, LOAD, "0.0.0.0", 8000)  # type: ignore[attr-defined]
+    }
+    engine, installed = known[name]
+    spec = engine.launch(installed, MODEL, LOAD, "0.0.0.0", 8000)
     return spec, len(installed.argv)
 
 
