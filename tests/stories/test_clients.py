@@ -48,6 +48,7 @@ def test_openai(run: Run) -> None:
     assert found["embeddings"] == [32, 32]
     assert found["usage"] == 2
     assert found["too long"] == "context_too_long"
+    assert found["unknown"] == ["not_found_error", "unknown_model", "model"]
     assert f"{CHAT}#q8_0" in found["models"]
 
 

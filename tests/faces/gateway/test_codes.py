@@ -20,7 +20,7 @@ TABLE = {
     (400, "invalid_request_error", "model_required"): post({}, KEY),
     (401, "authentication_error", "auth_required"): post({"model": "m"}),
     (403, "invalid_request_error", "forbidden"): post({"model": "other"}, KEY),
-    (404, "invalid_request_error", "unknown_model"): post({"model": "none"}, KEY),
+    (404, "not_found_error", "unknown_model"): post({"model": "none"}, KEY),
     (413, "invalid_request_error", "body_too_large"): HEAD + b"Content-Length: 99999\r\n\r\n",
     (417, "invalid_request_error", "expectation_failed"): HEAD + b"Expect: x\r\n\r\n",
     (429, "rate_limit_error", "model_busy"): post({"model": "busy"}, KEY),

@@ -29,7 +29,7 @@ found = {
 }  # fmt: skip
 try:
     litellm.completion(messages=HELLO, **{**call, "model": "openai/org/none"})
-except litellm.BadRequestError as error:  # so it reads a 404 whose code is not OpenAI's own
+except litellm.NotFoundError as error:
     found["unknown"] = "Known:" in error.message
 try:
     litellm.completion(messages=LONG, **call)

@@ -35,6 +35,10 @@ with openai.OpenAI(**ways) as client:
         )
     except openai.BadRequestError as error:
         found["too long"] = error.code
+    try:
+        client.chat.completions.create(model="org/none", messages=HELLO)
+    except openai.NotFoundError as error:
+        found["unknown"] = (error.type, error.code, error.param)
 
 
 async def story() -> None:

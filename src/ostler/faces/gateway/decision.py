@@ -9,7 +9,7 @@ from ostler.faces.gateway import browsers, form
 from ostler.faces.gateway.body import model_of
 from ostler.faces.gateway.messages import Fault, Model
 from ostler.faces.gateway.prompts import answer_of, head_of
-from ostler.faces.gateway.request import Refusal, Request, flaw, refusal
+from ostler.faces.gateway.request import Refusal, Request, flaw, refusal, type_of
 from ostler.faces.gateway.routing import By, Routes, Way, way
 
 NAMES_SHOWN = 20  # enough to see a misspelling, little enough to read
@@ -96,7 +96,7 @@ def no_model(routes: Routes) -> Refusal:
 def unknown_model(routes: Routes, name: str) -> Refusal:
     """Return the answer to a request for a model that is not kept here."""
     text = f"No model named {name[:200]!r} is served here. {known(routes)}"
-    return Refusal(404, Fault(text, "invalid_request_error", "unknown_model", PULL, "model"))
+    return Refusal(404, Fault(text, type_of(404), "unknown_model", PULL, "model"))
 
 
 def known(routes: Routes) -> str:
