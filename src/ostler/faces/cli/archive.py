@@ -101,4 +101,5 @@ def _list(found: Sequence[object], as_json: bool) -> None:
             ("MODEL", "COMMIT", "SIZE", "AT"),
             [(r["name"], r["commit"][:12], file_size(r["bytes"]), r["at"]) for r in rows],
             right=(2,),
+            spare=("COMMIT",),
         )

@@ -14,6 +14,7 @@ from ostler.verbs.benchmark import Load, Run
 from ostler.verbs.sending import Target
 from ostler.version import __version__
 
+SPARE = ("LOAD", "REQUESTS", "FIRST MS", "FAILED")  # of what is kept, where the room is too little
 BUSY = 0.8  # of the time: from there on the client itself may be what is measured
 
 
@@ -51,7 +52,7 @@ def show_run(target: Target, load: Load, found: Result, ran: Run, place: str) ->
     table = [(name, *_milliseconds(one)) for name, one in spreads if one]
     if table:
         titles = ("MILLISECONDS", "MEAN", "P50", "P90", "P95", "P99", "LEAST", "MOST")
-        show.table(titles, table, right=range(1, 8))
+        show.table(titles, table, right=range(1, 8), spare=("LEAST", "P90", "MEAN", "MOST"))
     for error, count in found.errors:
         show.line(f"Failed {count} times: {error}")
     for note in ran.notes:
@@ -89,4 +90,4 @@ def show_saved(settings: Settings, model: str | None, as_json: bool) -> None:
             f"{first['p50'] * 1000:.1f}" if first else "",
         ))  # fmt: skip
     titles = ("AT", "MODEL", "REQUESTS", "LOAD", "FAILED", "PER SECOND", "TOKENS/S", "FIRST MS")
-    show.table(titles, rows, right=(2, 4, 5, 6, 7), shrink=1)
+    show.table(titles, rows, right=(2, 4, 5, 6, 7), spare=SPARE)

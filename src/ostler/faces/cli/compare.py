@@ -100,7 +100,7 @@ def _print(sides: Sequence[Side], hours: float, form: str) -> None:
         for text in _savings(sides):
             show.line(f"\n{text}")
     else:
-        show.table(titles, rows, right=(2, 3, 4, 6, 7))
+        show.table(titles, rows, right=(2, 3, 4, 6, 7), spare=("Scenario", "Params", "Weights"))
         for text in _savings(sides):
             show.line(text)
         offering.stale([side.match.offer for side in sides if side.match])

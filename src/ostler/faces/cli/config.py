@@ -34,5 +34,5 @@ def command(settings: Settings, show_: str | None, as_json: bool) -> None:
     show.table(
         ("SETTING", "VALUE", "FROM", "SET IT WITH"),
         [(n, "" if v is None else str(v), o, f"OSTLER_{n.upper()}") for n, v, o in rows],
-        shrink=1,
+        spare=("SET IT WITH",),
     )

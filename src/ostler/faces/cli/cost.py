@@ -165,9 +165,8 @@ def report(settings: Settings, month: str | None, as_json: bool) -> None:
     else:
         rows = [(one.model, str(one.bookings), f"{one.hours:g}", spending.dollars(one.cents),
                  f"{one.percent:.0f} %") for one in lines]  # fmt: skip
-        show.table(
-            ("MODEL", "BOOKINGS", "GPU HOURS", "COST", "SHARE"), rows, right=(1, 2, 3, 4), shrink=0
-        )
+        titles = ("MODEL", "BOOKINGS", "GPU HOURS", "COST", "SHARE")
+        show.table(titles, rows, right=(1, 2, 3, 4), spare=("BOOKINGS",))
     _warn(found)
 
 

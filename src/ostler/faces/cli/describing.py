@@ -77,9 +77,7 @@ def _show(known: Known, estimate: Estimate | None, unknown: str, by_rule: bool) 
         return
     rule = ", by soong's rule of thumb" if by_rule else f", with {estimate.engine}"
     show.line(f"Memory for {estimate.context:,} tokens of context{rule}:")
-    show.table(
-        ("TERM", "MEMORY", "BECAUSE"), offering.term_rows(estimate, by_rule), right=(1,), shrink=2
-    )
+    show.table(("TERM", "MEMORY", "BECAUSE"), offering.term_rows(estimate, by_rule), right=(1,))
 
 
 def _size(known: Known) -> str:

@@ -12,6 +12,8 @@ from ostler.nouns import Download
 from ostler.settings import Settings
 from ostler.store import Store
 
+SPARE = ("WHERE", "RATE", "OF")  # columns that go where the room is too little
+
 
 @click.group("downloads", invoke_without_command=True)
 @options.as_json
@@ -35,7 +37,7 @@ def command(context: click.Context, as_json: bool) -> None:
         show.line("No downloads run, and none was broken off.")
     else:
         titles = ("ID", "MODEL", "STATE", "DONE", "OF", "RATE", "LEFT", "WHERE")
-        show.table(titles, [_row(one) for one in known], right=(3, 4, 5, 6), shrink=1)
+        show.table(titles, [_row(one) for one in known], right=(3, 4, 5, 6), spare=SPARE)
         for one in known:
             if one.note:
                 show.line(f"{one.id}: {one.note}")

@@ -9,6 +9,8 @@ from ostler.core.sizes import file_size
 from ostler.faces.cli import options, show
 from ostler.settings import Settings
 
+SPARE = ("COMMIT", "FILES")  # columns that go where the room is too little
+
 
 @click.command("du")
 @options.as_json
@@ -35,7 +37,7 @@ def command(settings: Settings, as_json: bool) -> None:
         for s in used.shares
     ]
     if rows:
-        show.table(("MODEL", "COMMIT", "FILES", "DISK", "OWN"), rows, right=(2, 3, 4))
+        show.table(("MODEL", "COMMIT", "FILES", "DISK", "OWN"), rows, right=(2, 3, 4), spare=SPARE)
     parts = [
         ("models", f"{file_size(used.logical)} of files in {file_size(used.physical)}"),
         ("trash", f"{file_size(used.trash)}; ostler gc --trash-days 0 frees it"),

@@ -82,7 +82,7 @@ def _show(choice: Choice, explain: bool) -> None:
         ("chosen" if v.engine == choice.engine else "can" if v.can else "no", v.engine, v.because)
         for v in choice.verdicts
     ]
-    show.table(("", "ENGINE", "WHY"), rows, shrink=2)
+    show.table(("", "ENGINE", "WHY"), rows)
 
 
 @command.command("ls")
@@ -109,7 +109,7 @@ def ls(settings: Settings, as_json: bool) -> None:
             builds = (n for n in installable() if n in (one.name, f"{one.name}-cpu"))
             way = next((f"ostler engine install {name}" for name in builds), "by hand")
             rows.append((one.name, "", "not installed", way))
-    show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows, shrink=3)
+    show.table(("ENGINE", "VERSION", "AS", "PROGRAM"), rows)
 
 
 @command.command("images")
@@ -132,7 +132,7 @@ def of_images(settings: Settings, as_json: bool) -> None:
         show.as_json([asdict(one) for one in found])
         return
     rows = [(one.engine, one.version, one.reference, one.why) for one in found]
-    show.table(("ENGINE", "VERSION", "IMAGE", "WHY"), rows, shrink=3)
+    show.table(("ENGINE", "VERSION", "IMAGE", "WHY"), rows, spare=("WHY",))
 
 
 @command.command("install")

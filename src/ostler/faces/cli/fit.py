@@ -106,7 +106,7 @@ def command(
         return
     known, facts = _known(settings, model, quant, what_if, endpoint, offline)
     check(facts, workload)
-    ask = _ask(known, facts, machine, room, engine, engine_version)
+    ask = asked(known, facts, machine, room, engine, engine_version)
     if ask.engine in fit_all.OF_GPUS and kv_dtype is None:
         workload = fit_all.with_own_type(workload)
     found = fit(
@@ -165,7 +165,7 @@ def _known(
     return known, quantized(known.facts, quant)
 
 
-def _ask(
+def asked(
     known: Known, facts: ModelFacts, machine: Machine, room: Hardware | None,
     engine: str | None, version: str | None,
 ) -> Ask:  # fmt: skip
@@ -204,7 +204,7 @@ def _show(known: Known, found: Fit, ask: Ask, range_: Range | None, count: int) 
          estimate.margin.because),
         ("required", memory(estimate.required), f"{estimate.required:,}", "total and margin"),
     ]  # fmt: skip
-    show.table(("TERM", "MEMORY", "BYTES", "BECAUSE"), rows, right=(1, 2), shrink=3)
+    show.table(("TERM", "MEMORY", "BYTES", "BECAUSE"), rows, right=(1, 2), spare=("BYTES",))
     for one in found.placements:
         verdict = show.style("fits", fg="green") if one.fits else show.style("no", fg="red")
         show.line(f"{one.device.id} ({one.device.name}): {verdict}. {one.because}.")

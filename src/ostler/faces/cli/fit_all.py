@@ -74,7 +74,7 @@ def show_all(models: Sequence[Model], ask: Ask, as_json: bool) -> None:
             for id, name, size, fits, why in rows
         ],
         right=(2,),
-        shrink=4,
+        spare=("ENGINE",),
     )
 
 

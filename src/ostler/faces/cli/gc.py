@@ -50,5 +50,5 @@ def command(
         return
     if garbage.items:
         rows = [(i.kind, i.name, file_size(i.bytes), i.because) for i in garbage.items]
-        show.table(("WHAT", "NAME", "SIZE", "WHY"), rows, right=(2,), shrink=1)
+        show.table(("WHAT", "NAME", "SIZE", "WHY"), rows, right=(2,))
     show.line(f"{file_size(freed)} {'would be' if dry_run else ''} freed.".replace("  ", " "))

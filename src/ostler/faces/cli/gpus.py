@@ -75,7 +75,8 @@ def _all(found: list[Gpu], offers: list[Offer]) -> None:
                 f"{single.provider}, {single.age(money.today())}" if single else "",
             )
         )
-    show.table(("GPU", "MAKER", "MEMORY", "USABLE", "ARCH", "FROM", "WHERE"), rows, right=(2, 3, 5))
+    titles = ("GPU", "MAKER", "MEMORY", "USABLE", "ARCH", "FROM", "WHERE")
+    show.table(titles, rows, right=(2, 3, 5), spare=("ARCH", "MAKER", "WHERE"))
     show.line("Prices are on demand, one GPU, without a promise of room. `ostler gpus NAME`: all.")
 
 
@@ -112,7 +113,7 @@ def _one(gpu: Gpu, offers: list[Offer]) -> None:
             for one in offers
         ],
         right=(0, 1),
-        shrink=3,
+        spare=("REGION", "INSTANCE"),
     )  # fmt: skip
 
 

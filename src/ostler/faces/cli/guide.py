@@ -40,6 +40,9 @@ def command(
     if as_json:
         show.as_json(found)
         return
+    if not found:
+        show.line("Nothing of that kind is in the guide.")
+        return
     show.table(
         ("MODEL", "FOR", "ON", "SIZE", "MEMORY", "TAKE"),
         [
@@ -54,6 +57,7 @@ def command(
             for one in found
         ],
         right=(4,),
+        spare=("SIZE", "FOR"),
     )
     show.line("Take one: ostler pull REPO. Which GPU for it: ostler recommend MODEL.")
 

@@ -45,9 +45,8 @@ def command(
     if not found:
         show.line(f"Nothing was done in the last {hours:g} hours.")
         return
-    show.table(
-        ("WHEN", "WHO", "DID", "TO", "OUTCOME", "WHY"), [_row(one) for one in found], shrink=5
-    )
+    titles = ("WHEN", "WHO", "DID", "TO", "OUTCOME", "WHY")
+    show.table(titles, [_row(one) for one in found], spare=("WHO",))
 
 
 def _row(event: Event) -> tuple[str, ...]:

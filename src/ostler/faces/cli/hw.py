@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
             for one in found.devices
         ],
         right=(2, 3),
-        shrink=1,
+        spare=("DRIVER",),
     )
     for text in found.notes:
         show.line(text)

@@ -32,7 +32,7 @@ def command(context: click.Context, as_json: bool) -> None:
         show.line("No job runs.")
     else:
         titles = ("ID", "JOB", "MODEL", "RESULT", "STAGE", "DONE", "FOR", "WHERE")
-        show.table(titles, [_row(one) for one in known], right=(5, 6), shrink=2)
+        show.table(titles, [_row(one) for one in known], right=(5, 6), spare=("WHERE", "RESULT"))
 
 
 @command.command("cancel")

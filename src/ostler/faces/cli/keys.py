@@ -124,7 +124,7 @@ def ls(settings: Settings, everything: bool, as_json: bool) -> None:
         ("NAME", "ROLE", "MODELS", "PER MINUTE", "AT ONCE", "TOKENS A DAY", "TODAY", "MADE", ""),
         [_row(key, tokens.get(key.name, 0)) for key in kept],
         right=(3, 4, 5, 6),
-        shrink=2,
+        spare=("MADE",),
     )
 
 
@@ -152,7 +152,7 @@ def usage(settings: Settings, days: int, as_json: bool) -> None:
             for one in used
         ],
         right=(3, 4, 5, 6),
-        shrink=2,
+        spare=("ERRORS",),
     )  # fmt: skip
 
 

@@ -66,7 +66,9 @@ def command(ctx: click.Context, form: str, ask: bool, as_json: bool) -> None:
     if form == "csv":
         show.as_csv([title.lower() for title in TITLES], rows)
         return
-    show.table(TITLES, rows, shrink=8)
+    if not rows:
+        show.line("No models yet.")
+    show.table(TITLES, rows, spare=("SOURCE", "BASES"))
     show.line(f"Policy: {known.policy.use} use, from {known.policy.origin}.")
 
 

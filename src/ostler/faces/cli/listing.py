@@ -97,6 +97,7 @@ def table(shown: list[Row], method: str) -> None:
             for row in shown
         ],
         right=(1, 3, 4, 6),
+        spare=("CONTEXT", "LICENCE", "PARAMS", "QUANT"),
     )
     own = sum(row.entry.origin != "shipped" for row in shown)
     rule = ", by soong's rule of thumb" if method == "soong" else ""

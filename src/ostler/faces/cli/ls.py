@@ -36,6 +36,7 @@ def command(settings: Settings, as_json: bool) -> None:
         ("MODEL", "FORMAT", "SIZE", "LICENCE", "PULLED"),
         [_row(named) for named in names],
         right=(2,),
+        spare=("PULLED", "FORMAT"),
     )
     apart = [one for one in manifests if not servable(one)]
     for one in apart:

@@ -94,7 +94,7 @@ def show_methods(named: Named, store: Store, source: Source | None, as_json: boo
         for one in made
     ]  # fmt: skip
     titles = ("METHOD", "FORMAT", "SIZE", "MEMORY", "LOSS (ANOTHER MODEL'S)", "SOURCE")
-    show.table(titles, rows, right=(2, 3), shrink=5)
+    show.table(titles, rows, right=(2, 3), spare=("SOURCE",))
     show.line("Sizes and memory are estimates: gguf with llama.cpp, safetensors with vLLM.")
     for name, (ready, _) in found.items():
         if ready:

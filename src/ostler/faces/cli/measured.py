@@ -49,6 +49,7 @@ def show_measured(found: Sequence[Measurement]) -> None:
             for one in found
         ],
         right=(1, 4, 5),
+        spare=("SAID BY", "SEQUENCES", "WHEN"),
     )  # fmt: skip
 
 

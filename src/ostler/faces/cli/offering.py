@@ -161,7 +161,7 @@ def table(found: list[Match], hours: float | None = None) -> None:
             for one in found
         ],
         right=(0,) if hours is None else (0, 1),
-        shrink=-1,
+        spare=("REGION", "INSTANCE", "PRICE READ"),
     )
 
 
@@ -185,6 +185,7 @@ def picks(found: Sequence[Pick], hours: float | None) -> None:
             for one in found
         ],
         right=(1,) if hours is None else (1, 2),
+        spare=("PRICE READ", "LICENCE", "PROVIDER"),
     )
 
 

@@ -33,7 +33,7 @@ def command(settings: Settings, model: str | None, endpoint: str | None, as_json
     moved = [one for one in found if one.outdated]
     if moved:
         rows = [(o.name, o.revision, o.kept[:12], (o.upstream or "")[:12]) for o in moved]
-        show.table(("MODEL", "REVISION", "KEPT", "UPSTREAM"), rows)
+        show.table(("MODEL", "REVISION", "KEPT", "UPSTREAM"), rows, spare=("REVISION",))
         show.line(f"`ostler pull {moved[0].name}` fetches what changed.")
     for one in found:
         if one.outdated is None:

@@ -124,7 +124,7 @@ def _show(pools: list[dict[str, Any]]) -> None:
         )
         for one in pools
     ]
-    show.table(titles, rows, right=(2, 3), shrink=4)
+    show.table(titles, rows, right=(2, 3))
     show.line(ADVICE)
 
 

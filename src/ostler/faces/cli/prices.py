@@ -52,6 +52,8 @@ def command(
     if as_json:
         show.as_json([money.entry(one, today) for one in offers])
         return
+    if not offers:
+        show.line("No such price is known.")
     show.table(
         ("PRICE", "GPUS", "PROVIDER", "INSTANCE", "REGION", "PRICE READ", "NOTE"),
         [
@@ -67,7 +69,7 @@ def command(
             for one in offers
         ],
         right=(0,),
-        shrink=6,
+        spare=("NOTE", "REGION", "INSTANCE"),
     )
 
 

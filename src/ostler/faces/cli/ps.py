@@ -10,6 +10,8 @@ from ostler.core.sizes import duration, memory
 from ostler.faces.cli import options, server, show
 from ostler.settings import Settings
 
+SPARE = ("CONTEXT", "ENGINE", "SINCE")  # columns that go where the room is too little
+
 
 @click.command("ps")
 @options.as_json
@@ -35,7 +37,7 @@ def command(settings: Settings, as_json: bool) -> None:
         show.line("Nothing is loaded. The first request for a model loads it.")
     else:
         titles = ("MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "SINCE")
-        show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7))
+        show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7), spare=SPARE)
     for one in models:
         if one["why"]:
             show.line(f"{one['id']}: {one['why']}")

@@ -24,7 +24,7 @@ def each(ctx: click.Context, model: str | None, file: str | None) -> None:
     elif not ctx.params["quiet"]:
         rows = [(one, "failed" if error else "ok", error.what if error else "")
                 for one, error in results]  # fmt: skip
-        show.table(("MODEL", "RESULT", "WHY"), rows, shrink=2)
+        show.table(("MODEL", "RESULT", "WHY"), rows)
     failed = [one for one, error in results if error]
     if failed and ctx.params["as_json"]:
         raise SystemExit(OstlerError.exit_code)

@@ -38,7 +38,7 @@ def _print_plan(plan: PullPlan, room: Room, limits: Limits) -> None:
         *[("have", p.file.path, file_size(p.file.size), p.because) for p in plan.have],
         *[("leave", p.file.path, file_size(p.file.size), p.because) for p in plan.ignored],
     ]
-    show.table(("", "FILE", "SIZE", "WHY"), rows, right=(2,), shrink=1)
+    show.table(("", "FILE", "SIZE", "WHY"), rows, right=(2,))
     for text in plan.notes:
         show.line(text)
     show.pairs(

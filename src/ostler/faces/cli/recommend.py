@@ -102,7 +102,7 @@ def _show(found: Recommendation, asked: Asked) -> None:
     if len(shown) < len(picks):
         show.line(f"{len(picks) - len(shown)} more would do: --all shows them.")
     if asked.everything:
-        show.table(("LEFT OUT", "BECAUSE"), found.left_out, shrink=1)
+        show.table(("LEFT OUT", "BECAUSE"), found.left_out)
     offering.stale([pick.match.offer for pick in shown])
     if found.best and not found.best.candidate.here:
         show.line(f"Fetch it: ostler pull {found.best.candidate.entry.repo}")

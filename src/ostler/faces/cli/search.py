@@ -50,7 +50,12 @@ def command(
         return
     if found.results:
         titles = ("MODEL", "HERE", "FORMATS", "SIZE", "LICENCE", "DOWNLOADS")
-        show.table(titles, [_row(one) for one in found.results], right=(3, 5))
+        show.table(
+            titles,
+            [_row(one) for one in found.results],
+            right=(3, 5),
+            spare=("DOWNLOADS", "FORMATS"),
+        )
     else:
         where = "here" if found.hub_error else "here or on the hub"
         show.line(f"Nothing is called '{text}' {where}.")

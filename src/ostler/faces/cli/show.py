@@ -21,8 +21,22 @@ def line(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """Print one line about what is being done; it goes to stderr, so pipes stay clean."""
-    click.echo(text, err=True)
+    """Print a line about what is being done; it goes to stderr, so pipes stay clean.
+
+    A terminal gets it broken between words, but never within a command to be copied.
+    """
+    for part in _broken(text):
+        click.echo(part, err=True)
+
+
+def _broken(text: str) -> list[str]:
+    room = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    if room is None or len(text) <= room or "\x1b" in text:
+        return [text]
+    from ostler.faces.cli.tables import unbroken
+
+    indent = text[: len(text) - len(text.lstrip())]
+    return [indent + part for part in unbroken(text, room - len(indent))]
 
 
 def style(text: str, **looks: Any) -> str:
@@ -66,31 +80,41 @@ def error(problem: OstlerError, as_json: bool) -> None:
     if as_json:
         event({"error": problem.as_dict()})
         return
-    note(f"{style('Error:', fg='red', bold=True)} {problem.what}")
+    first, *more = _broken(f"Error: {problem.what}")
+    note(style("Error:", fg="red", bold=True) + first.removeprefix("Error:"))
+    for part in more:
+        note(part)
     if problem.hint:
         note(f"  {problem.hint}")
 
 
 def table(
-    titles: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = (), shrink: int = 0
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: Iterable[int] = (),
+    spare: Sequence[str] = (),
 ) -> None:
     """Print aligned columns; `right` names the columns set flush right.
 
-    Column `shrink` gives way, by an ellipsis in its middle, where the terminal is too narrow.
-    Piped output is never cut.
+    Where the terminal is too narrow, `spare` names the columns that go first. Piped output is
+    never cut, and nothing is printed of no rows.
     """
-    all_rows = [tuple(titles), *(tuple(row) for row in rows)]
-    widths = [max(len(row[column]) for row in all_rows) for column in range(len(titles))]
-    if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns - 2 * (len(widths) - 1)
-        widths[shrink] = max(12, min(widths[shrink], room - sum(widths) + widths[shrink]))
-    for number, row in enumerate(all_rows):
-        cells = [
-            _cell(text, width, column in right)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        text = "  ".join(cells).rstrip()
-        line(style(text, dim=True) if number == 0 else text)
+    from ostler.faces.cli.tables import Table, lay
+
+    known = tuple(tuple(row) for row in rows)
+    if not known:
+        return
+    laid = lay(Table(tuple(titles), known, frozenset(right), tuple(spare)), width())
+    for number, text in enumerate(laid.lines):
+        line(style(text, dim=True) if laid.titled and number == 0 else text)
+    if laid.left_out:
+        names = ", ".join(title.lower() for title in laid.left_out)
+        note(style(f"Too narrow for: {names}. A pipe or --json shows all.", dim=True))
+
+
+def width() -> int | None:
+    """Return the columns of the terminal that is written to; None where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def as_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -102,28 +126,15 @@ def as_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     writer.writerows(rows)
 
 
-def _cell(text: str, width: int, flush_right: bool) -> str:
-    if len(text) > width:
-        keep = width - 1
-        text = text[: keep - keep // 2] + "…" + text[len(text) - keep // 2 :]
-    return text.rjust(width) if flush_right else text.ljust(width)
-
-
 def pairs(rows: Iterable[tuple[str, str]]) -> None:
     """Print names and values in two columns; long values wrap under themselves."""
+    from ostler.faces.cli.tables import unbroken
+
     rows = list(rows)
-    width = max(len(name) for name, _ in rows)
-    room = max(40, min(shutil.get_terminal_size().columns, 100) - width - 2)
+    named = max(len(name) for name, _ in rows)
+    room = max(40, min(shutil.get_terminal_size().columns, 100) - named - 2)
     for name, value in rows:
-        first, *rest = _wrapped(value, room)
-        line(f"{style(name.ljust(width), dim=True)}  {first}")
+        first, *rest = unbroken(value, room) if len(value) > room else [value]
+        line(f"{style(name.ljust(named), dim=True)}  {first}")
         for part in rest:
-            line(" " * (width + 2) + part)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    if len(text) <= width:
-        return [text]
-    import textwrap
-
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+            line(" " * (named + 2) + part)

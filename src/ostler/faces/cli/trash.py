@@ -46,4 +46,5 @@ def command(settings: Settings, as_json: bool) -> None:
         for e in entries
         for m in e.manifests
     ]
-    show.table(("MODEL", "COMMIT", "SIZE", "REMOVED (UTC)", "UNTIL"), rows, right=(2,))
+    titles = ("MODEL", "COMMIT", "SIZE", "REMOVED (UTC)", "UNTIL")
+    show.table(titles, rows, right=(2,), spare=("COMMIT", "REMOVED (UTC)"))
