@@ -21,10 +21,11 @@ engines: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install mlx --quiet
 
-# Programs of others that ours are held against: helm, kubernetes-validate, tritonserver, dockerd, clients.
+# Programs of others that ours are held against: helm, kubernetes-validate, tritonserver, dockerd, clients, a browser.
 consumers: setup
 	@$(BIN)/python -m tools.consumers
 	@$(BIN)/python tools/containers.py
+	@$(BIN)/python -m tools.chromium
 
 test-triton: setup
 	@$(BIN)/python -m tools.consumers triton

@@ -97,13 +97,13 @@ def unpack() -> None:
         tree.rename(PLACE)
 
 
-def fetch(folder: Path, path: str, sha256: str) -> Path:
+def fetch(folder: Path, path: str, sha256: str, server: str = POOL) -> Path:
     """Download one package and prove its hash. Raises OSError, ValueError."""
     try:
-        with urllib.request.urlopen(POOL + path.replace("+", "%2b"), timeout=60) as answer:
+        with urllib.request.urlopen(server + path.replace("+", "%2b"), timeout=60) as answer:
             body: bytes = answer.read()
     except urllib.error.URLError as error:
-        raise OSError(f"{POOL}{path}: {error}") from None
+        raise OSError(f"{server}{path}: {error}") from None
     if hashlib.sha256(body).hexdigest() != sha256:
         raise ValueError(f"{path} is not the file that this project pins")
     file = folder / path.rpartition("/")[2]
