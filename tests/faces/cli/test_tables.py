@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from ostler.faces.cli.tables import Table, cells, lay, shortened, unbroken
 
-WORD = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=30)
+WORD = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="`"), max_size=30
+)
 CELL = st.one_of(WORD, st.lists(WORD, max_size=12).map(" ".join), st.integers().map(str))
 
 
