@@ -54,6 +54,7 @@ def lay(table: Table, width: int | None) -> Laid:
     table = Table(
         table.titles, tuple(tuple(map(_clean, row)) for row in table.rows), table.right, table.spare
     )
+    whole = table
     gone: list[str] = []
     for title, least in (("", NAME), *((one, NAME) for one in _order(table)), ("", LEAST)):
         if title:
@@ -64,7 +65,7 @@ def lay(table: Table, width: int | None) -> Laid:
             said = tuple(one for one in gone if one in table.spare)
             return Laid(tuple(_grid(table, widths)), titled=True, left_out=said)
     assert width is not None
-    return Laid(tuple(_stacked(table, width)), titled=False, left_out=tuple(gone))
+    return Laid(tuple(_stacked(whole, width)), titled=False)
 
 
 def cells(text: str) -> int:
