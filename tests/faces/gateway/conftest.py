@@ -301,6 +301,16 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     running.end()
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Gateway]:
+    """A worker of the test's own, which may end."""
+    running = Gateway(tmp_path)
+    assert running.hear_a(Ready).pid == running.process.pid
+    yield running
+    running.hang_up()
+    running.end()
+
+
 @pytest.fixture(autouse=True)
 def hang_up(request: pytest.FixtureRequest) -> Iterator[None]:
     yield

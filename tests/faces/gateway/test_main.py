@@ -1,29 +1,18 @@
 """The worker's life: it serves from its first table until the keeper is gone."""
 
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from tests.faces.gateway.conftest import EVENT, STREAM, Gateway, Puppet, chunk, ok, post
 
-from ostler.faces.gateway.messages import Limits, Model, Ready, Table, encode
+from ostler.faces.gateway.messages import Limits, Model, Table, encode
 
 CALL = {"model": "m"}
 END = [
     pytest.param(lambda own: own.keeper.close(), id="the keeper hangs up"),
     pytest.param(lambda own: own.process.send_signal(signal.SIGTERM), id="SIGTERM"),
 ]
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Gateway]:
-    """A worker of the test's own, which may end."""
-    running = Gateway(tmp_path)
-    assert running.hear_a(Ready).pid == running.process.pid
-    yield running
-    running.hang_up()
-    running.end()
 
 
 def test_who_connects_before_the_first_table_is_served_after_it(

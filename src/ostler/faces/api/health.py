@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from ostler.core.keys import grants
 from ostler.errors import UnknownModel
@@ -31,7 +32,10 @@ def routes(inn: Inn) -> APIRouter:
         return {"status": "loading" if loading else "ready", "loading": loading}
 
     @api.get("/", include_in_schema=False)
-    def root() -> dict[str, str]:
+    def root(request: Request, response: Response) -> object:
+        response.headers["vary"] = "accept"
+        if "text/html" in request.headers.get("accept", ""):  # a person with a browser
+            return RedirectResponse("/dashboard/", 303, {"vary": "accept"})
         return {"name": "ostler", "version": __version__, "models": "/v1/models", "docs": "/docs"}
 
     return api

@@ -45,7 +45,9 @@ class Worker:
         self._has_table = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._link = KeeperLink(self._hear, self._told_to_end.set)
-        self._relay = Relay(loop, self._link.tell, self._link.tell_ended, counts)
+        self._relay = Relay(
+            loop, self._link.tell, self._link.tell_ended, counts, over_tls=tls is not None
+        )
         self._tls = tls
         loop.add_signal_handler(signal.SIGTERM, self._told_to_end.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)

@@ -20,12 +20,23 @@ AGE = 3600  # seconds for which a browser may keep our answer to its question
 
 def stranger(request: Request, limits: Limits) -> Refusal | None:
     """Return why a request gets nothing where no key is needed, None if it may be served."""
-    host, origin = request.fields.get(b"host"), request.fields.get(b"origin")
+    host = request.fields.get(b"host")
     if host is not None and limits.hosts is not None and not is_ours(host, limits.hosts):
         text = f"This server does not go by the name {_shown(host)}, and needs no key."
         hint = "Ask for 127.0.0.1, start it with --allow-host NAME, or make a key."
         return refusal(403, "host_not_allowed", text, hint=hint)
-    if origin is not None and request.method not in READING and not may(origin, host, limits):
+    return forged(request, limits)
+
+
+def forged(request: Request, limits: Limits) -> Refusal | None:
+    """Return why a request gets nothing that a page of another site may have a browser send.
+
+    A browser adds the cookie of who has signed in to whatever any page asks. To open a WebSocket
+    is a GET, which browsers let every page send and then read and write.
+    """
+    host, origin = request.fields.get(b"host"), request.fields.get(b"origin")
+    acts = request.method not in READING or request.opens_tunnel
+    if origin is not None and acts and not may(origin, host, limits):
         return foreign(request)
     return None
 

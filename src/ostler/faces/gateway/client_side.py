@@ -229,6 +229,17 @@ class Client(asyncio.Protocol):
         elif not self.transport.is_closing():
             self._step()
 
+    def hand_over(self) -> bytes:
+        """Part from the connection, which becomes a tunnel; return what was read ahead."""
+        held = bytes(self._held)
+        if len(held) > HELD:
+            self.transport.resume_reading()
+        self._held.clear()
+        self.exchange, self.write = None, _nowhere
+        self._reader.let_go()
+        self._relay.forget(self)
+        return held
+
     def _close(self, *, linger: bool) -> None:
         self._reader.stop()
         self._held.clear()

@@ -12,7 +12,8 @@ import mmap
 SLOTS = 16384  # keys, models and backends that can be counted at once
 CELLS = 7
 AT_ONCE, MINUTE, THIS, BEFORE, DAY, TOKENS, PARKED = range(CELLS)
-ROW = SLOTS * CELLS
+TUNNELS = SLOTS * CELLS  # where a worker counts its open tunnels
+ROW = TUNNELS + 1
 NUMBER = 8  # bytes
 MINUTE_SECONDS, DAY_SECONDS = 60, 86400
 
@@ -57,6 +58,14 @@ class Counts:
         """Return how many wait for their model, with all workers."""
         at = slot * CELLS + PARKED
         return sum(self._cells[row + at] for row in self._rows)
+
+    def tunnel(self, change: int = 1) -> None:
+        """Count one more, or with -1 one less, open tunnel."""
+        self._cells[self._mine + TUNNELS] += change
+
+    def tunnels(self) -> int:
+        """Return how many tunnels are open, with all workers."""
+        return sum(self._cells[row + TUNNELS] for row in self._rows)
 
     def ask(self, slot: int, now: float, number: int = 1) -> None:
         """Count so many requests in this minute; `now` is in seconds since 1970."""
@@ -106,5 +115,7 @@ class Counts:
 
     def bury(self, worker: int) -> None:
         """Forget what a worker that died was serving; what it had counted stays."""
-        for at in range(worker * ROW, (worker + 1) * ROW, CELLS):
+        row = worker * ROW
+        for at in range(row, row + TUNNELS, CELLS):
             self._cells[at + AT_ONCE] = self._cells[at + PARKED] = 0
+        self._cells[row + TUNNELS] = 0

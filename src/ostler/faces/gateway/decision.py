@@ -34,8 +34,11 @@ def admit(routes: Routes, request: Request) -> Refusal | None:
     if browsers.is_question(request):
         return _question(routes, request)
     request.permits = browsers.permission(request, routes.limits)
+    request.opens_tunnel = request.way.is_page and request.offers_websocket()
     if not routes.needs_key:
         return browsers.stranger(request, routes.limits)
+    if request.way.is_page and (wrong := browsers.forged(request, routes.limits)):
+        return wrong
     if request.way.guarded:
         request.caller = routes.caller(request.key())
     if request.way.guarded and request.caller is None:
@@ -129,6 +132,11 @@ def broken(why: str) -> Refusal:
     """Return the answer where the engine gave none."""
     hint = "`ostler ps` shows the engines, `ostler logs MODEL` what one said."
     return refusal(502, "request_failed", f"The engine gave no answer: {why}.", hint=hint)
+
+
+def ending() -> Refusal:
+    """Return the answer to a page that waits for news while the server ends."""
+    return refusal(503, "ending", "The server is ending.", hint="`ostler serve` starts it again.")
 
 
 def no_control(why: str) -> Refusal:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ostler.faces.gateway import form
 from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.body import one_scale, renamed, tokens_in
-from ostler.faces.gateway.decision import broken, no_control
+from ostler.faces.gateway.decision import broken, ending, no_control
 from ostler.faces.gateway.faults import translated
 from ostler.faces.gateway.messages import Ended
 from ostler.faces.gateway.request import Refusal, Request, head_for
@@ -26,6 +26,7 @@ from ostler.faces.gateway.response import (
     error_answer,
     progress,
     relayed_head,
+    switched,
     unchunked,
 )
 
@@ -300,6 +301,27 @@ class Exchange:
             self._mark = DoneMark()
         return head.data
 
+    def tunnel(self, upstream: Upstream, early: bytes) -> None:
+        """Let both connections talk to each other: the control API has agreed to a WebSocket.
+
+        `early` is what it has said already.
+        """
+        self._upstream = None
+        if self._pool is not None:
+            self._pool.end()
+        held = self.client.hand_over()
+        self._first, near = monotonic(), self.client.transport
+        near.write(switched(upstream.headers, self.request_id) + early)
+        if held:
+            upstream.write(held)
+        self._relay.tunnel(self, near, upstream.transport)
+
+    @property
+    def is_page_waiting(self) -> bool:
+        """True while a page of the dashboard waits for news, which may come late or never."""
+        way, method = self.request.way, self.request.method
+        return way is not None and way.is_page and method == b"GET" and not self._head_sent
+
     def _count(self, payload: bytes) -> None:
         if self._first is None:
             self._first = monotonic()
@@ -354,12 +376,20 @@ class Exchange:
     def leave(self) -> None:
         """The caller is gone: let go of everything at once."""
         self._relay.unpark(self)
+        self._let_go()
+        self.finish(CLIENT_LEFT, close=True)
+
+    def end(self) -> None:
+        """Tell a page that waits that the server ends."""
+        self._let_go()
+        self.refuse(ending())
+
+    def _let_go(self) -> None:
         if self._dialling is not None:
             self._dialling.cancel()
         if self._upstream is not None:
             self._upstream.drop()
             self._upstream = None
-        self.finish(CLIENT_LEFT, close=True)
 
     def finish(self, status: int, *, close: bool) -> None:
         """Count the request out and let the caller's connection go on."""

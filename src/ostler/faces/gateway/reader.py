@@ -69,23 +69,26 @@ class Reader:
         except HttpParserCallbackError:
             raise
         except HttpParserUpgrade as upgrade:
-            again = self._decline_upgrade(bytes(data[upgrade.args[0] :]))
+            again = self._judge_upgrade(bytes(data[upgrade.args[0] :]))
         except HttpParserError as error:
             self._not_http(str(error))
         self._bound_what_is_unfinished(len(data))
         return again
 
-    def _decline_upgrade(self, rest: bytes) -> bytes:
-        """Have the request read again as if it had offered no other protocol.
+    def _judge_upgrade(self, rest: bytes) -> bytes:
+        """Have the request read again as if it had offered no other protocol, save for tunnels.
 
         The parser stops after the head of such a request and takes its body for bytes of the
-        new protocol; read on from there, a body would be a request of its own.
+        new protocol; read on from there, a body would be a request of its own. What opens a
+        tunnel has no body.
         """
         request = self.whole[-1]
         if request.refusal is not None:  # CONNECT is always one of these
             request.keep_alive, self.deaf = False, True
             return b""
         self._parser = HttpRequestParser(self)
+        if request.opens_tunnel:
+            return rest
         return without_upgrade(self.whole.pop()) + rest
 
     def _bound_what_is_unfinished(self, size: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Transport
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from time import time
 
@@ -25,6 +27,7 @@ from ostler.faces.gateway.journal import Journal
 from ostler.faces.gateway.known import Known
 from ostler.faces.gateway.lanes import Lanes, Track, Usual
 from ostler.faces.gateway.messages import (
+    Ended,
     Limits,
     Model,
     Refuse,
@@ -39,6 +42,8 @@ from ostler.faces.gateway.pool import ControlPool, Pool
 from ostler.faces.gateway.prompts import head_of
 from ostler.faces.gateway.request import Refusal
 from ostler.faces.gateway.routing import By, Routes, is_ready
+from ostler.faces.gateway.tunnel import Tunnels
+from ostler.faces.gateway.upstream import SWITCHED
 
 DUE_SECONDS = 0.1  # ended requests are told and written together; shares of limits are given back
 PROGRESS_SECONDS = 1.0  # between two comments to a caller whose model is being loaded
@@ -55,10 +60,15 @@ class Relay:
         tell: Callable[[ToKeeper], None],
         tell_ended: Callable[[bytes], None],
         counts: Counts | None = None,
+        *,
+        over_tls: bool = False,
     ) -> None:
+        counts = counts or Counts()
         self.loop = loop
         self.journal = Journal(tell_ended)
-        self.allowances = Allowances(counts or Counts())
+        self.allowances = Allowances(counts)
+        self._tunnels = Tunnels(counts, self._note, loop.time)
+        self._over_tls = over_tls
         self.due = False  # something is to be written down soon
         self.clients: set[Client] = set()
         self.heads: Known[Usual] = Known()  # of callers, as the present table judges them
@@ -82,6 +92,7 @@ class Relay:
             if exchange.request.is_question:
                 exchange.permit()
             else:
+                exchange.request.over_tls = self._over_tls
                 exchange.send(self._control)
             return
         asked = decide(self.routes, way, exchange.body, exchange.request.kind)
@@ -191,7 +202,15 @@ class Relay:
         if exchange.entered is not None:
             used = (tokens[0] or 0) + (tokens[1] or 0)
             self.allowances.end(exchange.entered, exchange.request.caller, used)
-        self.journal.note(exchange.ended(status, tokens, self.journal.epoch))
+        self._note(exchange.ended(status, tokens, self.journal.epoch))
+
+    def tunnel(self, exchange: Exchange, near: Transport, far: Transport) -> None:
+        """Let a caller's connection and one to the control API talk to each other."""
+        ended = partial(exchange.ended, SWITCHED, (None, None), self.journal.epoch)
+        self._tunnels.open(near, far, ended)
+
+    def _note(self, ended: Ended) -> None:
+        self.journal.note(ended)
         self.be_due()
 
     def be_due(self) -> None:
@@ -336,6 +355,9 @@ class Relay:
             client.settle()
             if client.exchange is None:
                 client.transport.close()
+            elif client.exchange.is_page_waiting:
+                client.exchange.end()
+        self._tunnels.close()
         if not self.clients:
             self.deserted.set()
 
@@ -351,6 +373,7 @@ class Relay:
                 client.exchange.wait(pause, self.limits.engine_seconds)
             if client.is_waited_for and now - client.since > quiet:
                 client.transport.abort()
+        self._tunnels.look(quiet)
         self.loop.call_later(pause, self.sweep)
 
 

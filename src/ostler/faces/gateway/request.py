@@ -34,6 +34,7 @@ REWRITTEN = HOP_BY_HOP | {b"content-length", b"expect", b"x-request-id"}
 # What proves who the caller is concerns Ostler and no engine.
 PRIVATE = REWRITTEN | {b"host", b"authorization", b"x-api-key", b"cookie", b"origin"}
 UPGRADE_OFFER = frozenset({b"connection", b"upgrade", b"http2-settings"})
+WEBSOCKET = b"connection: upgrade\r\nupgrade: websocket\r\n"
 WITH_BODY = frozenset({b"POST", b"PUT", b"PATCH"})
 USUAL = frozenset({b"close", b"keep-alive"})
 # A second one of these is how two readers are made to see two different requests.
@@ -67,6 +68,8 @@ class Request:
     usual: Usual | None = None  # where its head came before
     permits = b""  # header lines for its answer, which let a web page read that
     is_question = False  # a browser's, of what a page may send
+    opens_tunnel = False  # it offers a WebSocket where one is relayed
+    over_tls = False
 
     def __init__(self) -> None:
         self.headers: list[Header] = []
@@ -121,6 +124,18 @@ class Request:
         """The method and the path as logs show them: no query, for callers write what they like."""
         path = self.target.partition(b"?")[0][:1024]
         return self.method.decode("ascii", "replace"), path.decode("ascii", "replace")
+
+    def offers_websocket(self) -> bool:
+        """Say whether it offers to go on as a WebSocket (RFC 6455, 4.1)."""
+        fields = self.fields
+        return (
+            self.method == b"GET"
+            and self.version == "1.1"
+            and fields.get(b"upgrade", b"").lower() == b"websocket"
+            and b"upgrade" in named_by_connection(self.headers)
+            and b"content-length" not in fields
+            and b"transfer-encoding" not in fields
+        )
 
     def request_id(self) -> bytes | None:
         """Return the caller's own request id, where it is one that can be repeated safely."""
@@ -225,12 +240,18 @@ def head_for(
 def begun(request: Request, target: bytes, host: bytes | None) -> bytes:
     """Return the lines of the head that are the same whatever the body and the request's id."""
     dropped = REWRITTEN if host is None else PRIVATE
+    if request.over_tls:
+        dropped |= {b"x-forwarded-proto"}
     if b"connection" in request.fields:
         dropped |= named_by_connection(request.headers)
     lines = [b"%b %b HTTP/1.1\r\n" % (request.method, target)]
     lines += [b"%b: %b\r\n" % header for header in request.headers if header[0] not in dropped]
     if host is not None:
         lines.append(b"host: %b\r\n" % host)
+    if request.opens_tunnel:
+        lines.append(WEBSOCKET)
+    if request.over_tls and host is None:
+        lines.append(b"x-forwarded-proto: https\r\n")
     return b"".join(lines)
 
 

@@ -11,7 +11,13 @@ import msgspec
 
 from ostler.faces.gateway.known import Spelling
 from ostler.faces.gateway.messages import Fault
-from ostler.faces.gateway.request import HOP_BY_HOP, Header, Refusal, named_by_connection
+from ostler.faces.gateway.request import (
+    HOP_BY_HOP,
+    WEBSOCKET,
+    Header,
+    Refusal,
+    named_by_connection,
+)
 
 # What pages may read is the gateway's to say: engines would let all of them.
 REPLACED = HOP_BY_HOP | {
@@ -76,6 +82,17 @@ def relayed_head(
         lines.append(b"connection: close\r\n")
     lines.append(b"%bx-request-id: %b\r\n\r\n" % (permits, request_id))
     return Head(b"".join(lines), chunked, open_ended, close, streams)
+
+
+def switched(headers: list[Header], request_id: bytes) -> bytes:
+    """Return the head of the answer after which the connection is a WebSocket."""
+    kept = (header for header in headers if header[0] not in REPLACED)
+    lines = (
+        b"HTTP/1.1 101 %b\r\n" % phrase(101),
+        WEBSOCKET,
+        *(b"%b: %b\r\n" % one for one in kept),
+    )
+    return b"%bx-request-id: %b\r\n\r\n" % (b"".join(lines), request_id)
 
 
 def error_answer(

@@ -19,12 +19,16 @@ class By(Enum):
 
 
 class Way(NamedTuple):
-    """A request's way: what names its model, whether it needs a key, the target to send."""
+    """A request's way: what names its model, whether it needs a key, the target to send.
+
+    A page is of the dashboard, which finds out by itself who asks.
+    """
 
     by: By
     guarded: bool
     target: bytes
     model: str = ""
+    is_page: bool = False
 
 
 # The spelling that every engine with rerankers has; callers use the others as well.
@@ -32,6 +36,7 @@ RERANK = b"/v1/rerank"
 RERANKS = frozenset({b"/rerank", b"/v2/rerank", b"/reranking", b"/v1/reranking"})
 BARE = frozenset({b"/tokenize", b"/detokenize"})  # paths of engines that have no version
 HEALTH = b"/health"
+DASHBOARD = b"/dashboard"
 RUNTIME = b"/runtime/models/"
 MODELS = b"/models/"
 VERSIONS = (b"/v1/", b"/v2/")  # where a model's name ends in /models/<name>/v1/...
@@ -63,6 +68,8 @@ def way(method: bytes, target: bytes) -> Way | None:
             return named
     if path in DOWNLOADS:
         return Way(By.NOTHING, True, target)
+    if path == DASHBOARD or path.startswith(DASHBOARD + b"/"):
+        return Way(By.NOTHING, not _stays_below(path), target, is_page=True)
     if method == b"POST" and (path.startswith(b"/v1/") or path in RERANKS or path in BARE):
         return Way(By.BODY, True, _for_engines(target, path))
     return Way(By.NOTHING, _guarded(path), target)
@@ -107,6 +114,11 @@ def _by_name(target: bytes, path: bytes) -> Way | None:
 
 def _for_engines(target: bytes, path: bytes) -> bytes:
     return RERANK + target[len(path) :] if path in RERANKS else target
+
+
+def _stays_below(path: bytes) -> bool:
+    """Say whether nobody can read a path as one outside of the folder that it begins with."""
+    return not any(mark in unquote_to_bytes(path) for mark in (b"/.", b"//", b"\\", b"%"))
 
 
 def _guarded(path: bytes) -> bool:

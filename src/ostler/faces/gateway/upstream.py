@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ostler.faces.gateway.request import Header
 
 
+SWITCHED = 101  # to another protocol
 MENDED = frozenset({*BODILESS, 400})  # answers that go the long way
 OF_ONE = frozenset({b"transfer-encoding", b"x-request-id"})  # of one answer, or framed otherwise
 
@@ -178,6 +179,10 @@ class Upstream(asyncio.Protocol):
         except HttpParserCallbackError:
             raise
         except (HttpParserError, HttpParserUpgrade) as error:
+            if self.status == SWITCHED and self.exchange.request.opens_tunnel:
+                exchange, self.exchange = self.exchange, None
+                exchange.tunnel(self, data[error.args[0] :])
+                return
             if not self.ended:
                 self._break(f"it sent what is no HTTP ({error})")
                 return
@@ -256,6 +261,8 @@ class Upstream(asyncio.Protocol):
         if self._surplus:
             return
         self.status = self._parser.get_status_code()
+        if self.status == SWITCHED:
+            return
         if self.status < 200:  # 100 Continue and 103 Early Hints: the answer is yet to come
             self.headers = []
         else:

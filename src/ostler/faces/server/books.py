@@ -40,6 +40,7 @@ class Books:
         self._fleet = f.fleet_of({})
         self._seen: dict[str, Seen] = {}  # the fleet as the history knows it
         self.parked: Callable[[], Mapping[str, int]] = dict  # requests that wait, by model
+        self.tunnels: Callable[[], int] = int  # WebSockets that are open
         self._asked: dict[str, str] = {}  # model -> who asked for its next change
 
     def keys(self) -> Mapping[str, m.Key]:
@@ -96,6 +97,7 @@ class Books:
             waiting=len({unit.model for unit in units if unit.state in f.COMING}),
             downloads=self.ledger.records.attempts.counts(),
             parked=self.parked(),
+            tunnels=self.tunnels(),
         )
 
 

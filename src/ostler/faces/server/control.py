@@ -21,7 +21,14 @@ class Control(uvicorn.Server):
 
     def __init__(self, app: FastAPI, path: str) -> None:
         super().__init__(
-            uvicorn.Config(app, uds=path, log_level="warning", access_log=False, lifespan="off")
+            uvicorn.Config(
+                app,
+                uds=path,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                forwarded_allow_ips="*",  # only the gateway can reach it, and says what is https
+            )
         )
         self.up = asyncio.Event()
 

@@ -32,6 +32,7 @@ class Dispatch:
         self.keeper = Keeper(hands.room, hands, self)
         self.link = GatewayLink(entrance.listening, self._heard, entrance.workers, entrance.tls)
         books.parked = self.link.parked
+        books.tunnels = self.link.tunnels
         self.control_socket = ""
         self.requests: Counter[str] = Counter()  # that ended, by unit
         self._waiting: dict[str, list[asyncio.Future[None]]] = {}  # callers of the control API

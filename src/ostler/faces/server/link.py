@@ -108,6 +108,10 @@ class GatewayLink:
         }
         return {model: count for model, count in waiting.items() if count}
 
+    def tunnels(self) -> int:
+        """Return how many WebSockets are open."""
+        return self._crew.counts.tunnels()
+
     def reload(self) -> None:
         """Have the workers read their certificates again and open the access log anew."""
         for process in self._processes.values():

@@ -39,6 +39,7 @@ class Now(NamedTuple):
     parked: Mapping[str, int] = MappingProxyType(
         {}
     )  # model -> requests that wait until it is ready
+    tunnels: int = 0  # WebSockets that are open
 
 
 class Metrics:
@@ -132,4 +133,6 @@ class _Looking(Collector):
         )
         for outcome, count in now.downloads.items():
             downloads.add_metric((outcome,), count)
-        yield from (loaded, waiting, parked, state, memory, downloads)
+        tunnels = GaugeMetricFamily("ostler_tunnels_open", "WebSockets to the dashboard, open now.")
+        tunnels.add_metric((), now.tunnels)
+        yield from (loaded, waiting, parked, state, memory, downloads, tunnels)
