@@ -25,6 +25,7 @@ engines: setup
 consumers: setup
 	@$(BIN)/python -m tools.consumers
 	@$(BIN)/python tools/containers.py
+	@$(BIN)/python -m tools.wheelhouse
 	@$(BIN)/python -m tools.chromium
 
 test-triton: setup
@@ -50,9 +51,9 @@ format: setup
 	@$(BIN)/ruff check --fix src tests bench tools
 	@$(BIN)/ruff format src tests bench tools
 
-# Needs uv; writes the pins that everything else installs from.
-lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+# Writes the pins that everything else installs from.
+lock: setup
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	  pyproject.toml --group dev -o requirements.lock
 
 # The tiny models that are shipped; needs torch, so it has an environment of its own.
