@@ -366,6 +366,12 @@ class BadRepository(OstlerError):
     code, http_status, exit_code = "bad_repository", 422, 48
 
 
+class UnknownJob(OstlerError):
+    """No job of this id is known here."""
+
+    code, http_status, exit_code = "unknown_job", 404, 54
+
+
 def every() -> tuple[type[OstlerError], ...]:
     """Return every kind of refusal, general ones first."""
     kinds: list[type[OstlerError]] = [OstlerError]

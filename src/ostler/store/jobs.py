@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ostler.errors import Busy, UsageError
+from ostler.errors import Busy, UnknownJob
 from ostler.nouns import Job
 from ostler.store import durable, locks
 
@@ -71,11 +71,11 @@ class Jobs:
     def cancel(self, id: str) -> Job:
         """Ask a job to end and wait until it has; remove what a killed one left.
 
-        Raises UsageError where there is none, Busy where it does not end.
+        Raises UnknownJob where there is none, Busy where it does not end.
         """
         job = self.get(id)
         if job is None:
-            raise UsageError(f"There is no job {id}.", hint="`ostler jobs` lists them.")
+            raise UnknownJob(f"There is no job {id}.", hint="`ostler jobs` lists them.")
         if not job.running:
             self._remove(id)
             return job

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from ostler.wiring.hubs import (
         greeting,
+        has_token,
         origin,
         source,
         source_of,
@@ -60,6 +61,7 @@ __all__ = [
     "gpuhunt_items",
     "greeting",
     "has_records",
+    "has_token",
     "installed",
     "launcher",
     "log_path",

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 PLACED = ("folder", "git")  # sources whose models have a place instead of a name there
 
 
-def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None = None) -> Source:
+def source(
+    settings: Settings,
+    endpoint: str | None = None,
+    ref: ModelRef | None = None,
+    token: str | None = None,
+) -> Source:
     """Return where to fetch from: the hub, or the source that the reference names.
 
-    The user's token goes along if there is one. Several endpoints, by commas, are mirrors; the
-    token is for the first, and no mirror sees it. Offline, a folder is the only one that is asked.
+    `token`, else the user's, goes along if there is one. Several endpoints, by commas, are
+    mirrors; the token is for the first, and no mirror sees it. Offline, a folder is the only one
+    that is asked.
     Raises UsageError for a reference without the place that its source needs.
     """
     if settings.offline and not (ref and ref.source == "folder"):
@@ -32,7 +38,7 @@ def source(settings: Settings, endpoint: str | None = None, ref: ModelRef | None
     from ostler.sources.huggingface import HuggingFace, stored_token
 
     first, *mirrors = _hubs(endpoint or settings.endpoint)
-    hub = HuggingFace(first, stored_token())
+    hub = HuggingFace(first, token or stored_token())
     if not mirrors:
         return hub
     from ostler.sources.mirrors import Mirrors
@@ -91,6 +97,13 @@ def _other_source(ref: ModelRef, endpoint: str | None) -> Source:
     from ostler.sources.git import GitRemote
 
     return GitRemote(ref.place)
+
+
+def has_token() -> bool:
+    """Say whether the user has a token for the hub."""
+    from ostler.sources.huggingface import stored_token
+
+    return stored_token() is not None
 
 
 def greeting(settings: Settings) -> tuple[str, bool, Greeting]:

@@ -8,13 +8,18 @@ from fastapi import FastAPI
 
 from ostler.faces.api import (
     audit,
+    finding,
+    fitting,
     health,
     keyring,
     lamini,
+    looking,
     operating,
     pulling,
     refusals,
+    storing,
     wishing,
+    working,
 )
 from ostler.faces.api.auditing import auditing
 from ostler.faces.api.callers import judging
@@ -43,6 +48,11 @@ def control_app(inn: Inn) -> FastAPI:
     app.include_router(operating.deployments(inn))
     app.include_router(operating.routes(inn))
     app.include_router(wishing.routes(inn))
+    app.include_router(storing.routes(inn))
+    app.include_router(working.routes(inn))
+    app.include_router(finding.routes(inn))
+    app.include_router(fitting.routes(inn))
+    app.include_router(looking.routes(inn))
     app.include_router(pulling.routes(inn))
     app.include_router(keyring.routes(inn.books.ledger))
     app.include_router(lamini.routes(inn.downloads))

@@ -11,7 +11,15 @@ from ostler.faces.api.callers import OPERATORS, actor, below
 from ostler.nouns import Event
 
 READING = ("GET", "HEAD", "OPTIONS")
-CHANGES_NOTHING = ("/estimate", "/api/estimates")  # though they are asked by POST
+# These are asked by POST and change nothing.
+CHANGES_NOTHING = (
+    "/estimate", "/api/estimates", "/api/fits", "/api/recommendations", "/api/pulls/plan",
+)  # fmt: skip
+# These tell of themselves: keys, what is removed and brought back, and work when it has ended.
+TELLS = (
+    "/api/keys", "/api/store", "/api/trash", "/api/archived", "/api/quantizations",
+    "/api/additions", "/api/sync",
+)  # fmt: skip
 
 Follow = Callable[[Request], Awaitable[Response]]
 
@@ -40,7 +48,7 @@ def auditing(book: Book) -> Callable[[Request, Follow], Awaitable[Response]]:
 def changes(method: str, path: str) -> bool:
     """Say whether a request changes something that is told of nowhere else.
 
-    Keys tell of themselves, and loads and unloads are told of when they have happened.
+    Loads and unloads are told of when they have happened.
     """
-    told = below(path, ("/api/keys", *CHANGES_NOTHING)) or path.endswith(("/load", "/unload"))
+    told = below(path, (*TELLS, *CHANGES_NOTHING)) or path.endswith(("/load", "/unload"))
     return method not in READING and below(path, OPERATORS) and not told

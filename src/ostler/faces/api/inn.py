@@ -19,12 +19,14 @@ from ostler.faces.api.schemas import (
 
 if TYPE_CHECKING:
     from ostler.faces.server.books import Books
+    from ostler.faces.server.stock import Stock
 
 
 class Inn(Protocol):
     """A running server. A name that means no model raises UnknownModel everywhere."""
 
     books: Books
+    stock: Stock
 
     @property
     def downloads(self) -> Downloads: ...
@@ -44,7 +46,9 @@ class Inn(Protocol):
     def deployments(self) -> Sequence[Deployment]: ...
 
     # --- downloads ---
-    async def pull(self, name: str, token: str | None, by: str) -> Pull: ...
+    async def pull(
+        self, name: str, token: str | None, by: str, *, accept: bool = False, again: bool = False
+    ) -> Pull: ...
     async def pulls(self) -> Sequence[Pull]: ...
     async def end_pull(self, name: str) -> Pull: ...
 

@@ -16,6 +16,8 @@ class ToPull(BaseModel):
 
     model: str = Field(min_length=1, max_length=300)
     token: SecretStr | None = None
+    accept_licence: bool = False  # on record; lifts a block of the policy
+    again: bool = False  # at once, where it has just failed
 
 
 def routes(inn: Inn) -> APIRouter:
@@ -26,7 +28,9 @@ def routes(inn: Inn) -> APIRouter:
     async def pull(wanted: ToPull, request: Request, response: Response) -> Pull:
         """Have a model fetched; asked again, say how far it is. 200 where it is here already."""
         token = wanted.token.get_secret_value() if wanted.token else None
-        found = await inn.pull(wanted.model, token, actor(request))
+        found = await inn.pull(
+            wanted.model, token, actor(request), accept=wanted.accept_licence, again=wanted.again
+        )
         if found.status == "available":
             response.status_code = 200
         return found

@@ -106,7 +106,8 @@ def command(
         return
     known, facts = _known(settings, model, quant, what_if, endpoint, offline)
     check(facts, workload)
-    ask = asked(known, facts, machine, room, engine, engine_version)
+    origin, variant = known.origin.name, known.variant.name
+    ask = asked(origin, variant, facts, machine, room, engine, engine_version)
     if ask.engine in fit_all.OF_GPUS and kv_dtype is None:
         workload = fit_all.with_own_type(workload)
     found = fit(
@@ -166,27 +167,29 @@ def _known(
 
 
 def asked(
-    known: Known, facts: ModelFacts, machine: Machine, room: Hardware | None,
+    name: str, variant: str, facts: ModelFacts, machine: Machine, room: Hardware | None,
     engine: str | None, version: str | None,
 ) -> Ask:  # fmt: skip
     """Return the engine to estimate for and the devices it uses, with what was measured before.
 
+    `name` is the repository's, `variant` the kept one's.
+
     Where no engine here runs the model, its estimate is still of use: for the engine that would.
     """
     if room is not None:
-        name = engine or fit_all.ENGINES.get(facts.format.value, "transformers")
-        return Ask(name, version, room, (), f"on {room.devices[0].name}")
+        usual = engine or fit_all.ENGINES.get(facts.format.value, "transformers")
+        return Ask(usual, version, room, (), f"on {room.devices[0].name}")
     try:
         choice = choose_engine(facts, machine, engine)
     except EngineUnsupported as refusal:
-        name = engine or ("llamacpp" if facts.format.value == "gguf" else "transformers")
-        return Ask(name, version, machine.hardware, (), f"not startable here: {refusal.what}")
+        usual = engine or ("llamacpp" if facts.format.value == "gguf" else "transformers")
+        return Ask(usual, version, machine.hardware, (), f"not startable here: {refusal.what}")
     family = facts.family or facts.architecture
-    measured = machine.measured(known.origin.name, family, choice.engine)
+    measured = machine.measured(name, family, choice.engine)
     from ostler.core.learning import helpful
 
     own = version or choice.installed.version
-    helps = helpful(measured, known.origin.name, known.variant.name, family, own)
+    helps = helpful(measured, name, variant, family, own)
     return Ask(choice.engine, own, machine.hardware, choice.kinds, choice.rule, helps)
 
 

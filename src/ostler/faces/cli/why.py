@@ -41,7 +41,7 @@ def command(
     ostler why ./models/mine --offline
     ostler why llama-3.1-8b --json
     """
-    found = list(_steps(settings, model, engine, context, offline))
+    found = list(explain(settings, model, engine, context, offline))
     if as_json:
         show.as_json({"model": model, "state": worst(found), "steps": found})
     else:
@@ -53,9 +53,10 @@ def command(
         raise SystemExit(Unwell.exit_code)
 
 
-def _steps(
+def explain(
     settings: Settings, model: str, engine: str | None, context: int | None, offline: bool
 ) -> Iterator[Finding]:
+    """Yield what stands between a model and an answer; the first that fails is the last."""
     if model.startswith(absent.PATHS):
         yield absent.path(model)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ostler.core import fleet as f
 from ostler.faces.api.schemas import (
@@ -28,6 +28,7 @@ from ostler.faces.server.downloads import Downloads
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.pulls import Pulls
+from ostler.faces.server.stock import Stock
 from ostler.faces.server.watch import Watch
 from ostler.version import __version__
 
@@ -46,12 +47,15 @@ class Desk:
         found: Found,
         shut_down: Callable[[], None],
         watch: Watch,
+        looked: Callable[[], Awaitable[None]],
     ) -> None:
+        """`looked` has the server see at once what has changed in the store."""
         self.books, self.downloads, self.shut_down = books, downloads, shut_down
         self._hands, self._directory, self._dispatch = hands, directory, dispatch
         self._operator, self._found, self._watch = operator, found, watch
         self._keeper = dispatch.keeper
         self._pulls = Pulls(downloads, hands.settings)
+        self.stock = Stock(hands, self._states, books.ledger.happened, looked)
         self._began = time.monotonic()
 
     def canonical(self, name: str) -> str:
@@ -64,6 +68,11 @@ class Desk:
     def running(self) -> Sequence[Loaded]:
         units = self._keeper.fleet.units.values()
         return [self._loaded(u.id) for u in units if u.state is not f.State.STOPPED]
+
+    def _states(self) -> Mapping[str, str]:
+        """What the fleet holds, by the model's id; of several replicas the best counts."""
+        units = sorted(self._keeper.fleet.units.values(), key=lambda u: u.state is f.State.READY)
+        return {unit.model: unit.state.value for unit in units}
 
     def _loaded(self, unit: str) -> Loaded:
         return describing.loaded(self._keeper, unit, self._dispatch.requests, time.monotonic())
@@ -127,8 +136,10 @@ class Desk:
 
     # --- downloads --------------------------------------------------------------------------
 
-    async def pull(self, name: str, token: str | None, by: str) -> Pull:
-        await self.downloads.want(name, "transformer", token, by)
+    async def pull(
+        self, name: str, token: str | None, by: str, *, accept: bool = False, again: bool = False
+    ) -> Pull:
+        await self.downloads.want(name, "transformer", token, by, accept=accept, again=again)
         return await self._pulls.one(name)
 
     async def pulls(self) -> Sequence[Pull]:

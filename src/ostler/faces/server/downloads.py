@@ -8,9 +8,7 @@ the owner of a process can read, and is kept nowhere.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from ostler.core.naming import Named, find
 from ostler.core.refs import parse
 from ostler.errors import UnknownModel, UsageError
 from ostler.faces.api.lamini import Downloaded, Kind
+from ostler.faces.server import commands
 from ostler.nouns import Task
 
 AT_ONCE = 2  # downloads; more wait, as they would share one line to the hub anyway
@@ -59,8 +58,14 @@ class Downloads:
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def want(self, name: str, kind: str, token: str | None, by: str) -> Downloaded:
-        """Have a model downloaded. Raises InvalidReference and UsageError for what is no name."""
+    async def want(
+        self, name: str, kind: str, token: str | None, by: str, *, accept: bool = False,
+        again: bool = False,
+    ) -> Downloaded:  # fmt: skip
+        """Have a model downloaded. Raises BadRef and UsageError for what is no name.
+
+        `accept` accepts its licence, on record; with `again` a failure needs no rest.
+        """
         if name.startswith("-") or parse(name).source != "hf":
             raise UsageError(f"{name[:200]!r} is no model of a hub.", hint="Write org/name.")
         found = find(self._kept(), name)
@@ -68,40 +73,31 @@ class Downloads:
             self.wishes.pop(name, None)
             return self._available(found)
         wish = self.wishes.get(name)
-        if wish is None or _may_try_again(wish):
-            wish = self._begin(name, kind, token, by, wish.attempts if wish else 0)
+        if wish is None or _may_try_again(wish) or (again and wish.status == "failed"):
+            tried = wish.attempts if wish else 0
+            wish = self.wishes[name] = Wish(name, kind, by, time.time(), attempts=tried + 1)
+            self._begin(wish, token, accept)
         return _asked(wish)
 
-    def _begin(self, name: str, kind: str, token: str | None, by: str, tried: int) -> Wish:
-        wish = self.wishes[name] = Wish(name, kind, by, time.time(), attempts=tried + 1)
-        task = asyncio.create_task(self._pull(wish, token), name=f"download of {name}")
+    def _begin(self, wish: Wish, token: str | None, accept: bool) -> None:
+        pull = self._pull(wish, token, accept)
+        task = asyncio.create_task(pull, name=f"download of {wish.name}")
         wish.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return wish
 
-    async def _pull(self, wish: Wish, token: str | None) -> None:
+    async def _pull(self, wish: Wish, token: str | None, accept: bool) -> None:
+        words = ("pull", wish.name, "--json", *(("--accept-licence",) if accept else ()))
         async with self._turn:
             wish.status = "downloading"
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ostler", "pull", wish.name, "--json"),
-                env=self._env | ({"HF_TOKEN": token} if token else {}),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                limit=1 << 20,  # a plan's line names every file
-            )
-            try:
-                last = await _last_line(process)
-            finally:
-                if process.returncode is None:
-                    process.terminate()
-                    await process.wait()
-        if process.returncode == 0:
+            env = self._env | ({"HF_TOKEN": token} if token else {})
+            code, rest = await commands.run(words, env)
+        if code == 0:
             await self._arrived()
+        else:
+            wish.error = str(commands.refusal(rest).get("message"))
         wish.ended = time.time()
-        wish.status = "available" if process.returncode == 0 else "failed"
-        wish.error = None if process.returncode == 0 else _reason(last)
+        wish.status = "available" if code == 0 else "failed"
 
     async def known(self) -> Sequence[Downloaded]:
         """List what is kept, then what was asked for and is not kept (yet)."""
@@ -135,24 +131,6 @@ class Downloads:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-async def _last_line(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None
-    last = b""
-    async for line in process.stdout:
-        last = line.strip() or last
-    await process.wait()
-    return last
-
-
-def _reason(line: bytes) -> str:
-    """Return why a pull failed, from the last line that it wrote."""
-    try:
-        said = json.loads(line)
-        return str(said["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return line.decode(errors="replace")[:1000] or "The download ended without a word."
 
 
 def _may_try_again(wish: Wish) -> bool:

@@ -63,7 +63,7 @@ class Server:
         self._books.devices = lambda: self._watch.devices
         self._desk = Desk(
             hands, directory, self._dispatch, self._operator, self._books, self._downloads,
-            self.found, self.shut_down, self._watch,
+            self.found, self.shut_down, self._watch, self._look_now,
         )  # fmt: skip
         hands.fetch = self._fetch
         hands.learn(self._books.known, self._books.ledger.measured)
@@ -112,6 +112,7 @@ class Server:
         await asyncio.wait({tasks[1]})
         await self._dispatch.keeper.close()
         await self._downloads.close()
+        await self._desk.stock.works.close()
         control.should_exit = True
         for task in tasks[2:]:
             task.cancel()
