@@ -45,6 +45,7 @@ class Settings:
     container_socket: str = ""  # of Docker or Podman; empty: DOCKER_HOST's, or the usual place
     container_user: str = ""  # uid:gid that engines in containers run as; empty: the models' owner
     otlp: str = ""  # where traces of requests go, such as http://127.0.0.1:4318; empty: nowhere
+    dashboard: bool = True  # web pages at /dashboard; they start when a browser first asks
     database: str = ""  # URL of a PostgreSQL database for the records; empty: <home>/ostler.db
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -15,6 +15,7 @@ from ostler.faces.api import (
     lamini,
     looking,
     operating,
+    own_key,
     pulling,
     refusals,
     storing,
@@ -55,6 +56,7 @@ def control_app(inn: Inn) -> FastAPI:
     app.include_router(looking.routes(inn))
     app.include_router(pulling.routes(inn))
     app.include_router(keyring.routes(inn.books.ledger))
+    app.include_router(own_key.routes())
     app.include_router(lamini.routes(inn.downloads))
     app.include_router(audit.routes(inn.books.ledger, inn.books.metrics))
     return app

@@ -17,6 +17,7 @@ from ostler.faces.gateway.messages import Key
 # guarded by the gateway either (health, the API's own description) is anybody's.
 OPERATORS = ("/api", "/estimate", "/v1/downloaded_models", "/v1alpha")
 ANY_KEY = ("/v1", "/metrics", "/models")
+ABOUT_ITSELF = ("/api/caller",)  # what every key may ask, though it lies among the operators'
 NOBODY = Key("", "", "operator")  # where no key is needed, everybody on this machine operates
 
 
@@ -48,7 +49,7 @@ def judged(keys: Mapping[str, Key], path: str, headers: Mapping[str, str]) -> Ke
     """Return the caller's key. Raises AuthRequired, Forbidden."""
     if not keys:
         return NOBODY
-    key = keys.get(_shown(headers))
+    key = keys.get(hashlib.sha256(shown_key(headers).encode()).hexdigest())
     if key is None:
         if not below(path, (*OPERATORS, *ANY_KEY)):
             return NOBODY
@@ -56,7 +57,7 @@ def judged(keys: Mapping[str, Key], path: str, headers: Mapping[str, str]) -> Ke
             "This address needs a key, and the request brought none that it knows.",
             hint="Send `Authorization: Bearer KEY`; `ostler keys create NAME` makes one.",
         )
-    if below(path, OPERATORS):
+    if below(path, OPERATORS) and not below(path, ABOUT_ITSELF):
         require_operator(key.role, key.name)
     return key
 
@@ -78,8 +79,7 @@ def below(path: str, roots: tuple[str, ...]) -> bool:
     return any(path == root or path.startswith(f"{root}/") for root in roots)
 
 
-def _shown(headers: Mapping[str, str]) -> str:
-    """The SHA-256 of the key that the request brings."""
+def shown_key(headers: Mapping[str, str]) -> str:
+    """Return the key that a request brings; empty where it brings none."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
-    shown = key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-    return hashlib.sha256(shown.encode()).hexdigest()
+    return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

@@ -15,6 +15,7 @@ from ostler.core.benchmarking import result
 from ostler.errors import RequestFailed, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.cli.benching import entry, show_run, show_saved
+from ostler.faces.server.address import tls_of
 from ostler.nouns import Task, Workload
 from ostler.settings import Settings
 from ostler.verbs.asking import ask
@@ -105,7 +106,7 @@ async def _measured(
 
         facts = kept_facts(wiring.store(settings), named.manifest, named.variant)
         target = Target(
-            found.host, found.port, named.id, key=found.key, tls=server.tls_of(found),
+            found.host, found.port, named.id, key=found.key, tls=tls_of(found),
             task=facts.task or Task.CHAT, chat_template=facts.chat_template,
         )  # fmt: skip
         return target, await run(target, load, report)

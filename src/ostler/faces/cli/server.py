@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from ostler.errors import OstlerError, ServerNotRunning, from_code
-from ostler.faces.server.address import Found, find
+from ostler.faces.server.address import Found, find, tls_of
 from ostler.settings import Settings
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
 
 PATIENCE = 600.0  # seconds; loading a large model takes minutes
 
@@ -35,9 +32,9 @@ def model_path(model: str, verb: str) -> str:
     return f"/api/models/{quote(model, safe='/')}/{verb}"
 
 
-def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
+def ask(found: Found, method: str, path: str, value: Any = None, patience: float = PATIENCE) -> Any:
     """Return the server's answer. Raises ServerNotRunning, and whatever the server refuses with."""
-    connection = _connection(found)
+    connection = _connection(found, patience)
     try:
         text = None if value is None else json.dumps(value)
         headers = {"Authorization": f"Bearer {found.key}", "Content-Type": "application/json"}
@@ -56,27 +53,12 @@ def ask(found: Found, method: str, path: str, value: Any = None) -> Any:
     return body
 
 
-def _connection(found: Found) -> http.client.HTTPConnection:
+def _connection(found: Found, patience: float) -> http.client.HTTPConnection:
     """Return a connection to it; over TLS it must show the very certificate that it announced."""
     context = tls_of(found)
     if context is None:
-        return http.client.HTTPConnection(found.host, found.port, timeout=PATIENCE)
-    return http.client.HTTPSConnection(found.host, found.port, timeout=PATIENCE, context=context)
-
-
-def tls_of(found: Found) -> SSLContext | None:
-    """Return how to speak to a server over TLS; None where it speaks without."""
-    if not found.tls:
-        return None
-    import ssl
-
-    try:
-        context = ssl.create_default_context(cafile=found.tls)
-    except OSError as error:
-        raise ServerNotRunning(f"The certificate {found.tls} cannot be read: {error}.") from None
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # ours alone; no root has to be known
-    context.check_hostname = False  # its names are for callers; this asks by address
-    return context
+        return http.client.HTTPConnection(found.host, found.port, timeout=patience)
+    return http.client.HTTPSConnection(found.host, found.port, timeout=patience, context=context)
 
 
 def _refusal(body: Any, status: int) -> OstlerError:

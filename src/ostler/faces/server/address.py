@@ -7,10 +7,14 @@ import os
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ostler.errors import UsageError
+from ostler.errors import ServerNotRunning, UsageError
 from ostler.faces.listening import address, is_loopback, listen
 from ostler.store import durable
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +56,18 @@ def find(path: Path) -> Found | None:
     except (OSError, ValueError, TypeError):
         return None
     return found
+
+
+def tls_of(found: Found) -> SSLContext | None:
+    """Return how to speak to a server over TLS; None where it speaks without."""
+    if not found.tls:
+        return None
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=found.tls)
+    except OSError as error:
+        raise ServerNotRunning(f"The certificate {found.tls} cannot be read: {error}.") from None
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # ours alone; no root has to be known
+    context.check_hostname = False  # its names are for callers; this asks by address
+    return context

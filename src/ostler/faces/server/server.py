@@ -7,12 +7,15 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
+from fastapi import FastAPI
+
 from ostler import wiring
 from ostler.errors import HubUnreachable, UsageError
 from ostler.faces.api.app import control_app
+from ostler.faces.dashboard.mount import Dashboard, hang
 from ostler.faces.gateway.messages import Key
 from ostler.faces.listening import is_loopback
-from ostler.faces.server.address import Found, announce
+from ostler.faces.server.address import Found, announce, tls_of
 from ostler.faces.server.books import Books
 from ostler.faces.server.control import Control, socket_path
 from ostler.faces.server.desk import Desk
@@ -68,6 +71,8 @@ class Server:
         hands.fetch = self._fetch
         hands.learn(self._books.known, self._books.ledger.measured)
         self._stopping = asyncio.Event()
+        self._limits = entrance.limits
+        self._dashboard: Dashboard | None = None
 
     async def run(self, on_ready: Callable[[Found], None]) -> None:
         """Serve; return when `shut_down` or a signal has ended it and nothing is left."""
@@ -77,7 +82,10 @@ class Server:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         with socket_path(self._home) as path:
             self._dispatch.control_socket = path
-            control = Control(control_app(self._desk), path)
+            app = control_app(self._desk)
+            if self._hands.settings.dashboard:
+                self._dashboard = self._hang(app)
+            control = Control(app, path)
             tasks = [
                 asyncio.create_task(control.serve(), name="control API"),
                 asyncio.create_task(self._dispatch.link.run(), name="gateway"),
@@ -91,6 +99,10 @@ class Server:
             await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
             up.cancel()
             await self._down(control, tasks)
+
+    def _hang(self, app: FastAPI) -> Dashboard:
+        """Put the dashboard on the control app; it asks the gateway as every other caller does."""
+        return hang(app, self._books, self.found.address, tls_of(self.found), self._limits)
 
     async def _up(self, control: Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()
@@ -108,6 +120,8 @@ class Server:
     async def _down(self, control: Control, tasks: Sequence[asyncio.Task[None]]) -> None:
         (self._home / "run" / "serve.json").unlink(missing_ok=True)
         self._books.ledger.hush()
+        if self._dashboard is not None:
+            await self._dashboard.close()
         self._dispatch.link.close()
         await asyncio.wait({tasks[1]})
         await self._dispatch.keeper.close()
