@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.core.spending import Booking, booked, by_model, cents, dollars, of_month, standing
+from ostler.core.spending import (
+    Booking,
+    booked,
+    by_model,
+    cents,
+    dollars,
+    of_month,
+    rents,
+    standing,
+)
 
 months = st.sampled_from(["2026-10", "2026-11", "2026-12"])
 bookings = st.lists(
@@ -66,3 +77,33 @@ def test_without_a_budget_nothing_is_over() -> None:
 
 def test_negative_cents_are_written_as_such() -> None:
     assert (dollars(-5), dollars(123456789)) == ("-$0.05", "$1,234,567.89")
+
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def rented(hours: float, cents: int, *, ago: float, model: str = "m") -> Booking:
+    at = (NOON - timedelta(hours=ago)).isoformat(timespec="seconds")
+    return Booking(model, "A100", 1, "lambda", hours, cents, at)
+
+
+def test_what_two_hours_and_a_quarter_have_cost() -> None:
+    """Seed S's example: $1.29 an hour for 2 h 15 min."""
+    (one,) = rents([rented(4, cents(1.29, 4), ago=2.25)], NOON)
+    assert one.so_far_cents == 290
+    assert one.seconds_left == 1.75 * 3600
+
+
+def test_what_is_over_goes_on_costing_for_a_day() -> None:
+    (one,) = rents([rented(1, 129, ago=3)], NOON)
+    assert (one.seconds_left, one.so_far_cents) == (-7200, 387)
+    assert rents([rented(1, 129, ago=25.5)], NOON) == ()
+    both = [rented(1, 129, ago=3), rented(4, 516, ago=2)]
+    assert [one.booked_cents for one in rents(both, NOON)] == [516], "booked anew"
+
+
+@given(st.floats(0.01, 1e9), st.integers(0, 10**9), st.floats(0, 1e6))
+def test_a_rent_costs_what_was_booked_when_it_ends(hours: float, sum_: int, ago: float) -> None:
+    for one in rents([rented(hours, sum_, ago=ago)], NOON):
+        assert one.so_far_cents >= 0
+        assert (one.so_far_cents <= one.booked_cents) or one.seconds_left < 0

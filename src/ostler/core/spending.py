@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 ACT = "rent"  # what a booking is called in the history
+LONGEST_HOURS = 100_000.0  # eleven years; what is booked for longer never ends here
 NEAR_PERCENT = 80  # of the budget, from which on every quote says so
 Word = Literal["no budget", "within", "near", "over"]
 
@@ -59,6 +61,20 @@ class Line:
     hours: float
     cents: int
     percent: float  # of the month's whole sum; 0 where that is nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Rent:
+    """Booked hours at one moment: what is left of them, and what they have cost so far."""
+
+    model: str
+    gpu: str
+    count: int
+    provider: str
+    ends_at: str  # UTC, ISO 8601
+    seconds_left: float  # less than nothing: they were over so long ago
+    so_far_cents: int  # goes on where they are over: only its provider ends a machine
+    booked_cents: int
 
 
 def booked(model: str, at: str, facts: Mapping[str, object]) -> Booking:
@@ -125,3 +141,35 @@ def by_model(bookings: Iterable[Booking]) -> tuple[Line, ...]:
         for model, of in found.items()
     ]
     return tuple(sorted(lines, key=lambda line: (-line.cents, line.model)))
+
+
+REMEMBERED = timedelta(days=1)  # after its end a rent is still shown for so long
+
+
+def rents(bookings: Iterable[Booking], now: datetime) -> tuple[Rent, ...]:
+    """Return the rents that run, or ended within a day; the one that ends first comes first.
+
+    A rent begins when it is booked. One that is over and was booked anew is not shown twice.
+    Raises ValueError for a time that is none.
+    """
+    found: list[Rent] = []
+    anew: set[tuple[str, str, int, str]] = set()
+    for one in sorted(bookings, key=lambda booking: booking.at, reverse=True):
+        began = datetime.fromisoformat(one.at.replace("Z", "+00:00"))
+        began = began if began.tzinfo else began.replace(tzinfo=UTC)
+        length = timedelta(hours=min(one.hours, LONGEST_HOURS))
+        what = (one.model, one.gpu, one.count, one.provider)
+        over = began + length < now
+        if not length or began + length < now - REMEMBERED or (over and what in anew):
+            continue
+        anew.add(what)
+        found.append(
+            Rent(
+                one.model, one.gpu, one.count, one.provider,
+                ends_at=(began + length).isoformat(timespec="seconds"),
+                seconds_left=(began + length - now).total_seconds(),
+                so_far_cents=round(one.cents * max(now - began, timedelta()) / length),
+                booked_cents=one.cents,
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda rent: (rent.seconds_left, rent.model)))

@@ -29,7 +29,7 @@ def test_no_line_is_wider_than_the_room(table: Table, width: int) -> None:
     named = max(map(len, table.titles)) + 2
     for line in laid.lines:
         # Beside its title a value is whole; one word alone may be longer than any room.
-        assert cells(line) <= width or (not laid.titled and len(line[named:].split()) == 1)
+        assert cells(line) <= width or (None not in laid.rows and len(line[named:].split()) == 1)
         assert line.isprintable()
     assert set(laid.left_out) <= set(table.spare)
 
@@ -63,14 +63,14 @@ def test_what_gives_way_first() -> None:
     assert "Qwen/Qwe" in at_60.lines[1]
     assert "…" in at_60.lines[1]
     assert "18.9 GB" in at_60.lines[1]
-    assert not at_24.titled
+    assert None not in at_24.rows
     assert any(line.endswith(ROWS[0][0]) for line in at_24.lines), "stacked names are whole"
 
 
 def test_a_column_that_says_nothing_goes_unsaid() -> None:
     table = Table(("NAME", "NOTE", "SIZE"), (("x" * 25, "", "1"),), spare=("NOTE",))
     laid = lay(Table(table.titles, table.rows, table.right), 31)
-    assert laid.titled
+    assert laid.rows[0] is None
     assert laid.left_out == ()
     assert "NOTE" not in laid.lines[0]
 

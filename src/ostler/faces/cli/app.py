@@ -10,7 +10,7 @@ import errno
 import importlib
 import os
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,12 +19,16 @@ from ostler.errors import InsufficientDisk, OstlerError, UsageError
 from ostler.faces.cli import show
 from ostler.version import __version__
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 # name -> (module in this package, what it does); the order is the order of a first visit.
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Start here": {
         "demo": ("demo", "Watch the whole way once, on models that are shipped."),
         "run": ("run", "Answer a prompt, or chat; fetches the model if need be."),
         "serve": ("serve", "Serve every kept model behind one OpenAI-compatible address."),
+        "status": ("status", "Show all of it at one look: server, models, work, money."),
     },
     "Models": {
         "search": ("search", "Find models here and on the hub."),
@@ -98,8 +102,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "config-of": ("config_of", "Show and change how a model is to be served."),
         "import-config": ("import_config", "Take over the models of an older system's files."),
         "config": ("config", "Show the settings and where each comes from."),
+        "completion": ("completion", "Let bash, zsh or fish complete commands and model names."),
     },
 }
+COMPLETE = "_OSTLER_COMPLETE"  # set by a shell that wants to complete a line
 MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
@@ -124,7 +130,22 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"ostler.faces.cli.{MODULES[name][0]}")
         command: click.Command = module.command
+        if COMPLETE in os.environ:
+            from ostler.faces.cli.completing import completes
+
+            return completes(command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Complete a command's name by the list above; click would import every command."""
+        from click.shell_completion import CompletionItem
+
+        named = [
+            CompletionItem(name, help=what)
+            for name, (_, what) in MODULES.items()
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -160,7 +181,7 @@ def _did_you_mean(name: str) -> str:
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Ostler finds, proves, keeps and serves open language models.",
-    invoke_without_command=False,
+    invoke_without_command=True,
 )
 @click.option(
     "--home", metavar="DIR",
@@ -171,6 +192,10 @@ def _did_you_mean(name: str) -> str:
 @click.pass_context
 def ostler(ctx: click.Context, home: str | None, offline: bool) -> None:
     ctx.obj = settings.load(home=home, offline="yes" if offline else None)
+    if ctx.invoked_subcommand is None:
+        from ostler.faces.cli.tour import tour
+
+        tour(ctx.obj)
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -190,6 +215,8 @@ def _open_all_streams() -> None:
 
 def _run(argv: list[str]) -> int:
     try:
+        if COMPLETE in os.environ:
+            importlib.import_module("ostler.faces.cli.completing")
         result: Any = ostler.main(argv, prog_name="ostler", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from datetime import UTC, datetime
 
 import click
 
-from ostler import wiring
 from ostler.core import spending
 from ostler.core.needing import held_by
 from ostler.core.offers import Match, Wanted, closest
 from ostler.core.spending import Booking, Standing
 from ostler.errors import NoGpuFits, OverSpending, UsageError
-from ostler.faces.cli import journal, money, offering, options, show
+from ostler.faces.cli import journal, money, offering, options, show, spent
 from ostler.nouns import Workload
 from ostler.settings import Settings
-
-MOST_EVENTS = 100_000  # bookings of one month that a report reads
 
 hours = click.option(
     "--hours", type=options.Number(0, min_open=True), default=4.0, show_default=True,
@@ -151,8 +147,11 @@ def report(settings: Settings, month: str | None, as_json: bool) -> None:
     ostler cost report --month 2026-11 --json
     """
     month = _month(month)
-    made = spending.of_month(_bookings(settings, month), month)
-    lines, found = spending.by_model(made), spending.standing(made, month, _budget(settings), 0)
+    made = spending.of_month(spent.bookings(settings, f"{month}-01"), month)
+    lines, found = (
+        spending.by_model(made),
+        spending.standing(made, month, spent.budget(settings), 0),
+    )
     if as_json:
         show.as_json({
             "month": month, "models": lines, "spent_cents": found.spent,
@@ -198,20 +197,8 @@ def _cents(match: Match, hours: float) -> int | None:
 
 def _standing(settings: Settings, planned: int | None) -> Standing:
     month = _month(None)
-    made = _bookings(settings, month)
-    return spending.standing(made, month, _budget(settings), planned or 0)
-
-
-def _bookings(settings: Settings, month: str) -> tuple[Booking, ...]:
-    if not wiring.has_records(settings):
-        return ()
-    with closing(wiring.records(settings)) as records:
-        told = records.events.since(f"{month}-01", acts=(spending.ACT,), limit=MOST_EVENTS)
-    return tuple(spending.booked(one.subject, one.at, one.facts) for one in told)
-
-
-def _budget(settings: Settings) -> int | None:
-    return None if settings.monthly_usd is None else settings.monthly_usd * 100
+    made = spent.bookings(settings, f"{month}-01")
+    return spending.standing(made, month, spent.budget(settings), planned or 0)
 
 
 def _month(text: str | None) -> str:

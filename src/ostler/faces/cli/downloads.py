@@ -32,7 +32,7 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     known = wiring.store(context.obj).downloads.all()
     if as_json:
-        show.as_json([_entry(one) for one in known])
+        show.as_json([entry(one) for one in known])
     elif not known:
         show.line("No downloads run, and none was broken off.")
     else:
@@ -116,7 +116,8 @@ def _row(one: Download) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _entry(one: Download) -> dict[str, object]:
+def entry(one: Download) -> dict[str, object]:
+    """Return a download for JSON."""
     return {
         "id": one.id, "name": one.name, "commit": one.commit, "variant": one.variant,
         "state": _state(one), "running": one.running, "done_bytes": one.done,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -35,12 +36,7 @@ def command(settings: Settings, as_json: bool) -> None:
     show.line(f"Server at {state['address']}/v1, up {duration(state['seconds'])}.")
     if not models:
         show.line("Nothing is loaded. The first request for a model loads it.")
-    else:
-        titles = ("MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "SINCE")
-        show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7), spare=SPARE)
-    for one in models:
-        if one["why"]:
-            show.line(f"{one['id']}: {one['why']}")
+    table(models)
     if state["waiting"]:
         show.line(f"Waiting for room, in this order: {', '.join(state['waiting'])}.")
     for text in state["warnings"]:
@@ -50,7 +46,16 @@ def command(settings: Settings, as_json: bool) -> None:
         show.line(f"{device['id']} ({device['name']}): {held} of {room} held by models.")
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
+def table(models: Sequence[Mapping[str, Any]]) -> None:
+    """Print loaded models, and why those that say so are as they are."""
+    titles = ("MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "SINCE")
+    show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7), spare=SPARE)
+    for one in models:
+        if one["why"]:
+            show.line(f"{one['id']}: {one['why']}")
+
+
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         one["id"],
         _state(one),
@@ -63,7 +68,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _state(one: dict[str, Any]) -> str:
+def _state(one: Mapping[str, Any]) -> str:
     eta = f", {duration(one['eta_seconds'])} to go" if one["eta_seconds"] else ""
     lease = f", ends in {duration(one['lease_seconds'])}" if one.get("lease_seconds") else ""
     marks = [mark for mark in ("busy", "pinned") if one[mark]]

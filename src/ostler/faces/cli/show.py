@@ -93,8 +93,9 @@ def table(
     rows: Iterable[Sequence[str]],
     right: Iterable[int] = (),
     spare: Sequence[str] = (),
+    looks: Sequence[str | None] = (),
 ) -> None:
-    """Print aligned columns; `right` names the columns set flush right.
+    """Print aligned columns; `right` names the columns set flush right, `looks` a row's colour.
 
     Where the terminal is too narrow, `spare` names the columns that go first. Piped output is
     never cut, and nothing is printed of no rows.
@@ -105,8 +106,9 @@ def table(
     if not known:
         return
     laid = lay(Table(tuple(titles), known, frozenset(right), tuple(spare)), width())
-    for number, text in enumerate(laid.lines):
-        line(style(text, dim=True) if laid.titled and number == 0 else text)
+    for number, text in zip(laid.rows, laid.lines, strict=True):
+        colour = looks[number] if looks and number is not None else None
+        line(style(text, fg=colour, dim=number is None) if colour or number is None else text)
     if laid.left_out:
         names = ", ".join(title.lower() for title in laid.left_out)
         note(style(f"Too narrow for: {names}. A pipe or --json shows all.", dim=True))
@@ -115,6 +117,11 @@ def table(
 def width() -> int | None:
     """Return the columns of the terminal that is written to; None where it is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """Write how many there are: `1 file`, `2 files`; `more` where it is not the word and an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def as_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

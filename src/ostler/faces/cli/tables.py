@@ -7,7 +7,7 @@ for the whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -42,10 +42,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """The lines of a table, whether its titles stand in the first, and what was left out."""
+    """The lines of a table, the row that each is of, and what was left out."""
 
     lines: tuple[str, ...]
-    titled: bool
+    rows: tuple[int | None, ...]  # None: a line of titles
     left_out: tuple[str, ...] = ()
 
 
@@ -63,9 +63,17 @@ def lay(table: Table, width: int | None) -> Laid:
         widths = _widths(table, width, least)
         if widths is not None:
             said = tuple(one for one in gone if one in table.spare)
-            return Laid(tuple(_grid(table, widths)), titled=True, left_out=said)
+            return _laid(_grid(table, widths), said)
     assert width is not None
-    return Laid(tuple(_stacked(whole, width)), titled=False)
+    return _laid(_stacked(whole, width))
+
+
+Line = tuple[int | None, str]
+
+
+def _laid(lines: Iterable[Line], left_out: tuple[str, ...] = ()) -> Laid:
+    rows, texts = zip(*lines, strict=True)
+    return Laid(texts, rows, left_out)
 
 
 def cells(text: str) -> int:
@@ -145,16 +153,16 @@ def _least_name(column: Sequence[str], name: int) -> int:
     return longest if whole else max(cells(column[0]), min(longest, name))
 
 
-def _grid(table: Table, widths: Sequence[int]) -> list[str]:
-    lines = []
-    for row in (table.titles, *table.rows):
+def _grid(table: Table, widths: Sequence[int]) -> list[Line]:
+    lines: list[Line] = []
+    for number, row in enumerate((table.titles, *table.rows)):
         parts = [_folded(text, width) for text, width in zip(row, widths, strict=True)]
         for line in zip_longest(*parts, fillvalue=""):
             padded = (
                 _pad(text, width, at in table.right)
                 for at, (text, width) in enumerate(zip(line, widths, strict=True))
             )
-            lines.append((" " * GAP).join(padded).rstrip())
+            lines.append((number - 1 if number else None, (" " * GAP).join(padded).rstrip()))
     return lines
 
 
@@ -191,18 +199,18 @@ def _pad(text: str, width: int, right: bool) -> str:
     return room + text if right else text + room
 
 
-def _stacked(table: Table, width: int) -> list[str]:
+def _stacked(table: Table, width: int) -> list[Line]:
     """One line for each value, under its title; a long word stays whole, to be copied."""
     named = max(map(cells, table.titles))
-    lines: list[str] = []
-    for row in table.rows:
+    lines: list[Line] = []
+    for number, row in enumerate(table.rows):
         if lines:
-            lines.append("")
+            lines.append((number, ""))
         for title, text in zip(table.titles, row, strict=True):
             first, *more = unbroken(text, width - named - GAP)
             if text:
-                lines.append(f"{_pad(title, named, False)}{' ' * GAP}{first}".rstrip())
-                lines += [" " * (named + GAP) + part for part in more]
+                lines.append((number, f"{_pad(title, named, False)}{' ' * GAP}{first}".rstrip()))
+                lines += [(number, " " * (named + GAP) + part) for part in more]
     return lines
 
 
