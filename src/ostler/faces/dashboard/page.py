@@ -18,6 +18,7 @@ class Desk(Protocol):
     """The browser tab that a page is shown in."""
 
     caller: Caller
+    kept: dict[str, Any]  # by a page's own word: what it finds again when it is shown once more
 
     def show(self) -> None:
         """Show the page as it is now; done by itself after `look` and after every act."""

@@ -43,6 +43,7 @@ class Stage:
 
     def __init__(self, client: Client, caller: Caller, address: str) -> None:
         self.caller, self._client = caller, client
+        self.kept: dict[str, Any] = {}
         self._state = frame.State(operates=caller.operates, who=caller.name)
         self._tasks: set[asyncio.Task[Any]] = set()  # of the page
         self._acts: set[asyncio.Task[Any]] = set()  # of the tab: they end though the page is left

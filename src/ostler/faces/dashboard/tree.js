@@ -18,6 +18,16 @@ function valueOf(field) {
   return field.type === "number" || field.type === "range" ? field.valueAsNumber : field.value;
 }
 
+// Without HTTPS a browser lends the clipboard to pages of this machine alone; the old way is left.
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = Object.assign(document.createElement("textarea"), { value: text });
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 export default {
   props: { tree: Array, base: String },
   created() {
@@ -29,6 +39,7 @@ export default {
       [document, "visibilitychange", () => this.$emit("visible", !document.hidden)],
       [window, "popstate", () => this.go(location.pathname + location.search, false)],
       [window, "pagehide", () => this.waiting.forEach(clearTimeout)],
+      [document, "keydown", this.enter],
     ];
     for (const [on, name, heard] of this.listeners) on.addEventListener(name, heard);
     window.socket?.on("disconnect", () => (document.documentElement.dataset.link = "lost"));
@@ -90,6 +101,7 @@ export default {
         more.values = values(from);
         const by = happened.submitter;
         if (by?.name) more.values[by.name] = by.value;
+        for (const field of from.querySelectorAll("[data-once]")) field.value = "";
       } else if (event === "cancel") {
         happened.preventDefault(); // the page closes it
       } else if (event === "change" || event === "input") {
@@ -103,6 +115,15 @@ export default {
       clearTimeout(this.waiting.get(name));
       if (!pause) return this.$emit("act", { name, args: more });
       this.waiting.set(name, setTimeout(() => this.$emit("act", { name, args: more }), pause));
+    },
+
+    // Enter sends what is written in such a field; with Shift it starts a line.
+    enter(key) {
+      if (key.key !== "Enter" || key.shiftKey || key.isComposing) return;
+      if (!key.target.matches("textarea[data-enter]")) return;
+      key.preventDefault();
+      const send = key.target.form.querySelector("[type=submit]");
+      if (!send.disabled) key.target.form.requestSubmit(send);
     },
 
     follow(click, href) {
@@ -134,7 +155,7 @@ export default {
       const root = document.documentElement;
       if (attrs["data-do"] === "copy") {
         const from = click.currentTarget;
-        navigator.clipboard?.writeText(attrs["data-text"]).then(() => {
+        copy(attrs["data-text"]).then(() => {
           from.dataset.done = "";
           setTimeout(() => delete from.dataset.done, 1500);
         });
