@@ -19,6 +19,7 @@ from ostler.faces.api import (
     pulling,
     refusals,
     storing,
+    watching,
     wishing,
     working,
 )
@@ -47,6 +48,7 @@ def control_app(inn: Inn) -> FastAPI:
     app.include_router(health.routes(inn))
     app.include_router(health.listing(inn))
     app.include_router(operating.deployments(inn))
+    app.include_router(watching.routes(inn))
     app.include_router(operating.routes(inn))
     app.include_router(wishing.routes(inn))
     app.include_router(storing.routes(inn))

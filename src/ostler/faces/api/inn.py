@@ -19,6 +19,7 @@ from ostler.faces.api.schemas import (
 
 if TYPE_CHECKING:
     from ostler.faces.server.books import Books
+    from ostler.faces.server.logs import Logs
     from ostler.faces.server.stock import Stock
 
 
@@ -27,6 +28,7 @@ class Inn(Protocol):
 
     books: Books
     stock: Stock
+    logs: Logs
 
     @property
     def downloads(self) -> Downloads: ...

@@ -19,6 +19,7 @@ class Model(BaseModel):
     aliases: list[str] = []
     size: int | None = None  # bytes of weight files
     context_length: int | None = None
+    eta_seconds: float | None = None  # until it is ready, while it comes
 
 
 class Models(BaseModel):
@@ -49,6 +50,7 @@ class Loaded(BaseModel):
     requests: int = 0
     why: str | None = None
     log: str | None = None
+    placed: str | None = None  # why it is where it is
 
 
 class DeviceState(BaseModel):
@@ -58,6 +60,8 @@ class DeviceState(BaseModel):
     name: str
     room_bytes: int  # what models may take
     held_bytes: int  # what loaded models are counted with
+    total_bytes: int | None = None  # of the device; what is more than the room is the system's
+    used_bytes: int | None = None  # by whomever, at the last look; None: nobody has looked yet
     load_bytes_per_second: float | None = None  # measured here; None: no load yet
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from ssl import SSLContext
@@ -149,12 +149,11 @@ class Caller:
                     raise refusal(await answer.aread(), answer.status_code)
                 yield answer
         except httpx2.HTTPError as error:
-            said = str(error) or type(error).__name__
-            raise RequestFailed(f"The answer broke off: {said}.", hint="Ask again.") from None
+            raise unreachable(error) from None
 
     async def stream(
         self, path: str, value: Any = None, method: str = "GET", after: str = "", **query: Any
-    ) -> AsyncIterator[Mapping[str, Any]]:
+    ) -> AsyncGenerator[Mapping[str, Any], None]:
         """Yield server-sent events, each as {"event", "id", "data"}; `data` is what its JSON says.
 
         `after` is the id of the last one that is known. It ends where the server ends it, and at
@@ -194,3 +193,9 @@ def refusal(body: bytes, status: int) -> OstlerError:
     except (ValueError, TypeError, KeyError):
         return OstlerError(f"The server answered {status}.")
     return from_code(str(code), str(message), str(hint))
+
+
+def unreachable(error: httpx2.HTTPError) -> OstlerError:
+    """Return what to say where the gateway's answer did not come, or broke off."""
+    said = str(error) or type(error).__name__
+    return RequestFailed(f"The answer broke off: {said}.", hint="Ask again.")

@@ -6,7 +6,7 @@ and what the user does calls `do_<name>`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -88,6 +88,6 @@ class Page:
         """Return what a request gives, as the signed-in key. Raises what it is refused with."""
         return await self.desk.caller.ask(method, path, value, **query)
 
-    def stream(self, path: str, **query: Any) -> AsyncIterator[Mapping[str, Any]]:
+    def stream(self, path: str, **query: Any) -> AsyncGenerator[Mapping[str, Any], None]:
         """Yield the server-sent events of a path, each as {"event", "id", "data"}."""
         return self.desk.caller.stream(path, **query)

@@ -47,7 +47,7 @@ class Tag:
     key: str = ""
 
 
-def act(name: str, **args: Any) -> Act:
+def act(name: str, /, **args: Any) -> Act:
     """Return what an event asks of the page: `on_click=act("load", model=id)`."""
     return Act(name, args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -11,6 +12,7 @@ from ostler.errors import RecordsUnavailable
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.ledger import Ledger
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
+from ostler.faces.server.pulse import Pulse
 from ostler.faces.server.traces import Traces
 from ostler.nouns import Device, Measurement
 from ostler.records.records import Records
@@ -35,6 +37,7 @@ class Books:
         self.ledger = Ledger(records, changed, complain)
         self.metrics = Metrics(self._now)
         self._fixed, self._owner, self._closed = tuple(fixed), owner, closed
+        self.pulse = Pulse()
         self.traces: Traces | None = None
         self.devices: Callable[[], Sequence[Device]] = tuple
         self._fleet = f.fleet_of({})
@@ -76,8 +79,13 @@ class Books:
         """Count a request that has ended."""
         self.ledger.served(done)
         self.metrics.served(done)
+        self.pulse.served(done, time.monotonic())
         if self.traces is not None:
             self.traces.served(done)
+
+    def looked(self) -> None:
+        """Count who waits at this moment."""
+        self.pulse.waits(self.parked(), time.monotonic())
 
     def changed(self, fleet: f.Fleet) -> None:
         """Write down what has happened to the fleet."""

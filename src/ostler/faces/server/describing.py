@@ -8,11 +8,13 @@ from ostler.core import fleet as f
 from ostler.core.affinity import LEAST_LOADED
 from ostler.core.fleet.thrashing import what as thrashing
 from ostler.core.naming import Named
+from ostler.core.placed import why_there
 from ostler.faces.api.schemas import DeviceState, Loaded, Model, PoolState
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.hands import ServerHands
-from ostler.verbs.keep import Keeper
+from ostler.nouns import Device
+from ostler.verbs.keep import Fitting, Keeper
 
 LOADING = f.COMING
 RISES = (f.State.STOPPED, f.State.STOPPING)  # states from which a pin raises a unit
@@ -109,6 +111,14 @@ def eta(keeper: Keeper, unit: f.Unit, now: float) -> float | None:
     return round(max(life.fitting.reload_seconds - gone, 1.0), 1)
 
 
+def left(keeper: Keeper, model: str, now: float) -> float | None:
+    """Return the seconds until the first of a coming model's replicas should be ready."""
+    if f.state_of(keeper.fleet, model) not in LOADING:
+        return None
+    known = (eta(keeper, keeper.fleet.unit(id), now) for id in keeper.fleet.replicas(model))
+    return min((seconds for seconds in known if seconds is not None), default=None)
+
+
 def described(named: Named, catalogue: Catalogue, keeper: Keeper) -> Model:
     """Return an entry of `/v1/models`."""
     facts = catalogue.facts(named)
@@ -156,17 +166,28 @@ def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> 
         requests=requests.get(id, 0),
         why=unit.why or None,
         log=process.log_path if process else None,
+        placed=_placed(unit, fitting, berth.pool if berth else ""),
     )
 
 
-def devices(hands: ServerHands, fleet: f.Fleet) -> list[DeviceState]:
-    """Return every device with its room."""
+def _placed(unit: f.Unit, fitting: Fitting | None, pool: str) -> str | None:
+    if not (unit.places and fitting):
+        return None
+    places = [place.device for place in unit.places]
+    return why_there(places, unit.devices, unit.needs, fitting.engine, pool)
+
+
+def devices(hands: ServerHands, fleet: f.Fleet, seen: Sequence[Device] = ()) -> list[DeviceState]:
+    """Return every device with its room; `seen` is what was found at the last look."""
+    used = {one.id: one.total_bytes - one.free_bytes for one in seen}
     return [
         DeviceState(
             id=device.id,
             name=device.name,
             room_bytes=hands.room[device.id],
             held_bytes=fleet.held(device.id),
+            total_bytes=device.total_bytes,
+            used_bytes=used.get(device.id),
             load_bytes_per_second=_measured(hands, device.id),
         )
         for device in hands.machine.hardware.devices

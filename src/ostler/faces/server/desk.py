@@ -26,6 +26,7 @@ from ostler.faces.server.directory import Directory
 from ostler.faces.server.dispatch import Dispatch
 from ostler.faces.server.downloads import Downloads
 from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.logs import Logs
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.pulls import Pulls
 from ostler.faces.server.stock import Stock
@@ -56,6 +57,7 @@ class Desk:
         self._keeper = dispatch.keeper
         self._pulls = Pulls(downloads, hands.settings)
         self.stock = Stock(hands, self._states, books.ledger.happened, looked)
+        self.logs = Logs(hands.settings)
         self._began = time.monotonic()
 
     def canonical(self, name: str) -> str:
@@ -63,7 +65,7 @@ class Desk:
         return self._directory.canonical(name)
 
     def models(self) -> Sequence[Model]:
-        return self._directory.listed(self._keeper)
+        return self._directory.listed(self._keeper, time.monotonic())
 
     def running(self) -> Sequence[Loaded]:
         units = self._keeper.fleet.units.values()
@@ -86,7 +88,7 @@ class Desk:
             address=self._found.address,
             home=str(self._hands.settings.home),
             seconds=round(now - self._began, 1),
-            devices=describing.devices(self._hands, fleet),
+            devices=describing.devices(self._hands, fleet, self._watch.devices),
             pools=describing.pools(fleet),
             waiting=[fleet.unit(id).model for id in fleet.waiting],
             loading=describing.loading(fleet),

@@ -120,6 +120,7 @@ class Server:
     async def _down(self, control: Control, tasks: Sequence[asyncio.Task[None]]) -> None:
         (self._home / "run" / "serve.json").unlink(missing_ok=True)
         self._books.ledger.hush()
+        self._desk.logs.close()
         if self._dashboard is not None:
             await self._dashboard.close()
         self._dispatch.link.close()
@@ -160,6 +161,7 @@ class Server:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            self._books.looked()
             await self._look_now()
 
     async def _look_now(self) -> None:

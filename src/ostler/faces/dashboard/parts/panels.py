@@ -12,7 +12,7 @@ def panel(title: str, *inside: Child, aside: Child = None, key: object = "") -> 
     return h("section.panel", head, *inside, key=key)
 
 
-def empty(title: str, said: str, *, command: str = "", button: Node | None = None) -> Tag:
+def empty(title: str, said: Child, *, command: str = "", button: Node | None = None) -> Tag:
     """Say that there is nothing here and what to do next, with the command that does it too."""
     return h(
         "div.panel.empty",
