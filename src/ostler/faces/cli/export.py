@@ -33,6 +33,11 @@ def command() -> None:
     """Write down the process that would serve a model: as a systemd unit, as a Compose file.
 
     What is written is what `ostler serve` would run: both come from the same description.
+
+    \b
+    ostler export systemd Qwen/Qwen2.5-0.5B-Instruct-GGUF --out model.service
+    ostler export compose Qwen/Qwen2.5-0.5B-Instruct --gpu 0 --into docker-compose.yaml
+    ostler export kubernetes Qwen/Qwen2.5-0.5B-Instruct --gpus 1
     """
 
 

@@ -79,7 +79,7 @@ def kubernetes(
     \b
     ostler export kubernetes org/name --gpus 1 --image vllm/vllm-openai@sha256:... \\
         --ostler-image registry.example/ostler@sha256:... -o deploy
-    ostler export kubernetes org/name --gpus 1 --openshift --route chat.apps.example ...
+    ostler export kubernetes org/name --gpus 1 --openshift --route chat.apps.example
     """
     from ostler.exporters.blocks import dumped
     from ostler.exporters.kubernetes.kustomize import tree

@@ -29,7 +29,11 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group("hub")
 def command() -> None:
-    """Let other machines fetch models from this one, with any Hugging Face client."""
+    """Let other machines fetch models from this one, with any Hugging Face client.
+
+    \b
+    ostler hub serve --store
+    """
 
 
 @command.command("serve")

@@ -54,7 +54,12 @@ def create(
     settings: Settings, name: str, role: str, models: tuple[str, ...], rpm: int | None,
     concurrent: int | None, tokens_per_day: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Make a key and show it, once."""
+    """Make a key and show it, once.
+
+    \b
+    ostler keys create ci --role operator
+    ostler keys create anna --models 'Qwen/*' --rpm 60
+    """
     from ostler.verbs import keyring
 
     wanted = AccessKey(name, "", role, models or ("*",), rpm, concurrent, tokens_per_day)
@@ -68,7 +73,11 @@ def create(
 @options.as_json
 @click.pass_obj
 def rotate(settings: Settings, name: str, as_json: bool) -> None:
-    """Replace a key by a new one that may the same; the old one ends at once."""
+    """Replace a key by a new one that may the same; the old one ends at once.
+
+    \b
+    ostler keys rotate anna
+    """
     from ostler.verbs import keyring
 
     with closing(wiring.records(settings)) as records:
@@ -83,7 +92,11 @@ def rotate(settings: Settings, name: str, as_json: bool) -> None:
 @options.as_json
 @click.pass_obj
 def revoke(settings: Settings, name: str, why: str, yes: bool, as_json: bool) -> None:
-    """End a key. Requests that are under way come to their end."""
+    """End a key. Requests that are under way come to their end.
+
+    \b
+    ostler keys revoke anna --why "left the team"
+    """
     from ostler.verbs import keyring
 
     with closing(wiring.records(settings)) as records:
@@ -108,7 +121,11 @@ def revoke(settings: Settings, name: str, why: str, yes: bool, as_json: bool) ->
 @options.as_json
 @click.pass_obj
 def ls(settings: Settings, everything: bool, as_json: bool) -> None:
-    """List keys: what each may, how much, and what it used today."""
+    """List keys: what each may, how much, and what it used today.
+
+    \b
+    ostler keys ls
+    """
     from ostler.records.moment import today
 
     with closing(wiring.records(settings)) as records:
@@ -133,7 +150,11 @@ def ls(settings: Settings, everything: bool, as_json: bool) -> None:
 @options.as_json
 @click.pass_obj
 def usage(settings: Settings, days: int, as_json: bool) -> None:
-    """Show the requests and tokens of each key and model, day by day (UTC)."""
+    """Show the requests and tokens of each key and model, day by day (UTC).
+
+    \b
+    ostler keys usage --days 30
+    """
     from ostler.records.moment import hours_ago
 
     with closing(wiring.records(settings)) as records:

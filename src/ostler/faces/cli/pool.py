@@ -60,6 +60,10 @@ def set_(
 
     SIZE is a part of each device's memory (20GiB or 30%), a device (nvidia:1), or a number of
     whole devices, counted from the last.
+
+    \b
+    ostler pool set catchall 20GiB
+    ostler pool set catchall nvidia:1
     """
     from ostler.faces.server import edits
 
@@ -80,7 +84,11 @@ def set_(
 @options.as_json
 @click.pass_obj
 def rm(settings: Settings, name: str, dry_run: bool, as_json: bool) -> None:
-    """Dissolve a pool; its models stay where they are."""
+    """Dissolve a pool; its models stay where they are.
+
+    \b
+    ostler pool rm catchall
+    """
     from ostler.faces.server import edits
 
     path, edit = wishes.pool_path(name), edits.pool(name, None)

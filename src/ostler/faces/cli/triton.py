@@ -13,7 +13,11 @@ from ostler.faces.cli import options, show
 
 @click.group("triton")
 def command() -> None:
-    """Check a model repository that Triton is to serve; `ostler export triton` writes one."""
+    """Check a model repository that Triton is to serve; `ostler export triton` writes one.
+
+    \b
+    ostler triton check ./model_repository
+    """
 
 
 @command.command("check")
