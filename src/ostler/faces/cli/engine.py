@@ -139,8 +139,9 @@ def of_images(settings: Settings, as_json: bool) -> None:
 @click.argument("name")
 @options.dry_run
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing where nothing is to be done.")
+@options.as_json
 @click.pass_obj
-def install(settings: Settings, name: str, dry_run: bool, quiet: bool) -> None:
+def install(settings: Settings, name: str, dry_run: bool, quiet: bool, as_json: bool) -> None:
     """Install an engine into an environment of its own.
 
     \b
@@ -150,8 +151,13 @@ def install(settings: Settings, name: str, dry_run: bool, quiet: bool) -> None:
     from ostler.verbs.installing import plan_install
 
     plan = plan_install(name, settings.engines_dir)
-    if dry_run or not (plan.needed or quiet):
+    if not as_json and (dry_run or not (plan.needed or quiet)):
         show.line(f"{plan.because[0].upper()}{plan.because[1:]}.")
     if not dry_run:
         has_cuda = bool(wiring.machine(settings).hardware.of_kind("nvidia"))
         carry_out(plan, show.note, cpu_only=not has_cuda)
+    if as_json:
+        show.as_json({
+            "engine": plan.engine, "folder": plan.folder, "needed": plan.needed,
+            "because": plan.because, "dry_run": dry_run,
+        })  # fmt: skip

@@ -35,6 +35,7 @@ class Wish:
     workload: Workload
     quiet: bool
     where: Where
+    as_json: bool = False
 
 
 @click.command("run")
@@ -78,13 +79,14 @@ class Wish:
     help="The port in what --print prints.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print the answer and nothing else.")
+@options.as_json
 @click.pass_obj
 def command(
     settings: Settings, model: str, prompt: str | None, system: str | None, max_tokens: int | None,
     temperature: float | None, engine: str | None, context: int | None, kv_dtype: str,
     flags: tuple[tuple[str, str], ...], endpoint: str | None, offline: bool, within: str | None,
     image: str | None, engine_version: str | None, gpus: tuple[str, ...], way: str | None,
-    port: int, quiet: bool,
+    port: int, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer PROMPT with MODEL, or chat without one. Fetches the model if it is not here.
 
@@ -95,6 +97,7 @@ def command(
     echo "Summarise: ..." | ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF --in container "Why is the sky blue?"
+    ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF --json "Why is the sky blue?"
     ostler run Qwen/Qwen2.5-0.5B-Instruct-GGUF --print docker
     """
     parse(model)  # a malformed name is told before anything is waited for
@@ -106,11 +109,16 @@ def command(
         return
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read().strip() or None
-        if prompt is None:
-            raise UsageError("There is no prompt, and no terminal to chat on.")
-    named = _kept_or_fetched(settings, model, endpoint, offline, quiet)
+    if prompt is None and (as_json or not sys.stdin.isatty()):
+        why = "--json gives one answer" if as_json else "there is no terminal to chat on"
+        raise UsageError(
+            f"There is no prompt, and {why}.", hint=f'ostler run {model} "Why is the sky blue?"'
+        )
+    named = _kept_or_fetched(settings, model, endpoint, offline, quiet or as_json)
     where = Where(within or settings.launcher, image, engine_version)
-    wish = Wish(prompt, system, max_tokens, temperature, engine, workload, quiet, where)
+    wish = Wish(
+        prompt, system, max_tokens, temperature, engine, workload, quiet or as_json, where, as_json
+    )
     asyncio.run(_answer(settings, named, wish))
 
 
@@ -183,11 +191,11 @@ async def _talk(at: Endpoint, task: Task, chat_template: bool, wish: Wish) -> No
     if task is Task.EMBED:
         await _embed(at, wish)
     elif not chat_template:
-        await _print(_completion(at, wish))
+        await _shown(at, _completion(at, wish), wish)
     elif wish.prompt is None:
         await _chat(at, wish)
     else:
-        await _print(_reply(at, [*_first(wish), _user(wish.prompt)], wish))
+        await _shown(at, _reply(at, [*_first(wish), _user(wish.prompt)], wish), wish)
 
 
 async def _embed(at: Endpoint, wish: Wish) -> None:
@@ -195,7 +203,8 @@ async def _embed(at: Endpoint, wish: Wish) -> None:
         raise UsageError(
             f"{at.model} is an embedding model.", hint=f'ostler run {at.model} "a text to embed"'
         )
-    show.event(await embed(at, wish.prompt))
+    vector = await embed(at, wish.prompt)
+    show.event({"model": at.model, "embedding": vector} if wish.as_json else vector)
 
 
 def _completion(at: Endpoint, wish: Wish) -> AsyncIterator[Piece]:
@@ -265,6 +274,18 @@ async def _line() -> str | None:
     if text is None:
         show.line()
     return text
+
+
+async def _shown(at: Endpoint, pieces: AsyncIterator[Piece], wish: Wish) -> None:
+    if not wish.as_json:
+        await _print(pieces)
+        return
+    whole = [piece async for piece in pieces]
+    text, thinking = (
+        "".join(piece.text for piece in whole if piece.thinking is thought)
+        for thought in (False, True)
+    )
+    show.as_json({"model": at.model, "answer": text, "thinking": thinking or None})
 
 
 async def _print(pieces: AsyncIterator[Piece]) -> str:
