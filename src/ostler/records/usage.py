@@ -41,6 +41,12 @@ class Usage:
         with self._database.read() as connection:
             return {key: int(count) for key, count in connection.execute(wanted)}
 
+    def last(self) -> dict[str, str]:
+        """Return the last day (UTC) on which each key was used."""
+        wanted = sa.select(usage.c.key, sa.func.max(usage.c.day).label("day")).group_by(usage.c.key)
+        with self._database.read() as connection:
+            return {row.key: row.day for row in connection.execute(wanted)}
+
 
 def count(connection: sa.Connection, used: Iterable[Use]) -> None:
     """Add to the counts in a transaction of the caller's."""

@@ -55,6 +55,7 @@ class Kept(BaseModel):
     created_at: str
     revoked_at: str | None
     tokens_today: int
+    last_used: str | None = None  # the last day (UTC) on which it asked for something
 
 
 def routes(books: Books) -> APIRouter:
@@ -65,9 +66,9 @@ def routes(books: Books) -> APIRouter:
     @api.get("")
     def keys(revoked: bool = False) -> list[Kept]:
         """List the keys in force; with `revoked`, all there ever were."""
-        tokens = records.usage.tokens(today())
+        tokens, used = records.usage.tokens(today()), records.usage.last()
         kept = [key for key in records.keys.all() if revoked or key.revoked_at is None]
-        return [_shown(key, tokens.get(key.name, 0)) for key in kept]
+        return [_shown(key, tokens.get(key.name, 0), used.get(key.name)) for key in kept]
 
     @api.post("", status_code=201)
     async def create(wanted: Wanted, request: Request) -> Made:
@@ -103,7 +104,7 @@ def routes(books: Books) -> APIRouter:
     return api
 
 
-def _shown(key: AccessKey, tokens: int) -> Kept:
+def _shown(key: AccessKey, tokens: int, used: str | None) -> Kept:
     return Kept(
         name=key.name,
         role=key.role,
@@ -114,4 +115,5 @@ def _shown(key: AccessKey, tokens: int) -> Kept:
         created_at=key.created_at,
         revoked_at=key.revoked_at,
         tokens_today=tokens,
+        last_used=used,
     )

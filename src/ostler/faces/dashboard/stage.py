@@ -58,7 +58,8 @@ class Stage:
         """Look for the first time and put the tree into the tab; return it as HTML."""
         first = self.spawn(self._first())
         await asyncio.wait({first}, timeout=FIRST)
-        with self._client:
+        self._client.page_container.set_visibility(False)  # it is a main, as ours is
+        with self._client.layout:
             self._tree = Tree(self._seen())
             self._tree.on("act", lambda happened: self._acted(happened.args))
             self._tree.on("go", lambda happened: self._went(happened.args))

@@ -65,7 +65,7 @@ def route(keeper: Keeper, name: str, models: Sequence[str]) -> Model:
 
 
 # These give a reranker's raw output where others give its sigmoid.
-GIVES_LOGITS = frozenset({"llamacpp", "ampere"})
+GIVES_LOGITS = frozenset({"llamacpp", "ampere", "sglang"})
 
 
 def backend_id(unit: str, pid: int) -> str:

@@ -91,8 +91,14 @@ class Directory:
         kept = self._hands.wish(model).of or model
         return catalogue.task(catalogue.get(kept)).value if catalogue.has(kept) else "chat"
 
-    def listed(self, keeper: Keeper) -> Sequence[Model]:
+    def listed(self, keeper: Keeper, now: float) -> Sequence[Model]:
         """Return every model as `/v1/models` shows it."""
+        return [
+            one.model_copy(update={"eta_seconds": describing.left(keeper, one.id, now)})
+            for one in self._every(keeper)
+        ]
+
+    def _every(self, keeper: Keeper) -> Sequence[Model]:
         catalogue = self._hands.catalogue
         kept = [describing.described(named, catalogue, keeper) for named in catalogue.names]
         named = [one.model_copy(update={"aliases": list(self.aliases(one.id))}) for one in kept]

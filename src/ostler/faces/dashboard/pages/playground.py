@@ -10,10 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import httpx2
-
-from ostler.errors import OstlerError
-from ostler.faces.dashboard.asking import refusal, unreachable
+from ostler.errors import OstlerError, UsageError
 from ostler.faces.dashboard.page import Page
 from ostler.faces.dashboard.parts import panels
 from ostler.faces.dashboard.playing import chat, chat_view, lines_view, models, vectors
@@ -43,7 +40,7 @@ class Playground(Page):
             self.state.kind = kind
 
     async def look(self) -> None:
-        self.said = await self.get("/v1/models", fresh=1.0)
+        self.said = await self.get("/v1/models", fresh=0.0 if self.state.going else 1.0)
         if self.wanted:
             self._take_wanted()
         self._settle()
@@ -55,18 +52,20 @@ class Playground(Page):
         """The model that the page's address names is chosen, whatever it is for."""
         wanted, self.wanted = self.wanted, ""
         for kind in KINDS:
-            if models.found(self._models(kind), wanted):
-                self.state.kind = kind
-                if kind == "chat":
-                    self.state.talks = [Talk(wanted), *self.state.talks[1:]]
-                else:
-                    getattr(self.state, kind).model = wanted
+            model = models.found(self._models(kind), wanted)
+            if model is None:
+                continue
+            self.state.kind = kind
+            if kind != "chat":
+                getattr(self.state, kind).model = model.id
+            elif not self.state.talks or self.state.talks[0].model != model.id:
+                self.state.talks = [self.state.talk(model.id), *self.state.talks[1:]]
 
     def _settle(self) -> None:
         """Choose a model where none was chosen."""
         first = models.chosen(self._models("chat"), "")
         if not self.state.talks and first:
-            self.state.talks = [Talk(first.id)]
+            self.state.talks = [self.state.talk(first.id)]
         for kind in ("embed", "rerank"):
             lines: Lines = getattr(self.state, kind)
             any_one = models.chosen(self._models(kind), lines.model)
@@ -110,19 +109,19 @@ class Playground(Page):
     def do_nothing(self, values: Mapping[str, Any]) -> None:
         """Settings are taken one by one as they are changed."""
 
-    def do_set(self, name: str, value: str) -> None:
-        self.state.fields[name] = value
+    def do_set(self, field: str, value: str) -> None:
+        self.state.fields[field] = value
 
     def do_draft(self, value: str) -> None:
         self.state.draft = value
 
     def do_model(self, at: int, value: str) -> None:
-        self.state.talks[at] = Talk(value, self.state.talks[at].turns)
+        self.state.talks[at].model = value
 
     def do_compare(self) -> None:
         known, own = self._models("chat"), self.state.talks[0].model
         other = next((one for one in known if one.id != own), known[0])
-        self.state.talks = [self.state.talks[0], Talk(other.id)]
+        self.state.talks = [self.state.talks[0], self.state.talk(other.id)]
 
     def do_single(self) -> None:
         self._stop(self.state.talks[1:])
@@ -130,27 +129,44 @@ class Playground(Page):
 
     def do_clear(self) -> None:
         self._stop(self.state.talks)
-        self.state.talks = [Talk(talk.model) for talk in self.state.talks]
+        self.state.talks = [self.state.talk(talk.model) for talk in self.state.talks]
 
     def do_stop(self) -> None:
         self._stop(self.state.talks)
 
-    async def do_repeat(self, number: int) -> None:
-        prompts = [talk.turns[number].prompt for talk in self.state.talks if number < len(talk.turns)]
-        await self._send(prompts[0])
+    async def do_repeat(self, at: int, number: int) -> None:
+        """Ask once more what failed."""
+        talk = self.state.talks[at]
+        if talk.going or not number < len(talk.turns):
+            return
+        prompt = talk.turns[number].prompt
+        talk.turns = [turn for turn in talk.turns if turn is not talk.turns[number]]
+        await self._send(prompt, [talk])
 
     async def do_send(self, values: Mapping[str, Any]) -> None:
         prompt = str(values.get("message", "")).strip()
         if prompt and not self.state.going:
-            await self._send(prompt)
+            await self._send(prompt, self.state.talks)
 
-    async def _send(self, prompt: str) -> None:
-        """Ask every model that is shown; it goes on though another page is shown meanwhile."""
-        wanted = chat.settings(self.state.fields)
-        turns = [(talk, talk.ask(prompt, time.monotonic())) for talk in self.state.talks]
-        self.state.draft, self.state.times = "", self.state.times + 1
+    async def _send(self, prompt: str, talks: list[Talk]) -> None:
+        """Ask models at the same moment; it goes on though another page is shown meanwhile."""
+        try:
+            wanted = chat.settings(self.state.fields)
+            turns = [(talk, talk.ask(prompt, time.monotonic())) for talk in talks]
+        except UsageError:  # the message goes back to where it was written
+            self.state.draft, self.state.times = prompt, self.state.times + 1
+            raise
+        self.state.draft = ""
+        works = [asyncio.create_task(self._answer(talk, turn, wanted)) for talk, turn in turns]
+        for talk, work in zip(talks, works, strict=True):
+            self.state.work[talk.number] = work
         self.desk.show()
-        await asyncio.gather(*(self._answer(talk, turn, wanted) for talk, turn in turns))
+        try:
+            await asyncio.wait(works)
+        finally:
+            for work in works:
+                work.cancel()  # where the tab is gone
+        await self.look()  # a model may have been loaded for it
 
     async def _answer(self, talk: Talk, turn: Turn, wanted: chat.Settings) -> None:
         body = chat.streamed(talk.body(wanted))
@@ -169,16 +185,16 @@ class Playground(Page):
             turn.end()
         except OstlerError as error:
             turn.fail(f"{error.what} {error.hint}".strip(), time.monotonic())
-        except httpx2.HTTPError as error:
-            turn.fail(unreachable(error).what, time.monotonic())
         finally:
             turn.stop()
             self.desk.show()
 
     def _stop(self, talks: list[Talk]) -> None:
+        """End answers: the gateway sees that nobody listens, and the engine stops."""
         for talk in talks:
             if talk.going:
                 talk.going.stop()
+                self.state.work[talk.number].cancel()
 
     # --- vectors and ranks --------------------------------------------------------------------
 
@@ -222,11 +238,6 @@ class Playground(Page):
     async def _asked(self, path: str, body: Mapping[str, Any]) -> tuple[Any, float]:
         """Return the gateway's answer and the seconds it took. Raises what it refuses with."""
         begun = time.monotonic()
-        try:
-            async with self.desk.caller.request("POST", path, body) as answer:
-                content = await answer.aread()
-        except httpx2.HTTPError as error:
-            raise unreachable(error) from None
-        if answer.status_code >= 400:
-            raise refusal(content, answer.status_code)
+        async with self.desk.caller.request("POST", path, body) as answer:
+            content = await answer.aread()
         return json.loads(content), time.monotonic() - begun
