@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.faces.gateway.body import BETWEEN_STRINGS, model_of, renamed, tokens_in
+from ostler.faces.gateway.body import (
+    BETWEEN_STRINGS,
+    model_of,
+    one_scale,
+    renamed,
+    tokens_in,
+)
 
 names = st.text(min_size=1, max_size=8).filter(lambda t: t.encode("utf-8", "ignore").decode() == t)
 tricky = st.sampled_from(["model", "m", '"', "\\", "a\\", ":", '"model":"m"', " ", "1"]) | names
@@ -100,3 +106,21 @@ def test_tokens_are_read_from_the_last_usage() -> None:
     assert tokens_in(b'"usage":{"prompt_tokens":5,"input_tokens":6}') == (5, None)
     assert tokens_in(b'data: {"usage": null}') == (None, None)
     assert tokens_in(b"nothing of the kind") == (None, None)
+
+
+def test_sglang_s_list_of_scores_becomes_what_all_others_answer() -> None:
+    """As 0.5.23 answers: the best first, raw scores, and the text where it was asked for."""
+    best = {"score": 0.0, "document": "a cat", "index": 1, "meta_info": {"id": "x"}}
+    answer = json.dumps([best, {"score": -800.0, "index": 0}]).encode()
+    said = json.loads(one_scale(answer))
+    assert said == {
+        "results": [
+            {"index": 1, "relevance_score": 0.5, "document": {"text": "a cat"}},
+            {"index": 0, "relevance_score": 0.0},
+        ]
+    }
+
+
+@pytest.mark.parametrize("other", [b"[]x", b"[1]", b'[{"index": 0}]', b'{"data": []}', b"3"])
+def test_what_is_no_rerank_answer_is_left_alone(other: bytes) -> None:
+    assert one_scale(other) == other

@@ -244,10 +244,9 @@ def test_it_ends_with_either_side(gateway: Gateway, control: Puppet, who: str, h
 def test_last_words_arrive_before_the_end(gateway: Gateway, control: Puppet) -> None:
     at(gateway, control.name)
     caller, far = opened(gateway, control)
-    words = random.Random(3).randbytes(400_000)
-    far.send(words)
+    sent = _fill(far)
     far.close()
-    assert caller.to_the_end() == words
+    assert caller.to_the_end() == PLENTY[:sent]
 
 
 @pytest.mark.parametrize("slow", ["caller", "control"])
@@ -294,9 +293,9 @@ def test_one_that_is_never_read_ends_however_much_it_asks(own: Gateway, control:
     def is_over() -> bool:
         try:
             caller.send(b"I ask and do not read")
+            return far.sock.recv(100) == b""
         except OSError:
             return True
-        return False
 
     assert soon(is_over)
 
@@ -421,6 +420,44 @@ async def _played(moves: list[Move], *, near_ends: bool) -> None:
     assert [(one.bytes_in, one.bytes_out) for one in noted] == [tuple(sent)]
     for sock in outside:
         sock.close()
+
+
+def test_what_is_still_on_its_way_at_the_end_arrives() -> None:
+    asyncio.run(_ended_full())
+
+
+async def _ended_full() -> None:
+    loop = asyncio.get_running_loop()
+    noted: list[Ended] = []
+    tunnels = Tunnels(Counts(), noted.append, loop.time)
+    (caller, near), (control, far) = socket.socketpair(), socket.socketpair()
+    ends = [(await loop.create_connection(asyncio.Protocol, sock=one))[0] for one in (near, far)]
+    tunnel = tunnels.open(ends[0], ends[1], _ended)
+    sent = 0
+    async with asyncio.timeout(20):
+        while not _kept(ends[0]):
+            control.send(PLENTY[sent : sent + 4096])
+            sent += 4096
+            while tunnel.far.sent < sent:  # noqa: ASYNC110 - no hook of the tunnel is there for tests
+                await asyncio.sleep(0)
+        control.close()
+        while not tunnel.far.is_lost:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        caller.setblocking(False)
+        got = bytearray()
+        while len(got) < sent:
+            _read(caller, got, MEBIBYTE)
+            assert not (noted and _at_end(caller)), "the rest was lost"
+            await asyncio.sleep(0)
+    assert bytes(got) == PLENTY[:sent]
+    caller.close()
+
+
+def _at_end(sock: socket.socket) -> bool:
+    try:
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
 
 
 def _kept(transport: asyncio.Transport) -> int:

@@ -107,7 +107,7 @@ def _owner(port: int, pids: set[int]) -> int:
 
 def test_https_from_files_that_may_be_renewed(tmp_path: Path) -> None:
     chain, secret = tmp_path / "chain.pem", tmp_path / "key.pem"
-    _certify(chain, secret, "one")
+    certify(chain, secret, "one")
 
     def trusting() -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(chain))
@@ -121,7 +121,7 @@ def test_https_from_files_that_may_be_renewed(tmp_path: Path) -> None:
             secret.write_text("nonsense")
             link.reload()
             assert await asyncio.to_thread(ask, port, old) == 404
-            _certify(chain, secret, "two")
+            certify(chain, secret, "two")
             link.reload()
             async with asyncio.timeout(PATIENCE):
                 while not await asyncio.to_thread(_is_taken, port, trusting()):  # noqa: ASYNC110
@@ -138,7 +138,7 @@ def _is_taken(port: int, context: ssl.SSLContext) -> bool:
         return False
 
 
-def _certify(chain: Path, secret: Path, name: str) -> None:
+def certify(chain: Path, secret: Path, name: str) -> None:
     words = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
     files = ["-keyout", str(secret), "-out", str(chain)]
     subprocess.run(["openssl", "req", "-x509", *words, *files], check=True, capture_output=True)

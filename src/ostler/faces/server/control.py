@@ -12,6 +12,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 LONGEST_SOCKET_PATH = 100  # bytes; the system's limit is 108
 
@@ -20,9 +21,16 @@ class Control(uvicorn.Server):
     """The control API's HTTP server."""
 
     def __init__(self, app: FastAPI, path: str) -> None:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await app(scope, receive, send)
+            except asyncio.CancelledError:
+                if not self.should_exit:
+                    raise
+
         super().__init__(
             uvicorn.Config(
-                app,
+                answer,
                 uds=path,
                 log_level="warning",
                 access_log=False,
@@ -40,6 +48,15 @@ class Control(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, with what is still asked: the gateway has gone, so nobody would hear an answer.
+
+        A page that waits for news would hold the end up for half a minute.
+        """
+        for task in tuple(self.server_state.tasks):
+            task.cancel()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager
