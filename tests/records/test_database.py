@@ -53,6 +53,20 @@ def test_the_file_is_the_owner_s_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE((home / "ostler.db").stat().st_mode) == 0o600
 
 
+def test_two_openings_in_one_process_leave_each_other_their_locks(tmp_path: Path) -> None:
+    """Else another process, the last to close as it thinks, takes away what is written ahead."""
+    first = Records(tmp_path)
+    first.events.add([Event("load", "org/a")])
+    Records(tmp_path).close()
+    other = "import pathlib, sys; from ostler.records.records import Records\n"
+    other += "records = Records(pathlib.Path(sys.argv[1])); records.events.since(); records.close()"
+    subprocess.run([sys.executable, "-c", other, str(tmp_path)], check=True)
+    assert (tmp_path / "ostler.db-wal").exists()
+    first.events.add([Event("load", "org/b")])
+    assert [event.subject for event in first.events.since()] == ["org/a", "org/b"]
+    first.close()
+
+
 def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
     database = open_database(tmp_path)
     with database.read() as connection:

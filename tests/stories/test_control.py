@@ -24,6 +24,7 @@ LEFT_OUT = {
     ("post", "/api/server/stop"),
     ("get", "/api/events"),
     ("post", "/api/pulls"),
+    ("post", "/api/additions"),
     ("post", "/api/keys"),
     *(("post", path) for path in lamini.PATHS),
 }
@@ -95,7 +96,8 @@ def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any
             assert "4XX" in way["responses"]
 
 
-NOUNS = ["models", "pulls", "deployments", "estimates", "fleet", "events", "keys", "audit"]
+NOUNS = ["models", "pulls", "deployments", "estimates", "fleet", "events", "keys", "audit",
+         "store", "trash", "jobs", "search", "catalogue", "fits", "gpus", "prices"]  # fmt: skip
 
 
 @pytest.mark.parametrize("noun", NOUNS)

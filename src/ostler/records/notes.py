@@ -126,11 +126,14 @@ def statements() -> tuple[str, ...]:
 
 
 def owned_alone(path: Path) -> None:
-    """Make the file, or make it readable by its owner alone, as its -wal and -shm will be."""
+    """Make the file, or make it readable by its owner alone, as its -wal and -shm will be.
+
+    A file that is there is not opened: to close it again would drop the locks that SQLite holds on
+    it for another connection of this process (fcntl), and other processes would take its -wal away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if stat.S_IMODE(os.fstat(fd).st_mode) & 0o077:
-            os.fchmod(fd, 0o600)
-    finally:
-        os.close(fd)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(0o600)

@@ -8,8 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ostler.errors import DownloadFailed, DownloadTimeout
+from ostler.faces.api.fit_schemas import Fitted, Recommended
 from ostler.faces.api.schemas import Deployment, Estimated, Fleet, Loaded, Model, Pull
-from ostler.faces.client.steps import Ask, Rest, Steps, path
+from ostler.faces.api.store_schemas import (
+    Hits,
+    KeptDetails,
+    PullPlanned,
+    Removed,
+    Restored,
+    StoreShown,
+)
+from ostler.faces.api.work_schemas import Work
+from ostler.faces.client.steps import Ask, Rest, Steps, path, refusal
 
 Messages = Sequence[Mapping[str, Any]]
 OVER = ("available", "failed", "cancelled")
@@ -78,6 +88,101 @@ def cancel_download(model: str) -> Steps[Pull]:
     return Pull.model_validate((yield Ask("DELETE", path("api/pulls", model))))
 
 
+def plan_download(model: str, *, quantization: str | None = None, token: str | None = None
+) -> Steps[PullPlanned]:  # fmt: skip
+    """Say what a download would fetch, its licence and the room for it; nothing is fetched."""
+    body = given(model=model, quantization=quantization, token=token)
+    return PullPlanned.model_validate((yield Ask("POST", "/api/pulls/plan", body)))
+
+
+# --- what is kept ---------------------------------------------------------------------------
+
+
+def store() -> Steps[StoreShown]:
+    """Return what is kept, with its sizes and licences, and the room on the disk."""
+    return StoreShown.model_validate((yield Ask("GET", "/api/store")))
+
+
+def model_details(model: str) -> Steps[KeptDetails]:
+    """Return one kept model in full: files with hashes, shape, licence, downloads."""
+    return KeptDetails.model_validate((yield Ask("GET", path("api/store", model))))
+
+
+def verify_model(model: str, *, repair: bool = False, wait: bool = True) -> Steps[Work]:
+    """Have every byte of a model read again; with `repair` damaged blocks are fetched anew.
+
+    With `wait` it returns when that has ended. Raises DamagedModel then where bytes are wrong.
+    """
+    asked = Ask("POST", path("api/store", model, "verify"), {"repair": repair})
+    found = Work.model_validate((yield asked))
+    pause = FIRST_LOOK
+    while wait and found.ended is None:
+        yield Rest(pause)
+        pause = min(pause * 1.5, SELDOM)
+        found = Work.model_validate((yield Ask("GET", path("api/jobs", found.id))))
+    if found.error:
+        raise refusal(500, {"error": found.error})
+    return found
+
+
+def remove_model(
+    model: str, *, dry_run: bool = False, purge: bool = False, force: bool = False
+) -> Steps[Removed]:
+    """Remove a model; the trash holds it for a while, unless `purge`."""
+    flags = {"dry_run": dry_run, "purge": purge, "force": force}
+    query = {name: "true" for name, wanted in flags.items() if wanted}
+    asked = Ask("DELETE", path("api/store", model), query=query)
+    return Removed.model_validate((yield asked))
+
+
+def restore_model(model: str | None = None) -> Steps[Restored]:
+    """Take the last removal back, of this model or of all."""
+    asked = Ask("POST", "/api/trash/restore", given(model=model))
+    return Restored.model_validate((yield asked))
+
+
+def jobs() -> Steps[list[Work]]:
+    """Return the work on models that runs or has ended, the newest first."""
+    return [Work.model_validate(one) for one in (yield Ask("GET", "/api/jobs"))]
+
+
+def cancel_job(id: str) -> Steps[Work]:
+    """End a piece of work."""
+    return Work.model_validate((yield Ask("DELETE", path("api/jobs", id))))
+
+
+# --- what could be --------------------------------------------------------------------------
+
+
+def search(words: str, *, limit: int = 20) -> Steps[Hits]:
+    """Find models by words, those kept here first."""
+    said = yield Ask("GET", "/api/search", query={"words": words, "limit": limit})
+    return Hits.model_validate(said)
+
+
+def fit(model: str, **load: Any) -> Steps[Fitted]:
+    """Say what a model needs in memory, term by term, and where it fits.
+
+    `load` is what it is to carry: gpu, tensor_parallel, quantization, what_if, context, sequences,
+    kv_dtype, engine, margin_percent.
+    """
+    return Fitted.model_validate((yield Ask("POST", "/api/fits", {"model": model, **load})))
+
+
+def recommend(task: str, **limits: Any) -> Steps[Recommended]:
+    """Say which model to take for a task, on which rented GPU, within `limits`.
+
+    These are context, sequences, budget (US dollars an hour), hours, providers, spot, most_gpus.
+    """
+    said = yield Ask("POST", "/api/recommendations", {"task": task, **limits})
+    return Recommended.model_validate(said)
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return what is not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 # --- what runs ------------------------------------------------------------------------------
 
 
@@ -119,9 +224,9 @@ def estimate(
     engine: str | None = None,
 ) -> Steps[Estimated]:
     """Say what a deployment would need, the room on the best device, and whether it fits."""
-    said = {"model": model, "context": context, "sequences": sequences, "kv_dtype": kv_dtype,
-            "engine": engine}  # fmt: skip
-    body = {name: value for name, value in said.items() if value is not None}
+    body = given(
+        model=model, context=context, sequences=sequences, kv_dtype=kv_dtype, engine=engine
+    )
     return Estimated.model_validate((yield Ask("POST", "/api/estimates", body)))
 
 

@@ -56,7 +56,7 @@ class Desk:
         self._operator, self._found, self._watch = operator, found, watch
         self._keeper = dispatch.keeper
         self._pulls = Pulls(downloads, hands.settings)
-        self.stock = Stock(hands, self._states, books.ledger.happened, looked)
+        self.stock = Stock(hands, self._states, books.ledger, looked)
         self.logs = Logs(hands.settings)
         self._began = time.monotonic()
 

@@ -27,22 +27,22 @@ class Makings:
 
     async def plan_quantize(self, wanted: ToQuantize) -> QuantizePlanned:
         """Say what it would take. Raises what `ostler quantize` refuses with."""
-        said = await self._asked("quantize", *_quantize(wanted), "--dry-run", "--json")
+        said = await self._asked("quantize", "--dry-run", "--json", *_quantize(wanted))
         return QuantizePlanned.model_validate(said)
 
     def quantize(self, wanted: ToQuantize, by: str) -> Work:
         """Begin it."""
-        words = ("quantize", *_quantize(wanted), "--json")
+        words = ("quantize", "--json", *_quantize(wanted))
         return self._works.begin("quantize", wanted.model, by, self._body(words))
 
     async def plan_add(self, wanted: ToAdd) -> AddPlanned:
         """Say the steps. Raises what `ostler add` refuses with."""
-        said = await self._asked("add", *_add(wanted), "--dry-run", "--json")
+        said = await self._asked("add", "--dry-run", "--json", *_add(wanted))
         return AddPlanned.model_validate({"model": wanted.model, "steps": said["steps"]})
 
     def add(self, wanted: ToAdd, by: str) -> Work:
         """Begin it."""
-        words = ("add", *_add(wanted), "--json")
+        words = ("add", "--json", *_add(wanted))
         return self._works.begin("add", wanted.model, by, self._body(words))
 
     def _body(self, words: tuple[str, ...]) -> Body:

@@ -12,11 +12,12 @@ from ostler.faces.server.clearing import Clearing
 from ostler.faces.server.finding import Finding
 from ostler.faces.server.hands import ServerHands
 from ostler.faces.server.knowing import Knowing
+from ostler.faces.server.ledger import Ledger
 from ostler.faces.server.makings import Makings
 from ostler.faces.server.proofs import Proofs
 from ostler.faces.server.quotes import Quotes
 from ostler.faces.server.storeroom import States, Storeroom
-from ostler.faces.server.works import Happened, Works
+from ostler.faces.server.works import Works
 
 
 class Stock:
@@ -26,16 +27,16 @@ class Stock:
         self,
         hands: ServerHands,
         states: States,
-        happened: Happened,
+        ledger: Ledger,
         looked: Callable[[], Awaitable[None]],
     ) -> None:
         """`looked` has the server see at once what has changed in the store."""
         settings, facts = hands.settings, hands.catalogue.facts
         self._settings, self._hands, self.looked = settings, hands, looked
-        self.storeroom = Storeroom(settings, facts, states)
+        self.storeroom = Storeroom(settings, ledger.records, facts, states)
         self.clearing = Clearing(settings, states)
         self.proofs = Proofs(settings, self.clearing)
-        self.works = Works(wiring.store(settings), happened)
+        self.works = Works(wiring.store(settings), ledger.happened)
         self.makings = Makings(settings, self.works)
         self.finding = Finding(settings)
         self.quotes = Quotes(settings)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from ostler import wiring
+from ostler.core.learning import newest
 from ostler.core.naming import Named, served_names
 from ostler.faces.api import store_schemas as s
 from ostler.nouns import Manifest, ModelFacts
+from ostler.records.records import Records
 from ostler.settings import Settings
 from ostler.store import servable
 from ostler.verbs import archive, licensing
@@ -24,8 +26,11 @@ SHAPE = ("architecture", "layers", "hidden", "heads", "kv_heads", "head_dim", "v
 class Storeroom:
     """The store of this home."""
 
-    def __init__(self, settings: Settings, facts: FactsOf, states: States) -> None:
-        self.settings, self._facts, self._states = settings, facts, states
+    def __init__(
+        self, settings: Settings, records: Records, facts: FactsOf, states: States
+    ) -> None:
+        self.settings, self._records = settings, records
+        self._facts, self._states = facts, states
 
     def shown(self) -> s.StoreShown:
         """Return everything that is kept, and the room it takes."""
@@ -62,7 +67,7 @@ class Storeroom:
             )
             for file in manifest.files
         ]
-        taken, tried = self._history(named, facts)
+        taken, tried = self._history(named)
         return s.KeptDetails(
             **brief.model_dump(),
             folder=str(store.place(manifest)),
@@ -85,21 +90,19 @@ class Storeroom:
 
         return licence(terms.registrar(self.settings).ruling(manifest))
 
-    def _history(
-        self, named: Named, facts: ModelFacts | None
-    ) -> tuple[list[s.MemoryMeasured], list[s.DownloadTried]]:
+    def _history(self, named: Named) -> tuple[list[s.MemoryMeasured], list[s.DownloadTried]]:
         """Return what the records know of a model: what it took, and how its downloads went."""
-        from ostler.faces.cli import measured
-        from ostler.faces.cli.facts import Known
-
-        if facts is None:
-            return [], []
-        known = Known(named.id, facts, named.variant, named.manifest)
-        taken = [s.MemoryMeasured.model_validate(asdict(one))
-                 for one in measured.measured(self.settings, known)]  # fmt: skip
-        tried = [s.DownloadTried.model_validate(asdict(one))
-                 for one in measured.tried(self.settings, known)]  # fmt: skip
-        return taken, tried
+        records = self._records
+        taken = newest(
+            one
+            for one in records.measurements.of(named.manifest.name)
+            if one.variant in (named.variant.name, "")
+        )
+        tried = records.attempts.of(named.manifest.name)
+        return (
+            [s.MemoryMeasured.model_validate(asdict(one)) for one in taken],
+            [s.DownloadTried.model_validate(asdict(one)) for one in tried],
+        )
 
     def _models(self, manifests: Sequence[Manifest]) -> list[s.KeptModel]:
         names = served_names([(one, each) for one in manifests for each in servable(one)])
