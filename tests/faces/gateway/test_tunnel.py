@@ -449,8 +449,10 @@ async def _ended_full() -> None:
             _read(caller, got, MEBIBYTE)
             assert not (noted and _at_end(caller)), "the rest was lost"
             await asyncio.sleep(0)
+        caller.close()
+        while not noted:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     assert bytes(got) == PLENTY[:sent]
-    caller.close()
 
 
 def _at_end(sock: socket.socket) -> bool:
