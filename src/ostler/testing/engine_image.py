@@ -21,41 +21,48 @@ STDLIB = f"opt/python/lib/{VERSION}"
 PACKAGES = f"{STDLIB}/site-packages"
 LEFT_OUT = {
     *("site-packages", "dist-packages", "test", "tests", "idlelib", "ensurepip", "tkinter"),
-    *("__pycache__", "lib2to3", "turtledemo"),
+    *("__pycache__", "lib2to3", "turtledemo", "EXTERNALLY-MANAGED"),
 }
 OURS = ("__init__.py", "version.py", "programs", "testing/__init__.py", "testing/puppet.py")
 
 
 def write_image(path: Path) -> Path:
     """Write the image's files as a tar and return its path."""
-    stdlib, program = Path(sysconfig.get_path("stdlib")), _interpreter()
-    wheel = _package("xllamacpp")
+    stdlib, program = standard_library(), interpreter()
+    wheel = package("xllamacpp")
     loaded = [program, *(stdlib / "lib-dynload").glob("*.so"), *wheel.rglob("*.so")]
     loaded = [one for one in loaded if "tkinter" not in one.name]
     with tarfile.open(path, "w") as tar:
-        _add(tar, stdlib, STDLIB)
-        _add(tar, wheel, f"{PACKAGES}/xllamacpp")
-        ours = _package("ostler")
+        add(tar, stdlib, STDLIB)
+        add(tar, wheel, f"{PACKAGES}/xllamacpp")
+        ours = package("ostler")
         for name in OURS:
-            _add(tar, ours / name, f"{PACKAGES}/ostler/{name}")
+            add(tar, ours / name, f"{PACKAGES}/ostler/{name}")
         tar.add(program, PYTHON)
         for name, library in libraries(loaded).items():
             tar.add(library, name.lstrip("/"))
     return path
 
 
-def _interpreter() -> Path:
+def standard_library() -> Path:
+    """Return the folder of this Python's standard library."""
+    return Path(sysconfig.get_path("stdlib"))
+
+
+def interpreter() -> Path:
+    """Return the program of this Python, which is never the link in an environment."""
     return Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 
 
-def _package(name: str) -> Path:
+def package(name: str) -> Path:
+    """Return the folder of a package that is installed."""
     found = importlib.util.find_spec(name)
     assert found
     assert found.origin
     return Path(found.origin).parent
 
 
-def _add(tar: tarfile.TarFile, path: Path, name: str) -> None:
+def add(tar: tarfile.TarFile, path: Path, name: str) -> None:
     """Add a file or a tree, owned by root and readable by everyone, without what is not needed."""
 
     def kept(one: tarfile.TarInfo) -> tarfile.TarInfo | None:
