@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
@@ -36,6 +37,12 @@ class Tree(Element, component="tree.js"):
         self.shown = tree
         if ops:
             self.run_method("patch", ops)
+
+
+def refused(error: OstlerError) -> str:
+    """Return what went wrong and what to try, as one text."""
+    hint = f"Try: {error.hint}" if error.hint.startswith("ostler ") else error.hint
+    return f"{error.what} {hint}".strip()
 
 
 class Stage:
@@ -92,6 +99,9 @@ class Stage:
     def go(self, href: str) -> None:
         if self._tree is not None:
             self._tree.run_method("go", href, True)
+
+    def leave(self, href: str) -> None:
+        self._client.run_javascript(f"location.assign({json.dumps(href)})")
 
     def address(self, **query: str) -> None:
         given = {name: value for name, value in query.items() if value}
@@ -206,12 +216,12 @@ class Stage:
         except AuthRequired:
             self._sign_in()
         except OstlerError as error:
-            self.toast(f"{error.what} {error.hint}".strip(), "bad")
+            self.toast(refused(error), "bad")
         if page is self._page:
             self.show()
 
     def _sign_in(self) -> None:
-        self._client.run_javascript(f"location.assign('{BASE}/signin?why=ended')")
+        self.leave(f"{BASE}/signin?why=ended")
 
     async def _hush(self, number: int) -> None:
         await asyncio.sleep(frame.SHOWN)

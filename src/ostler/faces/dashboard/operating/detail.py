@@ -31,7 +31,7 @@ def detail(
             h("a.button.ghost", "Close", href="/dashboard/deployments"),
         ),
         _trouble(one),
-        h("div.row", *buttons(one), _lease(one) if one.state in DOWN else None, _asks(one)),
+        h("div.row", *buttons(one, main=True), _lease(one) if one.state in DOWN else None, _asks(one)),
         _units(one, address),
         _found(findings) if findings is not None else None,
         log,
@@ -118,7 +118,7 @@ def _found(findings: Sequence[Mapping[str, Any]]) -> Tag:
         h(
             "li",
             h("span.row.tight", badges.state(one["state"], kinds[one["state"]]), one["what"]),
-            panels.commanded(one["fix"]) if one["fix"] else None,
+            panels.advised(one["fix"]) if one["fix"] else None,
             key=place,
         )
         for place, one in enumerate(findings)

@@ -124,7 +124,7 @@ def _row(one: Listed, chosen: str) -> Row:
             one.devices,
             memory(one.memory) if one.memory else "",
             duration(unit["seconds"]) if unit and one.state not in DOWN else "",
-            h("span.buttons", *buttons(one, small=True)),
+            h("span.buttons", *buttons(one)),
         ),
         said(one),
     )
@@ -148,12 +148,12 @@ def said(one: Listed) -> Child:
     return one.why or None
 
 
-def buttons(one: Listed, small: bool = False) -> list[Tag]:
-    """Return what can be done with a model now."""
-    size = ".small" if small else ""
+def buttons(one: Listed, main: bool = False) -> list[Tag]:
+    """Return what can be done with a model now; `main` where it is what the page is about."""
+    size = "" if main else ".small"
     found = []
     if one.state in DOWN:
-        found.append(_button(f"button{size}", "Load", "load", one))
+        found.append(_button("button.primary" if main else f"button{size}", "Load", "load", one))
     elif one.state in COMING:
         found.append(_button(f"button{size}", "Stop loading", "unload", one))
     else:

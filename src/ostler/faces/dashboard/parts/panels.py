@@ -33,6 +33,12 @@ def commanded(command: str) -> Tag:
     )  # fmt: skip
 
 
+def advised(text: str) -> Tag:
+    """Show what to do next: a command to be copied, or a sentence."""
+    is_command = text.startswith("ostler ") and ";" not in text and ", " not in text
+    return commanded(text) if is_command else h("p.small.muted.advice", text)
+
+
 def loading(said: str = "Loading") -> Tag:
     """Say that an answer is on its way."""
     return h("div.panel.loading", h("p", said, role="status"), h("div.bones", aria_hidden="true"))
