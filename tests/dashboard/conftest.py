@@ -7,9 +7,10 @@
 
 `page` fails its test if the console shows an error, a script throws, or a request fails or is
 answered by 400 or more; `page.allowed.append("part of the line")` lets one through. `phone` is the
-same, 390 px wide; `visit(key=..., scheme="dark")` opens more pages, each with cookies of its own.
-`bed` is the server (`bed.address`, `bed.shell.ok("ps")`), which needs no key; `guarded` is another
-that does, with `guarded.operator` and `guarded.user`, who may ask the chat model alone.
+same, 390 px wide; `visit(scheme="dark")` opens more pages, each with cookies of its own. `bed` is
+the server (`bed.address`, `bed.shell.ok("ps")`), which needs no key. `guarded` is one that does:
+`visit(bed=guarded, key=guarded.operator)`, or `guarded.user`, who may ask the chat model alone.
+`fresh` is one for a single test to spoil.
 
 `axe(page)` is the list of violations, `shot(page, name)` writes build/screenshots/NAME-*.png;
 `inspect` does both and wants no violation. `make consumers` brings the browser and axe; where they
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from tools import chromium
 
 from tests.stories.conftest import (
@@ -52,6 +53,7 @@ DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 PATIENCE = 20_000  # milliseconds for anything to appear, on a machine with much else to do
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 Scheme = Literal["light", "dark"]
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -102,6 +104,13 @@ def guarded(home: Path, shipped_hub: str) -> Iterator[Bed]:
     yield from served(Bed("", shell, operator, user))
 
 
+@pytest.fixture
+def fresh(home: Path, shipped_hub: str, tmp_path: Path) -> Iterator[Bed]:
+    """A server for one test, which may change it for good; it needs no key."""
+    place = shutil.copytree(home, tmp_path / "home")
+    yield from served(Bed("", Shell(environment(place, shipped_hub))))
+
+
 def served(bed: Bed) -> Iterator[Bed]:
     server = bed.shell.background("serve", "--port", "0")
     try:
@@ -124,11 +133,15 @@ class Visits:
         self,
         *,
         bed: Bed | None = None,
+        key: str = "",
         scheme: Scheme = "light",
         size: dict[str, int] | None = None,
         **more: Any,
     ) -> Page:
-        """Open a page with cookies and storage of its own; `more` as `new_context` takes it."""
+        """Open a page with cookies and storage of its own; `more` as `new_context` takes it.
+
+        With a key it is signed in, as `ostler dashboard` does it.
+        """
         context = self.browser.new_context(
             base_url=(bed or self.bed).address,
             color_scheme=scheme,
@@ -138,7 +151,12 @@ class Visits:
         )
         context.set_default_timeout(PATIENCE)
         self.contexts.append(context)
-        return self.watched(context.new_page())
+        page = self.watched(context.new_page())
+        if key:
+            shown = {"authorization": f"Bearer {key}"}
+            made = context.request.post("/api/dashboard/tickets", headers=shown)
+            page.goto(made.json()["url"])
+        return page
 
     def watched(self, page: Page) -> Page:
         """Note whatever goes wrong on a page."""

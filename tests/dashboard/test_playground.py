@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.conftest import inspect
-from tests.stories.conftest import CHAT, EMBED, RERANK
+from tests.stories.conftest import CHAT
 
 
 def test_a_chat_streams_and_says_how_fast_it_was(page: Page) -> None:

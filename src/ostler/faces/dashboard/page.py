@@ -36,6 +36,10 @@ class Desk(Protocol):
         """Show another page of the dashboard."""
         ...
 
+    def leave(self, href: str) -> None:
+        """Ask the server for an address, as a link to elsewhere would: the tab is made anew."""
+        ...
+
     def address(self, **query: str) -> None:
         """Write this page's own question into its address, so that the link can be kept."""
         ...
