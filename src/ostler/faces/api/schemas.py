@@ -102,6 +102,7 @@ class ServerState(BaseModel):
     pid: int
     address: str
     home: str
+    dashboard: str | None = None  # where its web pages are; None: it runs without them
     seconds: float
     devices: list[DeviceState]
     pools: list[PoolState] = []

@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "demo": ("demo", "Watch the whole way once, on models that are shipped."),
         "run": ("run", "Answer a prompt, or chat; fetches the model if need be."),
         "serve": ("serve", "Serve every kept model behind one OpenAI-compatible address."),
+        "dashboard": ("dashboard", "Open the running server's web pages."),
         "status": ("status", "Show all of it at one look: server, models, work, money."),
     },
     "Models": {

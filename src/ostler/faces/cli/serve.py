@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -65,6 +66,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Send a trace of each request there (OTLP over HTTP); needs ostler[otel]. "
     "[env: OSTLER_OTLP]",
 )
+@click.option("--no-dashboard", is_flag=True, help="No web pages. [env: OSTLER_DASHBOARD=no]")
 @click.option(
     "--drain",
     type=options.Number(0),
@@ -91,6 +93,7 @@ def command(
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
     tls_key: Path | None, access_log: Path | None, allow_host: tuple[str, ...],
     allow_origin: tuple[str, ...], drain: float, otlp: str | None,
+    no_dashboard: bool,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
 
@@ -106,6 +109,7 @@ def command(
     """
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together.")
+    settings = replace(settings, dashboard=settings.dashboard and not no_dashboard)
     already = server.running(settings)
     if already:
         raise Busy(
@@ -142,7 +146,7 @@ def command(
     traces = Traces(receiver) if receiver else None
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
     one = Server(hands, entrance, known, key, records, traces)
-    asyncio.run(one.run(_greet))
+    asyncio.run(one.run(lambda found: _greet(found, settings.dashboard)))
     show.note("Stopped; nothing is left running.")
 
 
@@ -165,6 +169,8 @@ def _must_be_a_pair(chain: Path, key: Path) -> None:
         ) from None
 
 
-def _greet(found: Found) -> None:
+def _greet(found: Found, shows_pages: bool) -> None:
     show.line(f"Ostler serves at {found.address}/v1")
+    if shows_pages:
+        show.line(f"  in a browser   {found.address}/dashboard   ostler dashboard opens it")
     show.line("  models   ostler ls          loaded   ostler ps          end   Ctrl-C")

@@ -58,6 +58,7 @@ class Desk:
         self._pulls = Pulls(downloads, hands.settings)
         self.stock = Stock(hands, self._states, books.ledger, looked)
         self.logs = Logs(hands.settings)
+        self._shows_pages = hands.settings.dashboard
         self._began = time.monotonic()
 
     def canonical(self, name: str) -> str:
@@ -87,6 +88,7 @@ class Desk:
             pid=os.getpid(),
             address=self._found.address,
             home=str(self._hands.settings.home),
+            dashboard=f"{self._found.address}/dashboard" if self._shows_pages else None,
             seconds=round(now - self._began, 1),
             devices=describing.devices(self._hands, fleet, self._watch.devices),
             pools=describing.pools(fleet),

@@ -31,7 +31,7 @@ def detail(
             h("a.button.ghost", "Close", href="/dashboard/deployments"),
         ),
         _trouble(one),
-        h("div.row", *buttons(one, main=True), _lease(one) if one.state in DOWN else None, _asks(one)),
+        h("div.row", *buttons(one, main=True), _lease(one), _asks(one)),
         _units(one, address),
         _found(findings) if findings is not None else None,
         log,
@@ -50,7 +50,10 @@ def _asks(one: Listed) -> Tag:
     return h("button.ghost", text, type="button", on_click=act("why", model=one.id), key="why")
 
 
-def _lease(one: Listed) -> Tag:
+def _lease(one: Listed) -> Tag | None:
+    """Return the form of a load for a time; None for what is loaded already."""
+    if one.state not in DOWN:
+        return None
     choices = [h("option", text, value=seconds) for seconds, text in LEASES]
     return h(
         "form.row.tight",
@@ -123,9 +126,8 @@ def _found(findings: Sequence[Mapping[str, Any]]) -> Tag:
         )
         for place, one in enumerate(findings)
     ]  # fmt: skip
-    return h(
-        "div", h("h3", "What stands in its way"), h("ul.plain", rows), role="status", key="why"
-    )
+    title = h("h3", "What stands in its way")
+    return h("div.stack", title, h("ul.plain", rows), role="status", key="why")
 
 
 def log_panel(lines: Sequence[tuple[int, str]] | None, command: str, ended: str) -> Tag:
