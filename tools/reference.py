@@ -1,4 +1,4 @@
-"""Write `docs/reference/` from the code: every refusal, every command, every setting.
+"""Write `docs/reference/` from the code: refusals, commands, settings, what `--json` prints.
 
 `python tools/reference.py` writes the pages; `--check` only says whether they are current.
 """
@@ -9,10 +9,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ostler import errors
+from ostler.faces.cli import shapes
 from ostler.faces.cli.app import COMMANDS, ostler
 from ostler.settings import ALSO, load
 
@@ -59,6 +61,7 @@ def pages() -> dict[Path, str]:
         FOLDER / "errors.md": MADE + errors_page(),
         FOLDER / "commands.md": MADE + commands_page(),
         FOLDER / "settings.md": MADE + settings_page(),
+        FOLDER / "json.md": MADE + json_page(),
     }
 
 
@@ -107,6 +110,65 @@ def settings_page() -> str:
     return SETTINGS + "\n".join(rows) + "\n"
 
 
+JSON = """# What `--json` prints
+
+Each command's document; `ostler schema COMMAND` prints the same as JSON Schema, and the tests hold
+every command to it. A name with `?` may be missing. `null` means unknown, or that there is none.
+Names in `_bytes` are bytes, in `_seconds` seconds, in `_cents` US cents; `at` is UTC, ISO 8601;
+`because`, `why` and `what` are sentences for people.
+
+A command that is refused prints `{"error": Error}` to standard output, and ends with the
+[exit code](errors.md) of that refusal.
+"""
+
+
+def json_page() -> str:
+    """What each command prints, then the shapes that several share."""
+    parts, shared = [JSON], list[str]()
+    for name in shapes.declared()["commands"]:
+        each = ", one document a line" if shapes.in_lines(name) else ""
+        parts.append(f"## ostler {name}\n")
+        for when, shape in shapes.cases(name).items():
+            said = when.replace("--", "`--", 1) + "`" * when.startswith("--") if when else ""
+            parts.append(f"{said}{each}:\n" if said else "")
+            parts.append(f"```text\n{written(shape, shared)}\n```\n")
+    parts.append("## Shapes\n")
+    for name in shared:  # it grows as they name others
+        of = shapes.meant(name)
+        fields = shapes.fields(of) if isinstance(of, dict) else of
+        parts.append(f"### {short(name)}\n\n```text\n{written(fields, shared)}\n```\n")
+    return "\n".join(part for part in parts if part)
+
+
+def written(shape: Any, shared: list[str], indent: str = "") -> str:
+    """A shape as a reader wants it; what it names is added to `shared`."""
+    if isinstance(shape, list):
+        return f"[{written(shape[0], shared, indent)}]"
+    if isinstance(shape, dict):
+        deeper = indent + "  "
+        lines = [
+            f"{deeper}{'(any name)' if name == shapes.REST else name.removeprefix(shapes.MAYBE)}"
+            f"{'?' * name.startswith(shapes.MAYBE)}: {written(of, shared, deeper)}"
+            for name, of in shapes.fields(shape).items()
+        ]
+        return "\n".join(["{", *lines, f"{indent}}}"]) if lines else "{}"
+    plain = shape.removesuffix(shapes.NULL)
+    null = shapes.NULL if plain != shape else ""
+    if plain.startswith("="):
+        return f'"{plain[1:]}"'
+    if plain not in shapes.SIMPLE and plain not in shared:
+        shared.append(plain)
+    return (plain if plain in shapes.SIMPLE else short(plain)) + null
+
+
+def short(name: str) -> str:
+    """A shape's name without its module, but where two modules have one of the same name."""
+    module, _, last = name.rpartition(".")
+    return last if last not in SEVERAL else f"{module.rpartition('.')[2]}.{last}"
+
+
+SEVERAL = ("Finding", "Standing", "Made")  # names that more than one module has
+
 WHAT = {
     "home": "where models, logs and state are kept",
     "endpoint": "the hub to search and fetch from; several, by commas, are mirrors tried in order",
@@ -135,6 +197,7 @@ WHAT = {
     "container_socket": "of Docker or Podman; empty: as `DOCKER_HOST` says, or the usual place",
     "container_user": "uid:gid that engines in containers run as; empty: the models' owner",
     "otlp": "where a trace of each request goes (OTLP over HTTP), such as `http://127.0.0.1:4318`",
+    "dashboard": "web pages at `/dashboard`; no: none",
     "database": "the URL of a PostgreSQL database for keys and events; without it a file",
 }
 assert set(WHAT) == set(load({}).origins), "every setting is described"
