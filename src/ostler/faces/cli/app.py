@@ -103,6 +103,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "config-of": ("config_of", "Show and change how a model is to be served."),
         "import-config": ("import_config", "Take over the models of an older system's files."),
         "config": ("config", "Show the settings and where each comes from."),
+        "schema": ("schema", "Print the JSON Schema of what a command prints with --json."),
         "completion": ("completion", "Let bash, zsh or fish complete commands and model names."),
     },
 }
