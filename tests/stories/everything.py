@@ -140,6 +140,7 @@ doctor
 """.strip().splitlines()
 SERVED = f"""
 ps
+dashboard
 load {CHAT}#q8_0 --dry-run
 load {CHAT}#q8_0 --duration 1h
 ps

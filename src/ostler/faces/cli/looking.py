@@ -15,7 +15,7 @@ from ostler.nouns import Device
 from ostler.settings import Settings
 from ostler.version import __version__
 
-DASHBOARD = "/dashboard"
+SERVER = ("address", "pid", "seconds", "version", "dashboard")
 
 
 def look(settings: Settings) -> Standing:
@@ -66,8 +66,7 @@ def _fleet(settings: Settings, warnings: list[str]) -> dict[str, Any] | None:
 def _server(fleet: dict[str, Any] | None) -> dict[str, Any] | None:
     if fleet is None:
         return None
-    known = {name: fleet[name] for name in ("address", "pid", "seconds", "version")}
-    return {**known, "dashboard": fleet["address"] + DASHBOARD}
+    return {name: fleet[name] for name in SERVER}
 
 
 def _device(one: Device) -> dict[str, Any]:

@@ -48,8 +48,9 @@ def command(settings: Settings, as_json: bool) -> None:
 def _server(found: Standing) -> None:
     one = found.server
     if one:
-        show.line(f"Server at {one['address']}/v1, up {duration(one['seconds'])}; "
-                  f"dashboard {one['dashboard']}")  # fmt: skip
+        show.line(f"Server at {one['address']}/v1, up {duration(one['seconds'])}.")
+        if one["dashboard"]:
+            show.line(f"Dashboard at {one['dashboard']}; `ostler dashboard` opens it.")
     else:
         show.line("No server runs here. Start one: ostler serve")
     free = f"{file_size(found.kept.free_bytes)} free"

@@ -68,7 +68,8 @@ def _here(
     yield "disk", size
     if fleet:
         yield "server", f"{fleet['address']}/v1, up {duration(fleet['seconds'])}"
-        yield "dashboard", f"{fleet['address']}/dashboard"
+        if fleet["dashboard"]:
+            yield "dashboard", f"{fleet['dashboard']} (ostler dashboard)"
         loaded = ", ".join(f"{one['id']} ({one['state']})" for one in fleet["models"])
         yield "loaded", loaded or "nothing; the first request for a model loads it"
     for one in downloads:
