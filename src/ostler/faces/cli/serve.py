@@ -87,12 +87,17 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="ORIGIN",
     help="Let web pages from here ask (CORS), such as https://chat.example; none by default.",
 )
-@click.pass_obj
+@click.option(
+    "--print-unit",
+    type=click.Choice(("system", "user")),
+    help="Print a systemd unit that serves like this, of the system or your own; start nothing.",
+)
+@click.pass_context
 def command(
-    settings: Settings, host: str | None, port: int | None, keys: Path | None,
+    ctx: click.Context, host: str | None, port: int | None, keys: Path | None,
     context: int | None, sequences: int, kv_dtype: str, workers: int, tls_cert: Path | None,
     tls_key: Path | None, access_log: Path | None, allow_host: tuple[str, ...],
-    allow_origin: tuple[str, ...], drain: float, otlp: str | None,
+    allow_origin: tuple[str, ...], drain: float, otlp: str | None, print_unit: str | None,
     no_dashboard: bool,
 ) -> None:  # fmt: skip
     """Serve every kept model at one OpenAI-compatible address.
@@ -106,9 +111,16 @@ def command(
     ostler serve --port 9000 --context 4096
     ostler serve --host 0.0.0.0 --keys keys.txt
     ostler serve --tls-cert chain.pem --tls-key key.pem
+    ostler serve --print-unit user > ~/.config/systemd/user/ostler.service
     """
+    settings: Settings = ctx.obj
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together.")
+    if print_unit:
+        from ostler.faces.cli.unit import show_unit
+
+        show_unit(ctx, settings, print_unit)
+        return
     settings = replace(settings, dashboard=settings.dashboard and not no_dashboard)
     already = server.running(settings)
     if already:
