@@ -17,7 +17,7 @@ SHOWN = ("OSTLER_", "HF_")
 def test_the_unit_runs_what_was_asked_for(shell: Shell, tmp_path: Path) -> None:
     home = Path(shell.env["OSTLER_HOME"])
     log = tmp_path / "served.log"
-    asked = ("serve", "--port", "0", "--drain", "3", "--access-log", str(log))
+    asked = ("serve", "--port", "0", "--drain", "3", "--no-dashboard", "--access-log", str(log))
     secret = "postgresql://anna:secret@db/ostler"
     done = shell.run(*asked, "--print-unit", "system", OSTLER_DATABASE=secret)
     assert done.code == 0

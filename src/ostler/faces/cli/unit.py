@@ -49,6 +49,9 @@ def _words(ctx: click.Context) -> Iterator[str]:
         given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
         if given and name != OURS:
             value = ctx.params[name]
+            if isinstance(option, click.Option) and option.is_flag:
+                yield option.opts[0]
+                continue
             for one in value if isinstance(value, tuple) else (value,):
                 yield option.opts[0]
                 yield str(one.absolute()) if isinstance(one, Path) else f"{one}"
