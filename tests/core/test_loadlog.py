@@ -82,6 +82,21 @@ def test_vllm_of_the_second_generation() -> None:
     assert tokens == 158_656
 
 
-@pytest.mark.parametrize("engine", ["llamacpp", "vllm", "unheard-of"])
+def test_sglang() -> None:
+    """The lines that 0.5.23 wrote; the tiny model's sizes put up."""
+    lines = (
+        "[2026-11-21 18:56:41] Load weight end. elapsed=0.04 s, type=LlamaForCausalLM, "
+        "avail mem=20.26 GB, mem usage=14.99 GB.",
+        "[2026-11-21 18:56:43] KV Cache is allocated. dtype: torch.bfloat16, #tokens: 8192, "
+        "K size: 0.50 GB, V size: 0.75 GB",
+    )
+    found = read("sglang", lines)
+    assert found.parts == (Part("weights", round(14.99 * GIB)), Part("kv", round(1.25 * GIB)))
+    assert found.kv_tokens == 8192
+    latent = lines[1].replace("K size: 0.50 GB, V size: 0.75 GB", "KV size: 2.00 GB")
+    assert read("sglang", [latent]).parts == (Part("kv", 2 * GIB),)
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "sglang", "vllm", "unheard-of"])
 def test_lines_that_say_nothing(engine: str) -> None:
     assert read(engine, ["", "loading", "buffer size", "# GPU blocks:"]).parts == ()

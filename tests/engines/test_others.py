@@ -89,26 +89,53 @@ def test_sglang_says_its_load_in_its_own_flags() -> None:
 OF_0_5_23 = {
     "--model-path", "--served-model-name", "--host", "--port", "--enable-metrics",
     "--context-length", "--max-running-requests", "--tp-size", "--mem-fraction-static",
-    "--is-embedding", "--kv-cache-dtype",
+    "--is-embedding", "--kv-cache-dtype", "--disable-radix-cache", "--chunked-prefill-size",
+    "--attention-backend", "--device", "--max-total-tokens",
 }  # fmt: skip
+SGLANG_CPU = replace(SGLANG, version="0.5.23+cpu")
+XLM = "XLMRobertaForSequenceClassification"
 
 
 def test_sglang_is_given_flags_that_it_has() -> None:
     load = Workload(1024, 4, "fp8", tensor_parallel=2, flags=(("mem-fraction-static", "0.8"),))
-    words = Sglang().launch(SGLANG, EMBED, load, "127.0.0.1", 21000).argv
-    assert {word for word in words if word.startswith("--")} == OF_0_5_23
+    encoder = replace(EMBED, facts=replace(EMBED.facts, architecture="XLMRobertaModel"))
+    given: set[str] = set()
+    for installed, work in ((SGLANG, load), (SGLANG_CPU, Workload())):
+        words = Sglang().launch(installed, encoder, work, "127.0.0.1", 21000).argv
+        given |= {word for word in words if word.startswith("--")}
+    assert given == OF_0_5_23
 
 
-def test_sglang_serves_no_rerankers() -> None:
-    """It answers with a bare list of scores, where the others say results and relevance_score."""
+def test_sglang_gives_an_encoder_whole_texts() -> None:
+    """A cached beginning ends it: `assert torch.equal(positions, expected_pos)`."""
+    encoder = replace(EMBED, facts=replace(EMBED.facts, architecture="XLMRobertaModel"))
+    said = argv(Sglang(), SGLANG, encoder)
+    assert "--disable-radix-cache --chunked-prefill-size -1" in said
+    assert "--attention-backend triton" in said
+    assert "--disable-radix-cache" not in argv(Sglang(), SGLANG, EMBED), "a decoder that embeds"
+    mine = replace(Workload(), flags=(("attention-backend", "fa3"),))
+    words = " ".join(Sglang().launch(SGLANG, encoder, mine, "127.0.0.1", 21000).argv)
+    assert words.count("--attention-backend") == 1
+    assert "--attention-backend fa3" in words
+
+
+def test_sglang_serves_cross_encoders_and_no_other_rerankers() -> None:
+    crossing = replace(RERANK.facts, architecture=XLM)
+    assert Sglang().judge(crossing, NVIDIA, SGLANG).can
     refused = Sglang().judge(RERANK.facts, NVIDIA, SGLANG)
     assert not refused.can
-    assert "a shape of its own" in refused.because
+    assert "chat template of their own" in refused.because
 
 
-def test_sglang_needs_a_gpu() -> None:
-    assert "NVIDIA or AMD" in Sglang().judge(FACTS, LINUX, SGLANG).because
+def test_sglang_needs_a_gpu_or_a_build_for_processors() -> None:
+    assert "a build for GPUs" in Sglang().judge(FACTS, LINUX, SGLANG).because
     assert Sglang().judge(FACTS, AMD, SGLANG).can
+    assert Sglang().judge(FACTS, LINUX, SGLANG_CPU).kinds == ("cpu",)
+    spec = Sglang().launch(SGLANG_CPU, MODEL, Workload(512, 4), "127.0.0.1", 21000)
+    words = " ".join(spec.argv)
+    assert spec.env["SGLANG_USE_CPU_ENGINE"] == "1"
+    assert "--device cpu --attention-backend torch_native" in words
+    assert "--max-total-tokens 2048" in words, "it would take most of the machine's memory"
 
 
 def test_mlx_is_for_apple_silicon_and_can_be_tried_elsewhere() -> None:

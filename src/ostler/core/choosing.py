@@ -174,11 +174,12 @@ def best_device(hardware: Hardware) -> str:
 def pick(found: Iterable[Installed], engine: str, hardware: Hardware) -> Installed | None:
     """Return the installation of an engine to use, or None.
 
-    The wheel comes first: its version and flags are known, and it lets requests end before it
-    stops. A binary comes first on a Linux machine with a GPU, as the wheel is built for
-    processors only.
+    One that the user put into the folder of engines comes first. Then the wheel: its version and
+    flags are known, and it lets requests end before it stops. A binary on PATH comes before it on
+    a Linux machine with a GPU, as the wheel is built for processors only.
     """
     gpu = hardware.system == "linux" and best_device(hardware) != "cpu"
-    order = ("binary", "environment", "wheel") if gpu else ("wheel", "environment", "binary")
+    rest = ("binary", "environment", "wheel") if gpu else ("wheel", "environment", "binary")
+    order = ("placed", *rest)
     candidates = [one for one in found if one.engine == engine]
     return min(candidates, key=lambda one: order.index(one.via), default=None)

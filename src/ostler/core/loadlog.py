@@ -1,7 +1,8 @@
 """What an engine says in its own log of the memory it takes.
 
 llama.cpp prints MiB for each buffer and the device it is on (at verbosity 4 and above). vLLM
-prints GiB, also where its older versions write GB, for one GPU of a tensor-parallel group.
+prints GiB, also where its older versions write GB, for one GPU of a tensor-parallel group; SGLang
+writes GB for the same.
 """
 
 from __future__ import annotations
@@ -107,4 +108,27 @@ def _vllm(lines: Iterable[str]) -> Said:
     return Said(tuple(Part(part, size) for part, size in sizes.items()), tokens)
 
 
-READERS: dict[str, Callable[[Iterable[str]], Said]] = {"llamacpp": _llamacpp, "vllm": _vllm}
+SGLANG_WEIGHTS = re.compile(rf"Load weight end\..*mem usage={NUMBER}")
+SGLANG_KV = re.compile(r"KV Cache is allocated\..*#tokens: (\d+), (.*size: .*GB)")
+SIZE = re.compile(rf"size: {NUMBER}")
+
+
+def _sglang(lines: Iterable[str]) -> Said:
+    """Take the largest of what the ranks say; the cache is K and V, or both in one."""
+    sizes: dict[str, int] = {}
+    tokens = None
+    for line in lines:
+        if found := SGLANG_WEIGHTS.search(line):
+            sizes["weights"] = max(sizes.get("weights", 0), round(float(found[1]) * GIB))
+        if found := SGLANG_KV.search(line):
+            said = sum(float(size) for size in SIZE.findall(found[2]))
+            sizes["kv"] = max(sizes.get("kv", 0), round(said * GIB))
+            tokens = int(found[1])
+    return Said(tuple(Part(part, size) for part, size in sizes.items() if size), tokens)
+
+
+READERS: dict[str, Callable[[Iterable[str]], Said]] = {
+    "llamacpp": _llamacpp,
+    "sglang": _sglang,
+    "vllm": _vllm,
+}

@@ -22,6 +22,17 @@ from ostler.nouns import (
     Workload,
 )
 
+# What a llama-server reads from its environment: a version that does not know one of these passes
+# it over, where an unknown flag would end it.
+SETTINGS = {
+    "LLAMA_ARG_CACHE_RAM": "0",  # by default it keeps 8 GiB of prompts, which no estimate counts
+    "LLAMA_ARG_FIT": "off",  # what fits was decided before it was started
+    "LLAMA_ARG_CORS_ORIGINS": "",  # no web page may read from its port
+    "LLAMA_ARG_SSE_PING_INTERVAL": "1",  # asked to end during a stream, it ends at its next ping
+    "LLAMA_ARG_UI": "0",
+    "LLAMA_ARG_NO_WEBUI": "1",  # the same, before it was renamed
+    "LLAMA_ARG_LOG_VERBOSITY": "4",  # at which it says what it loads, what that takes, why it fails
+}
 START_SECONDS = 60.0  # libraries, tokenizer and warm-up, on a busy small machine
 
 PATTERNS: tuple[Pattern, ...] = (
@@ -94,12 +105,14 @@ class LlamaCpp:
         if installed.via == "wheel" and workload.flags:
             raise EngineUnsupported(
                 f"llama.cpp's wheel takes no flags of llama-server's: --{workload.flags[0][0]}.",
-                hint="Put a llama-server on PATH; `ostler engine ls` shows which one is used.",
+                hint="Put a llama-server into <engines>/llamacpp/bin; `ostler engine ls` shows "
+                "which one is used.",
             )
         words = (*installed.argv, *flags(model, workload, host, port))
         return process(
             *(self.name, words, model, host, port, START_SECONDS),
             metrics_path="/metrics",
+            env={} if installed.via == "wheel" else SETTINGS,
             watches_parent=installed.via == "wheel",
         )
 
@@ -167,7 +180,7 @@ def binary_flags(model: Served, workload: Workload, host: str, port: int) -> tup
         *("-m", model.weights, "--alias", model.id, "--host", host, "--port", str(port)),
         *("-c", str(context * workload.sequences), "-np", str(workload.sequences)),
         *("-ctk", workload.kv_dtype, "-ctv", workload.kv_dtype),
-        *("--metrics", "--offline", "--no-ui"),
+        *("--metrics", "--offline"),
     ]
     if model.task is not Task.CHAT:
         # An encoder reads the whole text at once, so one batch must hold a whole sequence.

@@ -1,6 +1,6 @@
-"""SGLang: safetensors on NVIDIA and AMD GPUs.
+"""SGLang: safetensors on NVIDIA and AMD GPUs, and on processors by a CPU build.
 
-It needs a GPU to be tried at all. Its flags and words were read in the source of 0.5.23.
+Its makers publish no CPU build to PyPI; one that was made from source is used where it is found.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ostler.core.diagnosis import DAMAGED_SAFETENSORS, SMALLER, Pattern, diagnose
 from ostler.core.flags import extra
 from ostler.core.launching import needs_code, process, threads
+from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -25,7 +26,12 @@ from ostler.nouns import (
 
 START_SECONDS = 600.0  # kernels are compiled and graphs captured before it answers
 
-HANDLED = ("mem-fraction-static", "max-running-requests")
+HANDLED = ("mem-fraction-static", "max-running-requests", "attention-backend")
+GPUS = ("nvidia", "amd")
+# An encoder reads a whole text at once: a cached beginning or a part of it would be wrong, and the
+# engine dies of it (an assertion in models/roberta.py).
+WHOLE_TEXTS = ("--disable-radix-cache", "--chunked-prefill-size", "-1")
+CROSS_ENCODER = "ForSequenceClassification"
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
@@ -63,8 +69,13 @@ class Sglang:
             return Verdict(self.name, False, no, installed)
         if installed is None:
             return Verdict(self.name, False, "not installed; `pip install sglang` installs it")
-        because = f"sglang {installed.version} shares the prefixes of requests on the GPU"
-        return Verdict(self.name, True, because, installed, ("nvidia", "amd"))
+        kinds = devices(hardware, installed)
+        if not kinds:
+            because = f"sglang {installed.version} is a build for GPUs, and there is none here"
+            return Verdict(self.name, False, because, installed)
+        where = "the processor" if kinds == ("cpu",) else "the GPU"
+        because = f"sglang {installed.version} shares the prefixes of requests on {where}"
+        return Verdict(self.name, True, because, installed, kinds)
 
     def launch(
         self, installed: Installed, model: Served, workload: Workload, host: str, port: int
@@ -72,21 +83,16 @@ class Sglang:
         """Describe the server process."""
         words = [*installed.argv, "--model-path", model.folder, "--served-model-name", model.id]
         words += ["--host", host, "--port", str(port), "--enable-metrics"]
-        if workload.context:
-            words += ["--context-length", str(workload.context)]
-        many = workload.flag("max-running-requests") or str(workload.sequences)
-        words += ["--max-running-requests", many]
-        if workload.tensor_parallel > 1:
-            words += ["--tp-size", str(workload.tensor_parallel)]
-        if share := workload.flag("mem-fraction-static"):
-            words += ["--mem-fraction-static", share]
-        if workload.kv_dtype.startswith("fp8"):
-            kind = workload.kv_dtype if "_" in workload.kv_dtype else "fp8_e4m3"
-            words += ["--kv-cache-dtype", kind]
+        words += memory_flags(installed, model, workload)
+        words += kernels(installed, model, workload)
         if model.task is not Task.CHAT:
             words += ["--is-embedding"]
+        if is_encoder(model):
+            words += WHOLE_TEXTS
         words += extra(workload, self.name, HANDLED)
         env = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+        if is_cpu_build(installed):
+            env["SGLANG_USE_CPU_ENGINE"] = "1"
         return process(
             *(self.name, words, model, host, port, START_SECONDS),
             env=env | threads(workload),
@@ -100,12 +106,57 @@ class Sglang:
 
 def refusal(facts: ModelFacts, hardware: Hardware) -> str:
     """Why no SGLang can run this model here, or an empty text."""
-    if hardware.system != "linux" or not (hardware.of_kind("nvidia") or hardware.of_kind("amd")):
-        return "sglang needs Linux with an NVIDIA or AMD GPU"
+    if hardware.system != "linux":
+        return f"sglang needs Linux, and this is {hardware.system}"
     if facts.format is not Format.SAFETENSORS:
         return f"sglang is given safetensors here, and these weights are {facts.format}"
-    if facts.task is Task.RERANK:
-        return (
-            "sglang answers /v1/rerank in a shape of its own, which no other engine's client reads"
-        )
+    if facts.task is Task.RERANK and not (facts.architecture or "").endswith(CROSS_ENCODER):
+        return "sglang reranks with cross-encoders; others need a chat template of their own there"
     return needs_code(facts)
+
+
+def is_cpu_build(installed: Installed) -> bool:
+    """Whether it is built for processors."""
+    return "cpu" in installed.version
+
+
+def devices(hardware: Hardware, installed: Installed) -> tuple[str, ...]:
+    """The kinds of device that this build uses here."""
+    if is_cpu_build(installed):
+        return ("cpu",)
+    return GPUS if any(hardware.of_kind(kind) for kind in GPUS) else ()
+
+
+def is_encoder(model: Served) -> bool:
+    """Whether it reads texts and writes none: its architecture is no language model's."""
+    decodes = (model.facts.architecture or "").endswith("ForCausalLM")
+    return model.task is not Task.CHAT and not decodes
+
+
+def memory_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
+    """What decides how much memory it takes; on a processor no share of it is to be had."""
+    words = ["--context-length", str(workload.context)] if workload.context else []
+    many = workload.flag("max-running-requests") or str(workload.sequences)
+    words += ["--max-running-requests", many]
+    if workload.tensor_parallel > 1:
+        words += ["--tp-size", str(workload.tensor_parallel)]
+    if share := workload.flag("mem-fraction-static"):
+        words += ["--mem-fraction-static", share]
+    elif is_cpu_build(installed):
+        context = workload.context or model.facts.context_length or DEFAULT_CONTEXT
+        words += ["--max-total-tokens", str(context * max(int(many), 2))]
+    if workload.kv_dtype.startswith("fp8"):
+        kind = workload.kv_dtype if "_" in workload.kv_dtype else "fp8_e4m3"
+        words += ["--kv-cache-dtype", kind]
+    return words
+
+
+def kernels(installed: Installed, model: Served, workload: Workload) -> list[str]:
+    """The device, and the attention that works there; elsewhere SGLang's own choice is best."""
+    words = ["--device", "cpu"] if is_cpu_build(installed) else []
+    chosen = workload.flag("attention-backend")
+    if chosen is None and is_cpu_build(installed):
+        chosen = "torch_native"  # its own choice needs a processor with AMX
+    elif chosen is None and is_encoder(model):
+        chosen = "triton"  # the only one that SGLang documents for encoders
+    return [*words, "--attention-backend", chosen] if chosen else words

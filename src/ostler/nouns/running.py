@@ -88,7 +88,7 @@ class Installed:
     engine: str
     version: str
     argv: tuple[str, ...]  # the words that start it, before its own arguments
-    via: str  # "wheel", "binary"
+    via: str  # "wheel", "binary" (on PATH), "placed" (in the folder of engines), "environment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,9 @@ def embedding(said: Any) -> str:
 
 
 def score(said: Any) -> str:
-    """A finite score for the one document."""
-    value = float(said["results"][0]["relevance_score"])
+    """A finite score for the one document; SGLang's answer is a bare list."""
+    bare = isinstance(said, list)
+    value = float(said[0]["score"] if bare else said["results"][0]["relevance_score"])
     if not isfinite(value):
         raise ValueError("not a score")
     return f"a score of {value:.4g}"

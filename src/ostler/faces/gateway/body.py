@@ -82,16 +82,25 @@ def wants_stream(body: bytes) -> bool:
 def one_scale(answer: bytes) -> bytes:
     """Return a rerank answer whose logits are given as their sigmoid, from 0 to 1.
 
-    llama.cpp gives a reranker's raw output, all other engines its sigmoid; clients compare scores
-    with thresholds. Whatever is no such answer is returned as it is.
+    llama.cpp and SGLang give a reranker's raw output, others its sigmoid; clients compare scores
+    with thresholds. SGLang gives a bare list, which becomes what all others answer. Whatever is no
+    such answer is returned as it is.
     """
     try:
         said: Any = msgspec.json.decode(answer)
+        if isinstance(said, list):
+            said = {"results": [_result(one) for one in said]}
         for result in said["results"]:
             result["relevance_score"] = _sigmoid(result["relevance_score"])
     except (*NOT_JSON, KeyError, TypeError):
         return answer
     return msgspec.json.encode(said)
+
+
+def _result(one: Any) -> dict[str, Any]:
+    """One document's score, of SGLang's list, as the other engines say it."""
+    said = {"index": one["index"], "relevance_score": one["score"]}
+    return said | ({"document": {"text": one["document"]}} if "document" in one else {})
 
 
 def _sigmoid(x: float) -> float:

@@ -1,0 +1,1 @@
+"""An SGLang that runs on processors, for `make test-sglang`."""
