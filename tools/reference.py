@@ -1,4 +1,4 @@
-"""Write `docs/reference/` from the code: refusals, commands, settings, what `--json` prints.
+"""Write `docs/reference/` from the code: refusals, commands, settings, metrics, what `--json` prints.
 
 `python tools/reference.py` writes the pages; `--check` only says whether they are current.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import metrics_page
 
 from ostler import errors
 from ostler.faces.cli import shapes
@@ -62,6 +63,7 @@ def pages() -> dict[Path, str]:
         FOLDER / "commands.md": MADE + commands_page(),
         FOLDER / "settings.md": MADE + settings_page(),
         FOLDER / "json.md": MADE + json_page(),
+        FOLDER / "metrics.md": MADE + metrics_page.page(),
     }
 
 
