@@ -1,4 +1,4 @@
-"""Write `docs/reference/` from the code: refusals, commands, settings, metrics, what `--json` prints.
+"""Write `docs/reference/` from the code: refusals, commands, settings, metrics, what JSON holds.
 
 `python tools/reference.py` writes the pages; `--check` only says whether they are current.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import metrics_page
 
+import metrics_page
 from ostler import errors
 from ostler.faces.cli import shapes
 from ostler.faces.cli.app import COMMANDS, ostler
