@@ -13,7 +13,7 @@ from datetime import date
 from typing import Literal
 
 from ostler.core.prices import STALE_DAYS, Offer
-from ostler.core.sizes import duration, file_size
+from ostler.core.sizes import counted, duration, file_size
 
 State = Literal["ok", "info", "warn", "fail"]
 ORDER: tuple[State, ...] = ("ok", "info", "warn", "fail")
@@ -143,10 +143,10 @@ def prices(offers: Sequence[Offer], today: date, own: bool) -> Finding:
     age = (today - max(dated)).days
     whose = "yours" if own else "those that come along"
     if age > STALE_DAYS:
-        what = f"The newest price ({whose}) is {age} days old."
+        what = f"The newest price ({whose}) is {counted(age, 'day')} old."
         fix = "ostler prices update FILE, or --from gpuhunt"
         return Finding("prices", "warn", what, fix)
-    return Finding("prices", "ok", f"The newest price ({whose}) is {age} days old.")
+    return Finding("prices", "ok", f"The newest price ({whose}) is {counted(age, 'day')} old.")
 
 
 def tracked(project: str, files: Mapping[str, int], ignored: Mapping[str, bool]) -> list[Finding]:

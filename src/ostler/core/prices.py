@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ostler.core.gpus import GB, Gpu, find
+from ostler.core.sizes import counted
 from ostler.errors import UnknownGpu, UsageError
 
 STALE_DAYS = 60
@@ -54,7 +55,11 @@ class Offer:
         if self.as_of is None:
             return "undated, stale"
         days = (today - self.as_of).days
-        return f"{self.as_of.isoformat()}, stale" if self.stale(today) else f"{days} days old"
+        return (
+            f"{self.as_of.isoformat()}, stale"
+            if self.stale(today)
+            else f"{counted(days, 'day')} old"
+        )
 
 
 def parse(rows: Iterable[Mapping[str, str]], gpus: Sequence[Gpu]) -> tuple[Offer, ...]:

@@ -38,6 +38,11 @@ def parameters(count: int | None) -> str:
     return str(count)
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write how many there are: `1 file`, `2 files`; `more` where that is not `one` and an s."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """Write a time span: `0.2 s`, `45 s`, `3 min 20 s`, `2 h 5 min`."""
     if seconds is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import accumulate
 
+from ostler.core.sizes import counted
 from ostler.core.sizes import memory as written
 
 
@@ -26,6 +27,6 @@ def crowded(needs: Mapping[str, int], gpus: int, memory: int) -> str:
     fitting = sum(sofar <= there for sofar in accumulate(needs.values()))
     keep = {0: "none fits", 1: "the first fits"}.get(fitting, f"the first {fitting} fit")
     return (
-        f"{len(needs)} models need {written(total)}, and {room}: be conservative, load fewer; "
-        f"{keep}."
+        f"{counted(len(needs), 'model needs', 'models need')} {written(total)}, and {room}: "
+        f"be conservative, load fewer; {keep}."
     )

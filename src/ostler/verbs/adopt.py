@@ -12,6 +12,7 @@ from pathlib import Path
 from ostler.core import adopting, copying, paths, refs
 from ostler.core.adopting import Claim
 from ostler.core.policy import Policy
+from ostler.core.sizes import counted
 from ostler.errors import (
     ChecksumMismatch,
     HubUnreachable,
@@ -64,7 +65,7 @@ def plan(
         found = tuple(one for one in found if ref.name == one.name) or found
     if ref and len(found) > 1 and len({one.name for one in found}) > 1:
         raise UsageError(
-            f"{place} holds {len(found)} models, and one --id was given.",
+            f"{place} holds {counted(len(found), 'model')}, and one --id was given.",
             hint="Name the folder of one of them, or leave --id out.",
         )
     return tuple(_adoption(one, ref, source, rules) for one in found)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ostler.core import checkup
 from ostler.core.checkup import Finding
+from ostler.core.sizes import counted
 from ostler.nouns import Manifest
 from ostler.store import Store
 
@@ -49,7 +50,7 @@ def models(store: Store) -> Iterator[Finding]:
     if not kept:
         yield Finding("store", "info", "Nothing is kept yet.", "ostler pull ORG/NAME")
     if unfinished := list(store.partials.names()):
-        what = f"{len(unfinished)} files are half fetched."
+        what = f"{counted(len(unfinished), 'file is', 'files are')} half fetched."
         yield Finding("store", "info", what, "Pull again to go on; ostler gc gives them up")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ostler.core import quants
+from ostler.core.sizes import counted
 from ostler.errors import CorruptFile
 from ostler.nouns import ModelFacts, Served, Task, Variant, Workload
 from ostler.ports import Launcher
@@ -42,7 +43,7 @@ def held_against(before: ModelFacts, folder: Path) -> Made:
     files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     found = quants.variants(files)
     if len(found) != 1 or found[0].missing:
-        raise CorruptFile(f"The tool wrote {len(found)} models, and one was asked for.")
+        raise CorruptFile(f"The tool wrote {counted(len(found), 'model')}, and one was asked for.")
     after = folder_facts(folder, found[0])
     for field, words in SAME.items():
         old, new = getattr(before, field), getattr(after, field)

@@ -6,6 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request
 
+from ostler.core.sizes import counted
 from ostler.faces.api.callers import actor
 from ostler.faces.api.inn import Inn
 from ostler.faces.api.work_schemas import Findings, Synced
@@ -36,7 +37,7 @@ def routes(inn: Inn) -> APIRouter:
         """Write the files again that would be other now; a copy of each is kept."""
         done = await asyncio.to_thread(inn.stock.sync, dry_run=dry_run, prune=prune)
         if done.wrote:
-            event = Event("sync", f"{len(done.copies)} files", actor(request))
+            event = Event("sync", counted(len(done.copies), "file"), actor(request))
             inn.books.ledger.happened([event])
         return done
 

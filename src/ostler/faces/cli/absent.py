@@ -10,6 +10,7 @@ from pathlib import Path
 from ostler import wiring
 from ostler.core.checkup import Finding
 from ostler.core.refs import parse
+from ostler.core.sizes import counted
 from ostler.errors import OstlerError, UnknownModel
 from ostler.settings import Settings
 
@@ -81,7 +82,8 @@ def _attempt(settings: Settings, name: str) -> Finding | None:
         return None
     last = tries[-1]
     what = (
-        f"The last of {len(tries)} tries to fetch it {last.outcome} at {last.at[:16]}: {last.what}"
+        f"The last of {counted(len(tries), 'try', 'tries')} to fetch it {last.outcome} at "
+        f"{last.at[:16]}: {last.what}"
     )
     return Finding("download", "warn", what, f"ostler pull {name} goes on where it stopped")
 

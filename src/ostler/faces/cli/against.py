@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ostler.core import copying
 from ostler.core.copying import Difference
+from ostler.core.sizes import counted
 from ostler.errors import DamagedModel
 from ostler.faces.cli import progress, show
 from ostler.nouns import Manifest, ModelRef
@@ -29,7 +30,7 @@ def verify_against(models: Sequence[Manifest], place: str, as_json: bool) -> Non
         show.line(f"{one.model} {one.path}: {one.kind}; {one.because}")
     if found:
         raise DamagedModel(
-            f"{place} differs in {len(found)} files.",
+            f"{place} differs in {counted(len(found), 'file')}.",
             hint="`ostler verify` tells whether the store itself is sound.",
         )
     show.line(f"{place} has the same {sum(len(one.files) for one in models)} files.")

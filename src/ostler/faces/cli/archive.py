@@ -10,7 +10,7 @@ import click
 from ostler import wiring
 from ostler.core.copying import CopyPlan
 from ostler.core.refs import parse
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.errors import UsageError
 from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.loaded import loaded
@@ -82,7 +82,7 @@ def show_plan(plan: CopyPlan, doing: str, dry_run: bool, as_json: bool) -> None:
         )
     elif not as_json:
         for one in plan.models:
-            show.line(f"{one.name} at {one.commit[:12]}: {len(one.files)} files.")
+            show.line(f"{one.name} at {one.commit[:12]}: {counted(len(one.files), 'file')}.")
         have = file_size(sum(file.size for file in plan.have))
         show.line(
             f"To {doing}: {file_size(plan.needed)} to copy, {have} are there; "

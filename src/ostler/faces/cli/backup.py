@@ -8,7 +8,7 @@ import click
 
 from ostler import wiring
 from ostler.core.refs import parse
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.errors import DamagedModel
 from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import show_plan
@@ -60,7 +60,8 @@ def command(
         show.as_json(made)
         return
     beside = f", with {', '.join(made.records)}" if made.records else ""
-    show.line(f"Backup {made.name}: {made.models} models, {file_size(made.copied)} new{beside}.")
+    new = f"{counted(made.models, 'model')}, {file_size(made.copied)} new"
+    show.line(f"Backup {made.name}: {new}{beside}.")
     if made.dropped:
         show.line(f"Dropped {', '.join(made.dropped)}: {file_size(made.freed)} freed there.")
 
@@ -96,6 +97,6 @@ def _verify(shelf: Shelf, as_json: bool) -> None:
         raise SystemExit(DamagedModel.exit_code)
     if damages:
         raise DamagedModel(
-            f"The backup {name} is damaged: {len(damages)} files.",
+            f"The backup {name} is damaged: {counted(len(damages), 'file')}.",
             hint=f"Remove them under {shelf.root / 'blobs'} and run the backup again.",
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ostler import wiring
 from ostler.core.benchmarking import Result, Spread
-from ostler.core.sizes import duration
+from ostler.core.sizes import counted, duration
 from ostler.faces.cli import show
 from ostler.settings import Settings
 from ostler.verbs.benchmark import Load, Run
@@ -54,7 +54,7 @@ def show_run(target: Target, load: Load, found: Result, ran: Run, place: str) ->
         titles = ("MILLISECONDS", "MEAN", "P50", "P90", "P95", "P99", "LEAST", "MOST")
         show.table(titles, table, right=range(1, 8), spare=("LEAST", "P90", "MEAN", "MOST"))
     for error, count in found.errors:
-        show.line(f"Failed {count} times: {error}")
+        show.line(f"Failed {counted(count, 'time')}: {error}")
     for note in ran.notes:
         show.line(f"Note: {note}.")
     if found.seconds and ran.busy / found.seconds > BUSY:

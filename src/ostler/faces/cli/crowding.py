@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostler.core.memory import estimate
+from ostler.core.sizes import counted
 from ostler.core.together import crowded
 from ostler.exporters.kubernetes.cluster import Cluster
 from ostler.faces.cli import show
@@ -14,8 +15,8 @@ def warn(model: str, needed: int, cluster: Cluster, memory: int | None, there: i
     wanted = cluster.gpus * cluster.replicas
     if there is not None and wanted > there:
         show.note(
-            f"Warning: {cluster.replicas} pods with {cluster.gpus} GPUs each want {wanted}, and "
-            f"the cluster has {there}: be conservative, the rest stay Pending."
+            f"Warning: {counted(cluster.replicas, 'pod')} with {counted(cluster.gpus, 'GPU')} each "
+            f"want {wanted}, and the cluster has {there}: be conservative, the rest stay Pending."
         )
     if memory is not None and cluster.gpus:
         said = crowded({model: needed}, cluster.gpus, memory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ostler import wiring
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.faces.cli import journal, options, show
 from ostler.settings import Settings
 
@@ -44,7 +44,8 @@ def command(
     garbage = gc.plan(store, days, stale_days=stale_days, old_commits=old_commits, force=force)
     freed = garbage.bytes if dry_run else gc.carry_out(garbage, store, days)
     if garbage.items and not dry_run:
-        journal.did(settings, "gc", str(store.home), f"{len(garbage.items)} things", bytes=freed)
+        what = counted(len(garbage.items), "thing")
+        journal.did(settings, "gc", str(store.home), what, bytes=freed)
     if as_json:
         show.as_json({"dry_run": dry_run, "bytes": freed, "items": garbage.items})
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ostler.core.sizes import counted
 from ostler.faces.cli import options, show
 from ostler.settings import Settings
 
@@ -86,4 +87,4 @@ def import_(settings: Settings, file: Path, replace: bool, dry_run: bool, as_jso
         show.as_json({"imported": not dry_run, "entries": planned})
     else:
         done = "would be imported" if dry_run else "imported"
-        show.line(f"{len(planned)} entries {done} from {file}.")
+        show.line(f"{counted(len(planned), 'entry', 'entries')} {done} from {file}.")

@@ -43,7 +43,11 @@ def command(
         show.as_json(found)
         return
     if not found:
-        show.line(f"Nothing was done in the last {hours:g} hours.")
+        show.line(
+            "Nothing was done in the last hour."
+            if hours == 1
+            else f"Nothing was done in the last {hours:g} hours."
+        )
         return
     titles = ("WHEN", "WHO", "DID", "TO", "OUTCOME", "WHY")
     show.table(titles, [_row(one) for one in found], spare=("WHO",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ostler.core.sizes import memory
+from ostler.core.sizes import counted, memory
 from ostler.faces.cli import options, show
 
 
@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
     if as_json:
         show.as_json(found)
         return
-    show.line(f"{found.system} {found.machine}, {found.cpu}, {found.cores} cores")
+    show.line(f"{found.system} {found.machine}, {found.cpu}, {counted(found.cores, 'core')}")
     show.table(
         ("DEVICE", "NAME", "MEMORY", "FREE", "DRIVER"),
         [

@@ -10,7 +10,7 @@ import click
 from ostler import wiring
 from ostler.core.policy import policy
 from ostler.core.refs import parse
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.faces.cli import journal, options, progress, show
 from ostler.settings import Settings
 
@@ -88,7 +88,7 @@ def _show(found: tuple[Adoption, ...], as_json: bool) -> None:
         return
     for one in found:
         proof = "held against the hub" if one.listing else one.offer.kind
-        show.line(f"{one.name}: {len(one.files)} files, {file_size(one.size)} ({proof})")
+        show.line(f"{one.name}: {counted(len(one.files), 'file')}, {file_size(one.size)} ({proof})")
         for path in one.left:
             show.line(f"  {path} is left: the hub's repository does not have it")
         for note in one.notes:

@@ -10,6 +10,7 @@ from ostler import wiring
 from ostler.core.catalogue import Entry, select
 from ostler.core.needing import billions, by_rule_of_thumb, held_by, need
 from ostler.core.offers import Match, Wanted, closest
+from ostler.core.sizes import counted
 from ostler.errors import UsageError
 from ostler.faces.cli import money, offering, show
 from ostler.nouns import Attempt, Estimate, Manifest, ModelFacts, Workload
@@ -102,7 +103,8 @@ def table(shown: list[Row], method: str) -> None:
     own = sum(row.entry.origin != "shipped" for row in shown)
     rule = ", by soong's rule of thumb" if method == "soong" else ""
     show.line(
-        f"{len(shown)} models{rule}, {own} of your own (*). `ostler models info ID`: all of it."
+        f"{counted(len(shown), 'model')}{rule}, {own} of your own (*). "
+        "`ostler models info ID`: all of it."
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ostler.core import quantizing
 from ostler.core.naming import Named
-from ostler.core.sizes import file_size, memory
+from ostler.core.sizes import counted, file_size, memory
 from ostler.faces.cli import show
 from ostler.nouns import Job
 from ostler.ports import Source
@@ -67,7 +67,7 @@ def _bar() -> Iterator[Callable[[Job], None]]:
 def show_ready(ready: Sequence[Ready], hub_error: str | None) -> None:
     """Name the repositories that have it ready-made."""
     for one in ready:
-        fetched = "" if one.downloads is None else f", fetched {one.downloads:,} times"
+        fetched = "" if one.downloads is None else f", fetched {counted(one.downloads, 'time')}"
         size = file_size(one.size) if one.size is not None else "not looked into"
         of = f"#{one.variant}" if one.variant else ""
         show.line(f"Ready-made: ostler pull {one.name}{of}  ({size}{fetched})")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ostler import wiring
+from ostler.core.sizes import counted
 from ostler.faces.cli import money, options, show
 from ostler.settings import Settings
 
@@ -122,7 +123,7 @@ def update(
         show.line(f"Left out: {text}")
     done = "would be kept; nothing was changed" if dry_run else "kept"
     names = ", ".join(planned.providers)
-    show.line(f"{len(planned.offers)} prices of {names} from {planned.source} {done}.")
+    show.line(f"{counted(len(planned.offers), 'price')} of {names} from {planned.source} {done}.")
 
 
 def _day(text: str | None) -> date:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ostler.core.budget import Room
-from ostler.core.sizes import duration, file_size
+from ostler.core.sizes import counted, duration, file_size
 from ostler.faces.cli import show
 from ostler.nouns import Format, Manifest, PullPlan
 from ostler.store import Store
@@ -71,9 +71,10 @@ def _print_plan(plan: PullPlan, room: Room, limits: Limits) -> None:
 def _headline(plan: PullPlan) -> str:
     licence = f", licence {plan.listing.licence or 'unknown'}"
     if not plan.fetch:
-        return f"{plan.listing.name}: nothing to fetch, all {len(plan.have)} files are here."
+        here = counted(len(plan.have), "file is", "files are")
+        return f"{plan.listing.name}: nothing to fetch, {here} here."
     return (
-        f"{plan.listing.name} at {plan.listing.commit[:12]}: {len(plan.fetch)} files, "
+        f"{plan.listing.name} at {plan.listing.commit[:12]}: {counted(len(plan.fetch), 'file')}, "
         f"{file_size(plan.fetch_bytes)}{licence}"
     )
 

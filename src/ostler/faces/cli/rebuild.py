@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ostler import wiring
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.faces.cli import journal, options, progress, show
 from ostler.settings import Settings
 
@@ -56,7 +56,8 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
     for one in back:
         verb = "can be rebuilt" if dry_run else "is back"
         m = one.manifest
-        show.line(f"{m.name} at {m.commit[:12]} {verb}: {len(m.files)} files, {file_size(m.size)}.")
+        files = f"{counted(len(m.files), 'file')}, {file_size(m.size)}"
+        show.line(f"{m.name} at {m.commit[:12]} {verb}: {files}.")
         for gone in one.gone:
             show.line(f"  {gone} is gone; ostler pull {m.name}")
         show.line(f"  Unknown: {', '.join(one.unknown)}.")

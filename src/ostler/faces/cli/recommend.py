@@ -10,6 +10,7 @@ import click
 from ostler.core.needing import held_by
 from ostler.core.offers import Match, Wanted, closest, within
 from ostler.core.recommending import Pick, Recommendation, recommend
+from ostler.core.sizes import counted
 from ostler.errors import DoesNotFit, NoGpuFits, UsageError
 from ostler.faces.cli import money, offering, options, show
 from ostler.faces.cli.offering import GB, Known
@@ -149,7 +150,8 @@ def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) ->
         )
     elif good:
         shown = good if asked.everything else good[: 2 * SHOWN]
-        show.heading(f"{known.entry.id}: {len(good)} offers hold it, the cheapest first")
+        offers = counted(len(good), "offer holds", "offers hold")
+        show.heading(f"{known.entry.id}: {offers} it, the cheapest first")
         offering.table(shown, asked.hours)
         offering.stale([match.offer for match in shown])
     else:

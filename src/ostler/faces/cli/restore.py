@@ -8,6 +8,7 @@ import click
 
 from ostler import wiring
 from ostler.core.refs import parse
+from ostler.core.sizes import counted
 from ostler.errors import UsageError
 from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.archive import names, show_plan
@@ -59,4 +60,5 @@ def command(
         show.as_json({"restored": names(plan), "backup": name, "records": saved})
     else:
         beside = f" Records: {', '.join(saved)}." if saved else ""
-        show.line(f"Restored {len(plan.models)} models from {name}, every byte verified.{beside}")
+        models = counted(len(plan.models), "model")
+        show.line(f"Restored {models} from {name}, every byte verified.{beside}")

@@ -9,7 +9,7 @@ import click
 
 from ostler import wiring
 from ostler.core.refs import parse
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.errors import UsageError
 from ostler.faces.cli import journal, options, show
 from ostler.faces.cli.loaded import loaded
@@ -71,7 +71,7 @@ def command(
     copies = retiring.carry_out(settings, retired, force=force)
     freed = 0 if keep else remove.carry_out(removals, store, purge=purge)
     for one in removals:
-        part = "" if one.remaining is None else f" ({len(one.files)} files of it)"
+        part = "" if one.remaining is None else f" ({counted(len(one.files), 'file')} of it)"
         act = "retire" if keep else "rm"
         journal.did(settings, act, f"{one.manifest.name}{part}", commit=one.manifest.commit)
     if as_json:
@@ -85,8 +85,8 @@ def command(
     elif purge:
         show.line(f"Removed. {file_size(freed)} freed.")
     else:
-        days = settings.trash_days
-        show.line(f"Removed. `ostler undo` brings it back, for {days} days; then gc frees it.")
+        days = counted(settings.trash_days, "day")
+        show.line(f"Removed. `ostler undo` brings it back, for {days}; then gc frees it.")
 
 
 def _show(removal: Removal, purge: bool) -> None:

@@ -119,11 +119,6 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def count(number: int, one: str, more: str = "") -> str:
-    """Write how many there are: `1 file`, `2 files`; `more` where it is not the word and an s."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
 def as_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table as CSV (RFC 4180, but for its line ends)."""
     import csv

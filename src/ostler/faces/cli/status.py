@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ostler.core.sizes import duration, file_size, memory
+from ostler.core.sizes import counted, duration, file_size, memory
 from ostler.core.spending import Rent, dollars
 from ostler.core.standing import Standing
 from ostler.faces.cli import options, ps, show
@@ -54,7 +54,7 @@ def _server(found: Standing) -> None:
     else:
         show.line("No server runs here. Start one: ostler serve")
     free = f"{file_size(found.kept.free_bytes)} free"
-    models = show.count(found.kept.models, "model")
+    models = counted(found.kept.models, "model")
     show.line(f"{models} kept in {found.home}, {file_size(found.kept.bytes)}; {free}.")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ostler.core.drift import Difference
+from ostler.core.sizes import counted
 from ostler.errors import Drift
 from ostler.faces.cli import journal, options, show, syncing
 from ostler.settings import Settings
@@ -56,7 +57,7 @@ def command(
             syncing.keep(settings, one)
     if changes and not dry_run:
         journal.did(
-            settings, "sync", f"{len(changes)} files", files=[str(c.path) for c, _ in changes]
+            settings, "sync", counted(len(changes), "file"), files=[str(c.path) for c, _ in changes]
         )
     after = before if dry_run else syncing.look(settings, paths)
     _report(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ostler.core.sizes import duration, file_size
+from ostler.core.sizes import counted, duration, file_size
 from ostler.core.usage import advice
 from ostler.errors import OstlerError
 from ostler.faces.cli import show
@@ -64,7 +64,7 @@ def _here(
     free, _ = store.disk()
     some = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" * (len(names) > NAMED))
     size = f"{file_size(store.used_bytes())} in {settings.home}, {file_size(free)} free"
-    yield "kept", f"{show.count(len(names), 'model')}{': ' * bool(names)}{some}"
+    yield "kept", f"{counted(len(names), 'model')}{': ' * bool(names)}{some}"
     yield "disk", size
     if fleet:
         yield "server", f"{fleet['address']}/v1, up {duration(fleet['seconds'])}"

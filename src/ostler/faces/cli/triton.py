@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ostler.core.sizes import counted
 from ostler.core.triton.finding import FAIL, Finding
 from ostler.errors import BadRepository, UsageError
 from ostler.faces.cli import options, show
@@ -47,7 +48,8 @@ def check(folder: Path, mounts: tuple[str, ...], as_json: bool) -> None:
         raise SystemExit(BadRepository.exit_code)
     if failed:
         raise BadRepository(
-            f"Triton would not serve {folder} as it is: {len(failed)} of {len(found)} findings.",
+            f"Triton would not serve {folder} as it is: {len(failed)} of "
+            f"{counted(len(found), 'finding')}.",
             hint="Each finding says what to do.",
         )
 

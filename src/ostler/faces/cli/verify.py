@@ -9,7 +9,7 @@ import click
 from ostler import wiring
 from ostler.core.copying import Difference
 from ostler.core.refs import parse
-from ostler.core.sizes import file_size
+from ostler.core.sizes import counted, file_size
 from ostler.errors import DamagedModel
 from ostler.faces.cli import against, mend, options, progress, show
 from ostler.nouns import Damage, Manifest
@@ -71,7 +71,7 @@ def command(
         raise SystemExit(DamagedModel.exit_code)
     if damaged:
         raise DamagedModel(
-            f"{len(damaged)} of {len(results)} models are damaged: {', '.join(damaged)}.",
+            f"Damaged, of {counted(len(results), 'model')}: {', '.join(damaged)}.",
             hint=f"ostler verify {damaged[0]} --repair fetches the damaged blocks again.",
         )
 
@@ -83,7 +83,7 @@ def _clean(damages: tuple[Damage, ...]) -> bool:
 
 def _show(manifest: Manifest, damages: tuple[Damage, ...]) -> None:
     state = "clean" if _clean(damages) else show.style("damaged", fg="red")
-    files = f"{len(manifest.files)} files, {file_size(manifest.size)}"
+    files = f"{counted(len(manifest.files), 'file')}, {file_size(manifest.size)}"
     show.line(f"{manifest.name} at {manifest.commit[:12]}: {state} ({files})")
     for one in damages:
         where = f", first wrong in the 8 MiB from byte {one.at}" if one.at is not None else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from ostler.core.sizes import counted
 from ostler.faces.gateway.counts import DAY_SECONDS, MINUTE_SECONDS, SLOTS, Counts
 from ostler.faces.gateway.messages import Key, Model, Table
 from ostler.faces.gateway.request import Refusal, refusal
@@ -255,7 +256,7 @@ def _over(share: Share, now: float) -> Refusal:
         )
     most = share.per_minute or 0
     wait = MINUTE_SECONDS - now % MINUTE_SECONDS if most < 2 else MINUTE_SECONDS / most
-    return limit("rate_limited", f"This key may ask {most} times a minute.", wait)
+    return limit("rate_limited", f"This key may ask {counted(most, 'time')} a minute.", wait)
 
 
 def _granted(key: Key, id: str, model: Model) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ostler.core.lengths import Member, order, tokens_of
+from ostler.core.sizes import counted
 from ostler.faces.gateway import browsers, form
 from ostler.faces.gateway.body import model_of
 from ostler.faces.gateway.messages import Fault, Model
@@ -123,7 +124,7 @@ def loading(id: str, eta: float | None) -> Refusal:
 
 def too_many(id: str, most: int) -> Refusal:
     """Return the answer where as many requests wait for a model as may."""
-    text = f"{most} requests already wait for the model {id}."
+    text = f"{counted(most, 'request')} already wait for the model {id}."
     wrong = refusal(503, "queue_full", text, hint="Ask again after the time in Retry-After.")
     return wrong._replace(retry_after=5.0)
 

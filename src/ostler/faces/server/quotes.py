@@ -11,6 +11,7 @@ from ostler.core.needing import held_by
 from ostler.core.offers import Match, Wanted, closest, considered, ranked, within
 from ostler.core.prices import Offer
 from ostler.core.recommending import Pick, recommend
+from ostler.core.sizes import counted
 from ostler.errors import UsageError
 from ostler.faces.api import fit_schemas as s
 from ostler.nouns import Workload
@@ -98,7 +99,8 @@ class Quotes:
             )
         return s.Recommended(
             recommended=pick(good[0]),
-            reason=f"{len(good)} offers hold {known.entry.id}; this is the cheapest.",
+            reason=f"{counted(len(good), 'offer holds', 'offers hold')} {known.entry.id}; "
+            "this is the cheapest.",
             others=[pick(one) for one in good[1 : MOST_OTHERS + 1]],
         )
 

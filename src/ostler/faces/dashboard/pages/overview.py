@@ -80,7 +80,7 @@ class Overview(Page):
 
     def _loaded(self) -> Tag:
         units = self.fleet["models"]
-        more = h("a", f"All {len(self.models)} models", href="/dashboard/deployments")
+        more = h("a", f"All models ({len(self.models)})", href="/dashboard/deployments")
         if not units:
             name = self.models[0]["id"]
             return panels.panel(
