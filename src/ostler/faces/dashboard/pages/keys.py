@@ -33,7 +33,7 @@ class Keys(Page):
     async def look(self) -> None:
         if self.made and self.ours:
             return  # we may not ask any more, and the key must stay to be seen
-        self.all = await self.get("/api/keys", fresh=1.0, revoked=True)
+        self.all = await self.get("/api/keys", fresh=0.0 if self.made else 1.0, revoked=True)
 
     @property
     def _open(self) -> bool:

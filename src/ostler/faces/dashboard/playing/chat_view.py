@@ -39,7 +39,7 @@ def _talk(at: int, talk: Talk, models: Sequence[Asked]) -> Tag:
     about = said_of(model) if not talk.going else ""
     return h(
         "section.panel.talk",
-        h("h2.visually-hidden", f"Conversation with {talk.model}"),
+        h("h2.visually-hidden", f"{_which(at)} with {talk.model}"),
         h(
             "div.head",
             choice("Model" if at == 0 else "Second model", models, talk.model, act("model", at=at)),
@@ -52,12 +52,15 @@ def _talk(at: int, talk: Talk, models: Sequence[Asked]) -> Tag:
             "div.log",
             [_turn(at, talk, number, turn, model) for number, turn in enumerate(talk.turns)]
             or h("p.muted.blank", "Nothing has been asked yet."),
-            role="log", aria_label=f"Conversation with {talk.model}", tabindex="0",
+            role="log", aria_label=f"{_which(at)} with {talk.model}", tabindex="0",
             aria_busy="true" if talk.going else None, data_follow=True,
         ),
-        aria_label=talk.model,
         key=at,
     )  # fmt: skip
+
+
+def _which(at: int) -> str:
+    return "Second conversation" if at else "Conversation"
 
 
 def _turn(at: int, talk: Talk, number: int, turn: Turn, model: Asked | None) -> Tag:
