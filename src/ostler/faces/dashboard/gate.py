@@ -98,7 +98,7 @@ class Gate:
             return self._out(request)
         if path == "/open":
             key = self._sessions.redeem(request.query_params.get("ticket", ""))
-            return await self._in(request, key, BASE) if key else _page(signin.TICKET_USED, 401)
+            return await self._in(request, key, "") if key else _page(signin.TICKET_USED, 401)
         if request.method != "POST":
             said = signin.WHY.get(request.query_params.get("why", ""), "")
             return _page(said, to=request.query_params.get("to", ""))
