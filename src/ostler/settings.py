@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ostler.errors import UsageError
+from ostler.nouns.facts import LONGEST_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,12 @@ class Settings:
 
 
 LAUNCHERS = ("process", "container")
+# The least and the most of whole numbers; None: no most.
+BOUNDS: dict[str, tuple[int, int | None]] = {
+    "port": (0, 65_535), "workers": (1, 64), "threads": (1, 4096), "context": (1, LONGEST_CONTEXT),
+    "trash_days": (0, None), "disk_warn_gb": (0, None), "disk_critical_gb": (0, None),
+    "monthly_usd": (0, None),
+}  # fmt: skip
 # Names that other tools made common; ours win where both are set.
 ALSO = {"home": "MODEL_BASE_PATH", "endpoint": "HF_ENDPOINT", "offline": "HF_HUB_OFFLINE"}
 FILE = "settings.toml"  # in the home
@@ -138,9 +145,18 @@ def _read(name: str, kind: str, value: Any, origin: str) -> Any:
             return Path(value).expanduser().absolute()
         if kind == "bool":
             return _yes_or_no(name, str(value), origin)
-        return int(value) if kind == "int" else str(value).rstrip("/")
+        return _whole(name, value, origin) if kind == "int" else str(value).rstrip("/")
     except ValueError:
         raise UsageError(f"{origin}: {name} must be a whole number, not {value!r}.") from None
+
+
+def _whole(name: str, value: Any, origin: str) -> int:
+    number = int(value)
+    least, most = BOUNDS.get(name, (0, None))
+    if number < least or (most is not None and number > most):
+        to = "or more" if most is None else f"to {most:,}"
+        raise UsageError(f"{origin}: {name} must be {least} {to}, not {value}.")
+    return number
 
 
 def _yes_or_no(name: str, text: str, origin: str) -> bool:

@@ -151,6 +151,7 @@ pool set small 2GiB --dry-run
 pool set small 2GiB
 pool rm small
 preload {RERANK}
+preload
 preload --none
 pin {CHAT}#q8_0
 pin {CHAT}#q8_0 --off

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ostler.errors import EngineUnsupported, UsageError
 from ostler.nouns import Container, LaunchSpec, Mount, Place
@@ -105,7 +106,7 @@ def _keys(spec: LaunchSpec, place: Place) -> tuple[str, ...]:
     if spec.engine not in KEY_FLAGS:
         raise EngineUnsupported(
             f"{spec.engine} reads no keys from a file, and Ostler writes none on a command line.",
-            hint="Let `ostler serve` ask for keys instead: docs/howto/keys.md",
+            hint="Let `ostler serve` ask for keys instead: ostler keys create NAME",
         )
     return (KEY_FLAGS[spec.engine], f"{SECRETS}/{KEYS}")
 
@@ -134,13 +135,19 @@ def name_of(model: str, gpus: tuple[str, ...]) -> str:
 
 def checked_service(name: str | None) -> str | None:
     """Return a service's name as Compose takes it, or None as it is. Raises UsageError."""
-    if name is not None and not SERVICE.fullmatch(name):
-        raise UsageError(
-            f"{name!r} is no name for a service: letters, digits, '.', '_' and '-', the first a"
-            " letter or digit.",
-            hint=f"--service {slug(name)}",
-        )
+    checked_names("service", () if name is None else (name,))
     return name
+
+
+def checked_names(what: str, names: Iterable[str]) -> None:
+    """Refuse what cannot be a name of a Compose file's, such as a network's. Raises UsageError."""
+    for name in names:
+        if not SERVICE.fullmatch(name):
+            raise UsageError(
+                f"{name!r} is no name for a {what}: letters, digits, '.', '_' and '-', the first a"
+                " letter or digit.",
+                hint=f"--{what} {slug(name)}",
+            )
 
 
 def slug(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ostler.core import adopting, copying, paths, refs
+from ostler.core import adopting, copying, paths, quants, refs
 from ostler.core.adopting import Claim
 from ostler.core.policy import Policy
 from ostler.core.sizes import counted
@@ -68,10 +68,12 @@ def plan(
             f"{place} holds {counted(len(found), 'model')}, and one --id was given.",
             hint="Name the folder of one of them, or leave --id out.",
         )
-    return tuple(_adoption(one, ref, source, rules) for one in found)
+    return tuple(_adoption(one, place, ref, source, rules) for one in found)
 
 
-def _adoption(offer: Offer, ref: ModelRef | None, source: Source | None, rules: Policy) -> Adoption:
+def _adoption(
+    offer: Offer, place: Path, ref: ModelRef | None, source: Source | None, rules: Policy
+) -> Adoption:
     name = ref.name if ref else offer.name
     if name is None:
         raise UsageError("The folder does not tell the model's name.", hint="Add --id OWNER/NAME.")
@@ -90,6 +92,15 @@ def _adoption(offer: Offer, ref: ModelRef | None, source: Source | None, rules: 
     taken, left = adopting.claims(known, listing)
     there = {file.path: file for file in offer.files}
     files = tuple((there[claim.path], claim) for claim in taken)
+    if not listing and not quants.variants(file.path for file in offer.files):
+        if place.is_file():
+            raise UsageError(
+                f"{place.name} is no file of weights: GGUF, safetensors or PyTorch.",
+                hint="Name a folder to keep what lies in it as it is.",
+            )
+        note = (
+            f"{note} No weights that an engine reads lie there, so nothing will serve it.".strip()
+        )
     notes = (*warnings, *([note] if note else []))
     return Adoption(offer, name, files, left, listing, notes, ref.source if ref else "hf")
 

@@ -34,6 +34,14 @@ LINES = {
     "preload a/b --none": "not both",
     "export compose a/b --service ../x": "no name for a service",
     "export compose a/b --service mödel": "no name for a service",
+    "export compose a/b --network ../x": "'../x' is no name for a network",
+    "export compose a/b --profile a_b --profile a/b": "'a/b' is no name for a profile",
+    "fit a/b --context 99999999999999999999999999": "not in the range",
+    "serve --sequences 100000000": "not in the range",
+    "bench a/b --rate 1e-300": "longer than a day",
+    "import bytes --id a/b": "bytes is no file of weights",
+    "pull -f empty": "empty names no model",
+    "load \u00a0": "No model is named",
     "serve --keys bytes": "The key file bytes cannot be read: byte 1 is no UTF-8 text",
     "serve --tls-cert bytes --tls-key bytes": "cannot be used for HTTPS",
     "import-config model-configs bytes": "bytes",
@@ -50,12 +58,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OSTLER_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     Path("bytes").write_bytes(b"\xff\xfe\x00 never a text")
+    Path("empty").write_text("# nothing yet\n\n")
     return tmp_path
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_what_is_wrong_is_said(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code = app._run(line.split())
+    code = app._run(line.split(" "))
     said = " ".join(capsys.readouterr().err.split())
     assert code not in (0, 70), said
     assert LINES[line] in said
@@ -80,7 +89,31 @@ def test_a_port_of_the_settings_is_one(
 ) -> None:
     monkeypatch.setenv("OSTLER_PORT", "99999")
     assert app._run(["serve"]) == 2
-    assert "99999 is no port." in capsys.readouterr().err
+    assert "port must be 0 to 65,535, not 99999." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("CONTEXT", "-1", "1 to 2,147,483,647"), ("CONTEXT", "1" + "0" * 26, "1 to 2,147,483,647"),
+     ("WORKERS", "0", "1 to 64"), ("THREADS", "0", "1 to 4,096"),
+     ("TRASH_DAYS", "-1", "0 or more")],
+)  # fmt: skip
+def test_a_number_of_the_settings_has_bounds(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv(f"OSTLER_{name}", value)
+    assert app._run(["ls"]) == 2
+    assert f"OSTLER_{name}: {name.lower()} must be {said}, not {value}." in capsys.readouterr().err
+
+
+def test_a_folder_without_weights_is_kept_and_that_is_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "notes").mkdir()
+    (here / "notes/bin.dat").write_bytes(b"no weights")
+    assert app._run(["import", "notes", "--id", "a/b", "--offline", "--dry-run"]) == 0
+    assert "nothing will serve it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("json", [[], ["--json"]])

@@ -58,8 +58,8 @@ def _key_words(spec: LaunchSpec, cluster: Cluster) -> list[str]:
     if not needs_key(spec):
         raise EngineUnsupported(
             f"{spec.engine} reads keys from its command line only, where others can read them.",
-            hint="Leave --api-key-secret out and put Ostler's gateway before it: "
-            "docs/howto/keys.md",
+            hint="Leave --api-key-secret out and let `ostler serve` ask for keys before it: "
+            "`ostler keys create NAME` makes one.",
         )
     flag = KEY_FLAGS.get(spec.engine)
     return [flag, f"{SECRETS}/{KEYS}"] if flag else []

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ostler.nouns.facts import LONGEST_CONTEXT
+
 
 class Model(BaseModel):
     """One entry of `/v1/models`; the fields after `owned_by` are Ostler's own."""
@@ -153,7 +155,7 @@ class Deployed(BaseModel):
     model: str
     wait: bool = True  # until it is ready
     replicas: int | None = Field(None, ge=1, le=64)
-    context: int | None = Field(None, ge=1)
+    context: int | None = Field(None, ge=1, le=LONGEST_CONTEXT)
     sequences: int | None = Field(None, ge=1)
     engine: str | None = None
     pool: str | None = None
@@ -168,7 +170,7 @@ class ToEstimate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str
-    context: int | None = Field(None, ge=1)  # tokens of one sequence
+    context: int | None = Field(None, ge=1, le=LONGEST_CONTEXT)  # tokens of one sequence
     sequences: int | None = Field(None, ge=1)
     kv_dtype: str | None = None
     engine: str | None = None

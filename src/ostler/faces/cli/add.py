@@ -16,7 +16,7 @@ from ostler.verbs import stages
 @click.argument("model")
 @click.option("--gpu", "gpus", multiple=True, metavar="ID",
               help="A GPU, such as 0; two mean tensor parallelism in a container.")  # fmt: skip
-@click.option("--max-model-len", "--context", "context", type=click.IntRange(1), metavar="N",
+@click.option("--max-model-len", "--context", "context", type=options.TOKENS, metavar="N",
               help="Tokens for each sequence.")  # fmt: skip
 @click.option("--max-concurrent", type=click.IntRange(1), metavar="N",
               help="Requests at once; more are answered 429.")  # fmt: skip

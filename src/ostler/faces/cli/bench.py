@@ -22,6 +22,7 @@ from ostler.verbs.asking import ask
 from ostler.verbs.benchmark import Load, Run, run
 from ostler.verbs.sending import Target
 
+LONGEST = 86_400.0  # seconds that requests are spread over
 KEY = "OPENAI_API_KEY"  # the environment's name of the key for --url, as OpenAI's client has it
 
 
@@ -71,6 +72,11 @@ def command(
     if saved:
         show_saved(settings, model, as_json)
         return
+    if rate and (requests - 1) / rate > LONGEST:
+        raise UsageError(
+            f"{requests} requests at {rate:g} a second take longer than a day.",
+            hint="Give --rate more, or --requests less.",
+        )
     lines = concurrency if concurrency or rate else 1
     load = Load(requests, lines, rate, poisson, prompt_tokens, output_tokens, warmup)
     began = datetime.now(UTC).isoformat(timespec="milliseconds")

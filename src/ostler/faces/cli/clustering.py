@@ -76,8 +76,8 @@ def pullers(settings: Settings, image: str | None) -> str:
     said = f"{image} is not pinned by a digest" if image else "No image with Ostler was named"
     raise UsageError(
         f"{said}; the pod's first container pulls the model with it.",
-        hint="docs/howto/kubernetes.md builds one; then --ostler-image NAME@sha256:..., or"
-        " `images: {ostler: ...}` in ostler.yaml.",
+        hint="Build one from Ostler's Dockerfile and push it; then --ostler-image NAME@sha256:...,"
+        " or `images: {ostler: ...}` in ostler.yaml.",
     )
 
 

@@ -129,13 +129,15 @@ def compose(
     ostler export compose org/name --gpu 0 --gpu 1 --each --profile chat
     ostler export compose org/name --gpu 0 --into docker-compose.yml --dry-run
     """
-    from ostler.core.containers import checked_service, name_of
+    from ostler.core.containers import checked_names, checked_service, name_of
     from ostler.exporters import compose as exporter
 
     wish = Wish(
         model, engine, image, engine_version, Workload(context, sequences, kv_dtype), user, key_file
     )
     checked_service(service)
+    checked_names("profile", profiles)
+    checked_names("network", (network,) if network is not None else ())
     sets = [(gpu,) for gpu in gpus] if each else [gpus]
     services = {}
     for number, some in enumerate(sets):

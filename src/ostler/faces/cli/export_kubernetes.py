@@ -74,7 +74,7 @@ def kubernetes(
 
     An init container pulls and proves the model with Ostler, once; the engine's container then
     runs the very command that Ostler would. Of a model that is not kept here only the headers
-    are read. Secrets are named, never written. docs/howto/kubernetes.md shows the whole way.
+    are read. Secrets are named, never written.
 
     \b
     ostler export kubernetes org/name --gpus 1 --image vllm/vllm-openai@sha256:... \\

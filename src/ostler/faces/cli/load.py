@@ -62,9 +62,10 @@ def command(
     ostler load Qwen/Qwen2.5-0.5B-Instruct-GGUF --dry-run
     ostler load Qwen/Qwen2.5-0.5B-Instruct-GGUF --duration 60m --max-concurrent 3
     """
+    path = server.model_path(model, "estimate")
     found = server.needed(settings)
     if dry_run or not as_json:
-        expected = server.ask(found, "GET", server.model_path(model, "estimate"))
+        expected = server.ask(found, "GET", path)
         where = " or ".join(expected["devices"])
         said = (
             f"{expected['id']} needs {memory(expected['memory_bytes'])} on {where}; "

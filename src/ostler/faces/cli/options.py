@@ -8,8 +8,12 @@ from typing import Any
 
 import click
 
+from ostler.nouns.facts import LONGEST_CONTEXT
+
 MOST_GPUS = 1024  # every one of them is looked at
 GPUS = click.IntRange(1, MOST_GPUS)
+MOST_SEQUENCES = 65_536
+TOKENS = click.IntRange(1, LONGEST_CONTEXT)
 
 
 class Number(click.FloatRange):
@@ -33,12 +37,10 @@ offline = click.option(
     callback=lambda context, _, value: value or context.obj.offline,
 )  # fmt: skip
 engine = click.option("--engine", metavar="NAME", help="Take this engine; refused if it cannot.")
-context = click.option(
-    "--context", type=click.IntRange(1), metavar="N", help="Tokens for each sequence."
-)
+context = click.option("--context", type=TOKENS, metavar="N", help="Tokens for each sequence.")
 sequences = click.option(
-    "--sequences", type=click.IntRange(1), metavar="N", default=1, show_default=True,
-    help="Requests served at the same moment.",
+    "--sequences", type=click.IntRange(1, MOST_SEQUENCES), metavar="N", default=1,
+    show_default=True, help="Requests served at the same moment.",
 )  # fmt: skip
 kv_dtype = click.option(
     "--kv-dtype",

@@ -32,11 +32,12 @@ def command(
     if models and none:
         raise UsageError("Name models or say --none, not both.", hint="ostler preload --none")
     names = [wishes.known(settings, model) for model in models]
-    only_show = dry_run or not (names or none)
-    wished = wishes.tell(
-        settings, "PUT", "/api/preload", names, edits.preload(names), dry_run=only_show
-    )
-    if dry_run:
+    if names or none:
+        edit = edits.preload(names)
+        wished = wishes.tell(settings, "PUT", "/api/preload", names, edit, dry_run)
+    else:
+        wished = wishes.in_force(settings)
+    if dry_run and (names or none):
         wished["preload"] = names
     if as_json:
         show.as_json(wished)

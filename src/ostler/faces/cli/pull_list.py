@@ -40,7 +40,12 @@ def _lines(file: str) -> list[str]:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise FileNotInRepo(f"{file} cannot be read: {why(error)}.") from error
-    return [one for line in lines if (one := line.split(" #")[0].strip()) and one[0] != "#"]
+    named = [one for line in lines if (one := line.split(" #")[0].strip()) and one[0] != "#"]
+    if not named:
+        raise UsageError(
+            f"{file} names no model.", hint="Write one in each line, such as org/name#q4_k_m."
+        )
+    return named
 
 
 def _result(ctx: click.Context, model: str) -> OstlerError | None:

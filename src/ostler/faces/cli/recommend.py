@@ -150,8 +150,8 @@ def _for_model(settings: Settings, known: Known, asked: Asked, as_json: bool) ->
         )
     elif good:
         shown = good if asked.everything else good[: 2 * SHOWN]
-        offers = counted(len(good), "offer holds", "offers hold")
-        show.heading(f"{known.entry.id}: {offers} it, the cheapest first")
+        hold = counted(len(good), "offer holds", "offers hold")
+        show.heading(f"{known.entry.id}: {hold} it, the cheapest first")
         offering.table(shown, asked.hours)
         offering.stale([match.offer for match in shown])
     else:

@@ -37,7 +37,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @options.context
 @click.option(
     "--sequences",
-    type=click.IntRange(1),
+    type=click.IntRange(1, options.MOST_SEQUENCES),
     metavar="N",
     default=4,
     show_default=True,

@@ -7,7 +7,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from ostler.errors import OstlerError, ServerNotRunning, from_code
+from ostler.errors import OstlerError, ServerNotRunning, UsageError, from_code
 from ostler.faces.server.address import Found, find, tls_of
 from ostler.settings import Settings
 
@@ -28,7 +28,9 @@ def needed(settings: Settings) -> Found:
 
 
 def model_path(model: str, verb: str) -> str:
-    """Return the control API's path for an act on a model."""
+    """Return the control API's path for an act on a model. Raises UsageError for no name."""
+    if not model.strip():
+        raise UsageError("No model is named.", hint="`ostler ls` lists those that are kept.")
     return f"/api/models/{quote(model, safe='/')}/{verb}"
 
 

@@ -20,8 +20,8 @@ def command(settings: Settings, model: str, force: bool, as_json: bool) -> None:
     ostler unload Qwen/Qwen2.5-0.5B-Instruct-GGUF
     ostler unload Qwen/Qwen2.5-0.5B-Instruct-GGUF --force
     """
-    found = server.needed(settings)
     path = server.model_path(model, "unload") + ("?force=true" if force else "")
+    found = server.needed(settings)
     answer = server.ask(found, "POST", path)
     if as_json:
         show.as_json(answer)

@@ -11,6 +11,15 @@ from ostler.faces.cli import server, show
 from ostler.settings import Settings
 
 
+def in_force(settings: Settings) -> dict[str, Any]:
+    """Return the wishes that hold: the running server's, else the file's. Raises UsageError."""
+    found = server.running(settings)
+    if found:
+        answer: dict[str, Any] = server.ask(found, "GET", "/api/wishes")
+        return answer
+    return tell(settings, "GET", "", None, None, dry_run=True)
+
+
 def tell(
     settings: Settings, method: str, path: str, value: Any, edit: Any, dry_run: bool
 ) -> dict[str, Any]:

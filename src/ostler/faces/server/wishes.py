@@ -29,6 +29,7 @@ from ostler.core.fleet.pools import Share
 from ostler.core.sizes import seconds
 from ostler.errors import UsageError
 from ostler.faces.server.flaws import refusal
+from ostler.nouns.facts import LONGEST_CONTEXT
 from ostler.store import durable
 from ostler.store.locks import hold
 from ostler.verbs import editing as files
@@ -110,7 +111,7 @@ class ModelWish(Wish):
     replicas: int = Field(default=1, ge=1, le=64)
     pool: str = ""
     ttl: Seconds | None = None
-    context: int | None = Field(default=None, ge=1)
+    context: int | None = Field(default=None, ge=1, le=LONGEST_CONTEXT)
     sequences: int | None = Field(default=None, ge=1)
     kv_dtype: str | None = None
     engine: str | None = None
