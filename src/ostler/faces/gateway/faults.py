@@ -9,7 +9,13 @@ import msgspec
 from ostler.faces.gateway.body import NOT_JSON
 
 # What engines say of a prompt that is longer than they can read: llama.cpp, vLLM, SGLang.
-TOO_LONG = ("exceed_context_size", "context size", "context length", "maximum context")
+TOO_LONG = (
+    "exceed_context_size",
+    "context size",
+    "context length",
+    "maximum context",
+    "greater than max_model_len",
+)
 
 
 def translated(answer: bytes) -> bytes:

@@ -14,6 +14,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from ostler.faces.gateway.body import NOT_JSON, name_in, renamed, tokens_of
+from ostler.faces.gateway.context import context_of, too_long
 from ostler.faces.gateway.known import Spelling
 from ostler.faces.gateway.messages import Ended
 from ostler.faces.gateway.outbox import Outbox
@@ -50,6 +51,7 @@ class Track:
 
     __slots__ = (
         "backend",
+        "context",
         "head",
         "key",
         "lanes",
@@ -61,6 +63,7 @@ class Track:
         "seats",
         "share",
         "spelt",
+        "target",
         "usual",
         "wanted",
     )
@@ -72,6 +75,8 @@ class Track:
         self.lanes = lanes
         self.usual = request.usual
         self.pool = pool
+        self.target = request.way.target
+        self.context = context_of(lanes.relay.routes.models[exchange.model], self.target)
         self.model, self.spelt = exchange.model, exchange.spelt
         self.share = share
         self.seats: Entered = exchange.entered or ()
@@ -124,6 +129,9 @@ class Lanes:
         except NOT_JSON:
             return False
         if tracks is None:
+            return False
+        context = tracks[0].context
+        if context is not None and too_long(tracks[0].model, context, tracks[0].target, body):
             return False
         track = tracks[0] if len(tracks) == 1 else relay.least_busy(tracks)
         pool, share = track.pool, track.share

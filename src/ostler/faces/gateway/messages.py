@@ -21,6 +21,8 @@ class Backend(Struct, frozen=True):
     `model_name` is what it wants to read in a request's `model`; empty: it does not care.
     `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out. `logits`
     means its rerank scores are logits (llama.cpp), which callers are given as their sigmoid.
+    `context` is how many tokens it takes, prompt and answer together, None where that is not
+    known; `bounds_answer` means that it refuses requests for a longer answer.
     """
 
     id: str
@@ -29,6 +31,8 @@ class Backend(Struct, frozen=True):
     model_name: str = ""
     adds_done: bool = False
     logits: bool = False
+    context: int | None = None
+    bounds_answer: bool = False
 
 
 class Member(Struct, frozen=True):

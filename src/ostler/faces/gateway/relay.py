@@ -13,6 +13,7 @@ from ostler.core.affinity import PREFIX, by_prefix
 from ostler.faces.gateway.allowance import Allowances
 from ostler.faces.gateway.body import wants_stream
 from ostler.faces.gateway.client_side import Client
+from ostler.faces.gateway.context import context_of, too_long
 from ostler.faces.gateway.counts import Counts
 from ostler.faces.gateway.decision import (
     Asked,
@@ -119,6 +120,10 @@ class Relay:
                 return
             exchange.entered = entered
         if is_ready(model):
+            wrong = self._too_long(exchange, id, model)
+            if wrong is not None:
+                exchange.refuse(wrong)
+                return
             exchange.send(self._replica(exchange, model))
             if exchange.request.usual is not None:
                 self._learn(exchange, asked.id, model)
@@ -142,7 +147,11 @@ class Relay:
         for id in exchange.others:
             member = self.routes.models[id]
             if refused is not None and not is_ready(member):
-                continue  # nothing is loaded because something else is busy
+                continue  # nothing is loaded because something else is busy, or too short
+            wrong = self._too_long(exchange, id, member)
+            if wrong is not None:
+                refused = refused or wrong
+                continue
             entered = self.allowances.admit(caller, id, member, time(), through=(name, model))
             if not isinstance(entered, Refusal):
                 exchange.entered = entered
@@ -151,6 +160,13 @@ class Relay:
             if entered.status != BUSY:
                 break
         return refused or unknown_model(self.routes, name)
+
+    def _too_long(self, exchange: Exchange, id: str, model: Model) -> Refusal | None:
+        way = exchange.request.way
+        context = context_of(model, way.target) if way is not None else None
+        if way is None or context is None:
+            return None
+        return too_long(id, context, way.target, exchange.body)
 
     def _replica(self, exchange: Exchange, model: Model) -> Pool:
         if len(model.backends) == 1:

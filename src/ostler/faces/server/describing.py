@@ -66,6 +66,11 @@ def route(keeper: Keeper, name: str, models: Sequence[str]) -> Model:
 
 # These give a reranker's raw output where others give its sigmoid.
 GIVES_LOGITS = frozenset({"llamacpp", "ampere", "sglang"})
+# These keep to a fixed context and refuse a longer prompt; others cut it off, or take it.
+HAS_CONTEXT = frozenset({"llamacpp", "ampere", "vllm", "sglang"})
+# These refuse to be asked for an answer longer than the context; llama.cpp ends it there.
+BOUNDS_ANSWER = frozenset({"vllm", "sglang"})
+BLOCK = 256  # tokens; llama.cpp rounds a context up to whole ones
 
 
 def backend_id(unit: str, pid: int) -> str:
@@ -92,6 +97,7 @@ def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
     if not life or not life.process:
         return None
     spec = life.process.spec
+    context = life.fitting.context if life.fitting and spec.engine in HAS_CONTEXT else None
     return m.Backend(
         backend_id(unit.id, life.process.pid),
         spec.host,
@@ -99,6 +105,8 @@ def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
         spec.model_name,
         spec.adds_done,
         logits=spec.engine in GIVES_LOGITS,
+        context=None if context is None else -(-context // BLOCK) * BLOCK,
+        bounds_answer=spec.engine in BOUNDS_ANSWER,
     )
 
 
