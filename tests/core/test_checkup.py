@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ostler import data
 from ostler.core import checkup
 from ostler.core.checkup import FileSystem, Finding
+from ostler.nouns import Device
 
 GB = checkup.GB
 
@@ -72,6 +73,29 @@ def test_prices_grow_old() -> None:
         today = newest + timedelta(days=days)
         assert checkup.prices(data.prices(), today, own=False).state == state
     assert checkup.prices((), date(2026, 11, 21), own=True).state == "warn"
+
+
+def test_a_password_in_an_address_is_told_and_not_shown() -> None:
+    text = "a: 1\nb: git:https://anna:s3cret@h/x/y\nc: https://h:8077/x@y\n"
+    (found,) = checkup.addresses("/h/ostler.yaml", text)
+    assert (found.state, "line 2" in found.what, "s3cret" in found.what) == ("fail", True, False)
+
+
+@pytest.mark.parametrize(
+    ("driver", "capability", "state", "said"),
+    [
+        ("525.60.13", 8.0, "ok", "driver 525.60.13"),
+        ("470.239.06", 8.0, "warn", "CUDA 12 want 525.60.13"),
+        ("580.65.06", 6.1, "warn", "capability 7.0"),
+        (None, None, "ok", "driver unknown"),
+    ],
+)
+def test_drivers_and_gpus_that_engines_have_left_behind(
+    driver: str | None, capability: float | None, state: str, said: str
+) -> None:
+    found = checkup.gpu(Device("nvidia", 0, "Z", 1, 1, driver, capability))
+    assert (found.state, said in found.what) == (state, True), found
+    assert bool(found.fix) == (state == "warn")
 
 
 def test_weights_in_git() -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -91,6 +96,89 @@ def test_engines_ports_and_tokens(shell: Shell) -> None:
     said = "\n".join(found["said"])
     assert "OSTLER_ENGINE_PORTS below" in said
     assert "hf_of_nobody" not in said
+
+
+def test_secrets_that_others_could_read(shell: Shell) -> None:
+    """A token file with open rights; a password in a file that gets shown, which is not shown."""
+    home = Path(shell.env["OSTLER_HOME"])
+    token = Path(shell.env["HF_HOME"]) / "token"
+    token.parent.mkdir(parents=True)
+    home.chmod(0o700)
+    token.write_text("hf_x")
+    token.chmod(0o644)
+    (home / "ostler.yaml").write_text("models:\n  git:https://anna:s3cret@h/x/y: {}\n")
+    settings = home / "settings.toml"
+    settings.write_text('database = "postgresql://anna:s3cret@127.0.0.1:9/x"\n')
+    settings.chmod(0o644)
+    done = shell.run("doctor", "--offline", OSTLER_DATABASE=str(home / "x"))
+    assert done.code == Unwell.exit_code
+    assert "s3cret" not in done.out + done.err
+    said = done.out
+    for fix in (f"chmod 600 {token}", f"chmod 600 {settings}", "Take it out, and change it"):
+        assert fix in said, said
+
+
+def test_an_engine_that_was_made_for_another_python(shell: Shell, tmp_path: Path) -> None:
+    for name, stamp in (("mlx", "of another day"), ("infinity", None)):
+        (tmp_path / name).mkdir()
+        if stamp:
+            (tmp_path / name / ".ostler-ready").write_text(stamp)
+    found = findings(shell, "--offline", OSTLER_ENGINES=str(tmp_path))
+    assert found["engines"] == ["ok", "warn", "warn"]
+    said = "\n".join(found["said"])
+    assert "made for other pins or another Python. ostler engine install mlx" in said
+    assert "no finished installation" in said
+
+
+def test_a_port_a_full_disk_and_a_home_of_somebody_else(shell: Shell) -> None:
+    home = Path(shell.env["OSTLER_HOME"])
+    home.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(home, 65534, 65534)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wrong = {"OSTLER_PORT": str(taken.getsockname()[1]), "OSTLER_DISK_CRITICAL_GB": "9999999"}
+        found = findings(shell, "--offline", code=Unwell.exit_code, **wrong)
+    assert (found["ports"], found["disk"]) == (["ok", "warn"], ["fail"])
+    assert "taken by another program. ostler serve --port N" in "\n".join(found["said"])
+    if os.geteuid() == 0:
+        assert found["permissions"][0] == "warn"
+        assert "sudo chown -R" in "\n".join(found["said"])
+
+
+def test_a_clock_that_is_wrong(shell: Shell) -> None:
+    """A hub whose clock is an hour behind ours."""
+
+    class Late(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(b"{}")
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() - 3600)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        hub = f"http://127.0.0.1:{server.server_port}"
+        found = findings(shell, code=Unwell.exit_code, HF_ENDPOINT=hub, OSTLER_ENDPOINT=hub)
+        server.shutdown()
+    assert found["clock"] == ["fail"]
+    assert "ahead of" in "\n".join(found["said"])
+
+
+def test_a_licence_that_a_rule_forbids(shell: Shell) -> None:
+    shell.ok("pull", f"{CHAT}#q8_0")
+    (Path(shell.env["OSTLER_HOME"]) / "licences.yaml").write_text("block: [apache-2.0]\n")
+    found = findings(shell, "--offline", code=Unwell.exit_code)
+    assert found["licences"] == ["fail"]
+    assert f"ostler licences accept {CHAT}" in "\n".join(found["said"])
 
 
 def test_the_store_in_a_folder_of_a_volume(shell: Shell) -> None:

@@ -78,7 +78,7 @@ def test_a_failed_download_is_told(shell: Shell) -> None:
     )
     notes.close()
     out = shell.run("why", "org/none").out
-    assert "The last of 1 tries to fetch it failed" in out
+    assert "The only try to fetch it failed" in out
 
 
 def test_what_the_running_server_says(inn: Inn) -> None:

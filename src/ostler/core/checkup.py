@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ostler.core.addresses import without_password
+from ostler.core.kernels import LEAST_PLAIN
 from ostler.core.prices import STALE_DAYS, Offer
 from ostler.core.sizes import counted, duration, file_size
+from ostler.core.versions import version_of
+from ostler.nouns import Device
 
 State = Literal["ok", "info", "warn", "fail"]
 ORDER: tuple[State, ...] = ("ok", "info", "warn", "fail")
@@ -25,6 +29,8 @@ IGNORE = ("*.safetensors", "*.gguf", "*.bin", "*.pt", "*.pth", "*.ckpt")
 # File systems on another machine, where a lock may hold for one machine alone.
 REMOTE = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "lustre", "beegfs", "afs",
           "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.juicefs")  # fmt: skip
+# The first driver of Linux for what is built with CUDA 12, by NVIDIA's table of compatibility.
+CUDA_12_DRIVER = (525, 60, 13)
 ENCRYPTED = ("ecryptfs", "fuse.encfs", "fuse.gocryptfs")
 
 
@@ -73,6 +79,17 @@ def secret(path: str, mode: int) -> Finding:
         what = f"{path} holds a secret and has mode {bits:o}: others can read it."
         return Finding("permissions", "fail", what, f"chmod 600 {shlex.quote(path)}")
     return Finding("permissions", "ok", f"{path} is readable by its owner alone.")
+
+
+def addresses(path: str, text: str) -> list[Finding]:
+    """Judge a file that others may be shown: no address in it holds a password."""
+    flaws = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if (hidden := without_password(line)) != line:
+            what = f"{path}, line {number}, holds a password: {hidden.strip()[:200]}"
+            fix = "Take it out, and change it; git keeps credentials, a hub takes HF_TOKEN"
+            flaws.append(Finding("secrets", "fail", what, fix))
+    return flaws
 
 
 def disk(free: int, total: int, warn_gb: int, critical_gb: int) -> Finding:
@@ -174,6 +191,27 @@ def is_weights(name: str, size: int) -> bool:
     """Say whether a tracked file is weights: by its name, and its size where that can mislead."""
     suffix = f".{name.rpartition('.')[2].lower()}"
     return suffix in WEIGHTS and (suffix in (".safetensors", ".gguf") or size >= LARGE)
+
+
+def gpu(one: Device) -> Finding:
+    """Judge a GPU and its driver by what engines are built for."""
+    what = f"{one.id}: {one.name}, driver {one.driver or 'unknown'}"
+    if one.kind != "nvidia":
+        return Finding("gpu", "ok", f"{what}.")
+    if one.driver and version_of(one.driver) < CUDA_12_DRIVER:
+        needed = ".".join(map(str, CUDA_12_DRIVER))
+        why = f"engines that are built with CUDA 12 want {needed} or newer."
+        return Finding("gpu", "warn", f"{what}; {why}", "Install a newer driver of NVIDIA")
+    if one.capability is not None and one.capability < LEAST_PLAIN:
+        why = f"vLLM wants compute capability {LEAST_PLAIN}, and it has {one.capability}."
+        fix = "Take GGUF: llama.cpp runs on it"
+        return Finding("gpu", "warn", f"{what}; {why}", fix)
+    return Finding("gpu", "ok", f"{what}.")
+
+
+def stale(engine: str, because: str) -> Finding:
+    """Say that an engine's environment is not the one that this version of Ostler pins."""
+    return Finding("engines", "warn", f"{engine}: {because}.", f"ostler engine install {engine}")
 
 
 def engines(installed: Mapping[str, str], devices: Sequence[str]) -> list[Finding]:

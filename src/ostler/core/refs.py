@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+from ostler.core.addresses import without_password
 from ostler.errors import BadRef
 from ostler.nouns import ModelRef
 
@@ -71,7 +72,8 @@ def _from_place(text: str, source: str, rest: str) -> ModelRef:
     if "\0" in place or not place.isprintable():
         raise _bad(text, "it holds control characters")
     if source == "git" and _SECRET.match(place):
-        raise _bad(text, "a password does not belong in an address", "git keeps credentials.")
+        why = "a password does not belong in an address"
+        raise _bad(without_password(text), why, "git keeps them: gitcredentials(7).")
     if source == "folder" and at_mark:
         raise _bad(text, "a folder has no revisions")
     return ModelRef(

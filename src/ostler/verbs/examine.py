@@ -15,7 +15,9 @@ from ostler.core.sizes import counted
 from ostler.nouns import Manifest
 from ostler.store import Store
 
-SECRETS = ("run/serve.json", "ostler.db", "hub/token")  # in the home
+# In the home: keys, the records, and what a service is given.
+SECRETS = ("run/serve.json", "ostler.db", "hub/token", "serve.env")
+SHOWN = ("ostler.yaml",)  # in the home, and likely to be shown to others
 
 
 def rights(home: Path) -> Iterator[Finding]:
@@ -35,6 +37,22 @@ def rights(home: Path) -> Iterator[Finding]:
     for path in (home / name for name in SECRETS):
         if path.is_file():
             yield checkup.secret(str(path), path.stat().st_mode)
+
+
+def secrets(home: Path, token: Path) -> Iterator[Finding]:
+    """Judge what could give a secret away: the hub's token, passwords in addresses."""
+    if token.is_file():
+        yield checkup.secret(str(token), token.stat().st_mode)
+    own = home / "settings.toml"  # may hold the password of a database, if nobody else can read it
+    if own.is_file() and checkup.addresses(str(own), own.read_text(errors="replace")):
+        yield checkup.secret(str(own), own.stat().st_mode)
+    found = [
+        one
+        for path in (home / name for name in SHOWN)
+        if path.is_file()
+        for one in checkup.addresses(str(path), path.read_text(errors="replace"))
+    ]
+    yield from found or [Finding("secrets", "ok", "No address in ostler.yaml holds a password.")]
 
 
 def room(store: Store, warn_gb: int, critical_gb: int) -> Finding:

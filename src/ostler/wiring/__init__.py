@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         origin,
         source,
         source_of,
+        token_file,
     )
     from ostler.wiring.launchers import (
         began,
@@ -76,6 +77,7 @@ __all__ = [
     "source_of",
     "store",
     "sweep",
+    "token_file",
     "tools",
 ]
 

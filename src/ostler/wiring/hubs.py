@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostler.core.addresses import without_password
@@ -104,6 +105,13 @@ def has_token() -> bool:
     from ostler.sources.huggingface import stored_token
 
     return stored_token() is not None
+
+
+def token_file() -> Path:
+    """Return where the user's own token is kept, whether there is one or not."""
+    from ostler.sources.huggingface.hub import token_file
+
+    return token_file()
 
 
 def greeting(settings: Settings) -> tuple[str, bool, Greeting]:

@@ -96,10 +96,10 @@ def tools(settings: Settings) -> tuple[Installed, ...]:
 
 def reading() -> Reading:
     """Return how this machine says what a running engine takes."""
-    from ostler.probe.processes import gpu_memory_of, memory_of
+    from ostler.probe.processes import gpu_memory_of, memory_of, worked
     from ostler.verbs.learning import Reading
 
-    return Reading(memory_of, gpu_memory_of)
+    return Reading(memory_of, gpu_memory_of, worked)
 
 
 def gpuhunt_items(providers: tuple[str, ...]) -> Iterable[object]:

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ostler import wiring
+from ostler.core.addresses import without_password
 from ostler.core.checkup import Finding
 from ostler.core.refs import parse
-from ostler.core.sizes import counted
 from ostler.errors import OstlerError, UnknownModel
 from ostler.settings import Settings
 
@@ -19,6 +19,7 @@ PATHS = ("./", "../", "/", "~")
 
 def explained(settings: Settings, text: str, offline: bool) -> Iterator[Finding]:
     """Yield what is known of a name that no kept model has; the last finding is the cause."""
+    text = without_password(text)
     name = text.split("#")[0].split("@")[0]
     store = wiring.store(settings)
     if here := sorted({one.name for one in store.manifests() if one.name == name}):
@@ -81,10 +82,8 @@ def _attempt(settings: Settings, name: str) -> Finding | None:
     if not tries or tries[-1].outcome == "done":
         return None
     last = tries[-1]
-    what = (
-        f"The last of {counted(len(tries), 'try', 'tries')} to fetch it {last.outcome} at "
-        f"{last.at[:16]}: {last.what}"
-    )
+    which = "The only try" if len(tries) == 1 else f"The last of {len(tries)} tries"
+    what = f"{which} to fetch it {last.outcome} at {last.at[:16]}: {last.what}"
     return Finding("download", "warn", what, f"ostler pull {name} goes on where it stopped")
 
 

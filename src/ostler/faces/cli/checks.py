@@ -7,12 +7,14 @@ from pathlib import Path
 
 from ostler import wiring
 from ostler.core import checkup
+from ostler.core.addresses import without_password
 from ostler.core.checkup import Finding
 from ostler.errors import OstlerError
 from ostler.faces.cli import money, server, syncing, terms
 from ostler.launchers.ports import is_free, port_range
 from ostler.settings import Settings
 from ostler.verbs import examine, pricing
+from ostler.verbs.installing import installable, plan_install
 
 Check = tuple[str, Callable[[], Iterable[Finding]]]
 
@@ -37,6 +39,7 @@ def everything(settings: Settings, project: Path | None, model: str | None) -> l
     store = wiring.store(settings)
     checks: list[Check] = [
         ("permissions", lambda: examine.rights(settings.home)),
+        ("secrets", lambda: examine.secrets(settings.home, wiring.token_file())),
         ("disk", lambda: [examine.room(store, settings.disk_warn_gb, settings.disk_critical_gb)]),
         ("file system", lambda: _file_system(settings.home)),
         ("store", lambda: examine.models(store)),
@@ -66,11 +69,11 @@ def _engines(settings: Settings) -> list[Finding]:
     machine = wiring.machine(settings, remembers=False)
     installed = {name: one.version for name, one in machine.installed.items()}
     found = checkup.engines(installed, [one.kind for one in machine.hardware.devices])
-    found += [
-        Finding("gpu", "ok", f"{one.id}: {one.name}, driver {one.driver or 'unknown'}.")
-        for one in machine.hardware.devices
-        if one.kind != "cpu"
-    ]
+    found += [checkup.gpu(one) for one in machine.hardware.devices if one.kind != "cpu"]
+    for name in sorted(installable()):
+        plan = plan_install(name, settings.engines_dir)
+        if plan.needed and plan.folder.is_dir():
+            found.append(checkup.stale(name, plan.because))
     return found + [Finding("gpu", "warn", note) for note in machine.hardware.notes]
 
 
@@ -109,7 +112,12 @@ def _server(settings: Settings) -> list[Finding]:
 
 def _drift(settings: Settings) -> list[Finding]:
     found = [
-        Finding("drift", "warn", f"{one.where}: {one.what}", one.fix or "ostler sync")
+        Finding(
+            "drift",
+            "warn",
+            f"{one.where}: {without_password(one.what)}",
+            without_password(one.fix) or "ostler sync",
+        )
         for one in syncing.look(settings, ()).differences
     ]
     return found or [Finding("drift", "ok", "Wishes, written files and what runs agree.")]

@@ -28,7 +28,7 @@ def command(
     settings: Settings, model: str | None, project: Path | None, everything: bool, offline: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Look at rights, disk, store, engines, ports, server, drift, licences, prices, hub, token.
+    """Look at rights, secrets, disk, store, engines, ports, server, drift, licences, prices, hub.
 
     Each finding is ok, info, warn or fail, with what mends it. With MODEL: whether you may fetch
     it. Nothing is changed, and no model's bytes are read: that is `ostler verify`. The exit code

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -40,6 +41,11 @@ ASKED_OF_SEARCH = ["downloads", "gated", "pipeline_tag", "tags", "usedStorage"]
 def stored_token() -> str | None:
     """Return the user's token: HF_TOKEN, HUGGING_FACE_HUB_TOKEN, or what `hf auth login` left."""
     return huggingface_hub.get_token()
+
+
+def token_file() -> Path:
+    """Return where `hf auth login` leaves the token, whether there is one or not."""
+    return Path(constants.HF_TOKEN_PATH)
 
 
 class HuggingFace:
