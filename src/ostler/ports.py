@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from ostler.nouns import (
-    Diagnosis,
-    Hardware,
-    Installed,
-    LaunchSpec,
-    Listing,
-    ModelFacts,
-    ModelRef,
-    RemoteFile,
-    SearchResults,
-    Served,
-    Verdict,
-    Workload,
-)
+if TYPE_CHECKING:  # a command that needs one socket need not wait until all nouns are made
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from ostler.nouns import (
+        Diagnosis,
+        Hardware,
+        Installed,
+        LaunchSpec,
+        Listing,
+        ModelFacts,
+        ModelRef,
+        RemoteFile,
+        SearchResults,
+        Served,
+        Verdict,
+        Workload,
+    )
 
 
 class Source(Protocol):

@@ -100,7 +100,7 @@ __all__ = [
     "Workload",
 ]
 
-MADE_LATE = ("finding", "facts", "running", "recording", "containers")
+MADE_LATE = ("finding", "recording", "facts", "running", "containers")  # looked through so
 
 
 def __getattr__(name: str) -> Any:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ostler import data
 from ostler.core import catalogue
 from ostler.core.catalogue import Entry
@@ -61,6 +59,8 @@ def shelf(home: Path) -> Shelf:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml  # few have entries of their own, and every pull asks for the catalogue
+
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -83,6 +83,8 @@ def plan_add(home: Path, id: str, said: Mapping[str, Any]) -> Entry:
 
 def add(home: Path, id: str, said: Mapping[str, Any]) -> Path:
     """Write an entry that `plan_add` has taken; return its file."""
+    import yaml
+
     path = place(home) / f"{id}.yaml"
     given = {name: value for name, value in said.items() if value not in (None, (), [])}
     text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True)

@@ -6,13 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
+from typing import TYPE_CHECKING, Any
 
 from ostler import data
 from ostler.core import licences
-from ostler.core.catalogue import Entry
 from ostler.core.licences import NO_FIELD, Licence, Policy, Terms, Verdict
 from ostler.core.reasons import why
 from ostler.errors import (
@@ -26,10 +23,13 @@ from ostler.errors import (
     UsageError,
 )
 from ostler.nouns import Listing, Manifest, ModelRef
-from ostler.ports import Source
 from ostler.store import Store, durable
 from ostler.verbs import catalogue
 from ostler.verbs.accepting import Acceptance, accepted
+
+if TYPE_CHECKING:
+    from ostler.core.catalogue import Entry
+    from ostler.ports import Source
 
 DEEPEST = 3  # bases of bases; the longest chains seen are quantized <- tuned <- instructed <- base
 
@@ -57,6 +57,8 @@ def policy(home: Path, use: str, file: Path | None) -> Policy:
         if file:
             raise UsageError(f"There is no licence policy at {path}.", hint="ostler config")
         return licences.policy(use, {}, "setting" if use else "default")
+    import yaml  # what few have a file for, no pull waits for
+
     try:
         said = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
