@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,7 @@ class Bed:
     shell: Shell
     operator: str = ""  # keys, where it needs them
     user: str = ""
+    process: subprocess.Popen[str] | None = None
 
 
 @pytest.fixture(scope="package")
@@ -114,7 +116,7 @@ def fresh(home: Path, shipped_hub: str, tmp_path: Path) -> Iterator[Bed]:
 def served(bed: Bed) -> Iterator[Bed]:
     server = bed.shell.background("serve", "--port", "0")
     try:
-        bed.address = address_said(server)
+        bed.address, bed.process = address_said(server), server
         yield bed
     finally:
         assert end(server) == 0

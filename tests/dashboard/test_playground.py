@@ -258,5 +258,5 @@ def test_a_user_sees_the_models_of_the_key(visit: Visits, guarded: Bed) -> None:
     log = send(page, "Say hello")
     expect(log.get_by_text("hello", exact=True)).to_be_visible()
     page.get_by_role("link", name="Embeddings").click()
-    expect(page.get_by_role("heading", name="No embedding model is kept here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your key may ask no embedding model")).to_be_visible()
     inspect(page, "playground-empty")

@@ -9,6 +9,7 @@ from ostler.errors import OstlerError
 from ostler.faces.dashboard import pages
 from ostler.faces.dashboard.page import Page
 from ostler.faces.dashboard.parts import panels
+from ostler.faces.dashboard.parts.prose import prose
 from ostler.faces.dashboard.tree import Node, Tag, act, h
 
 SHOWN = 6.0  # seconds that news of what was done stay
@@ -142,7 +143,7 @@ def _toast(toast: Toast) -> Tag:
     return h(
         f"div.toast.{toast.kind}",
         h("strong.visually-hidden", f"{words.get(toast.kind, 'Note')}: "),
-        h("span", toast.text),
+        h("span", prose(toast.text)),
         h("button.ghost", "Close", type="button", aria_label="Close this message",
           on_click=act("put-away", number=toast.number)),
         key=toast.number,

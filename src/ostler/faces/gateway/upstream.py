@@ -13,6 +13,7 @@ from httptools import (
     HttpResponseParser,
 )
 
+from ostler.core.reasons import why
 from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.response import BODILESS, LONG, SINGLE, Whole, is_chunks, whole
 
@@ -223,7 +224,7 @@ class Upstream(asyncio.Protocol):
             self.ended = True
             self.exchange.relay(b"", ended=True)
         else:
-            self._break(f"it closed the connection ({exc or 'end of file'})")
+            self._break(f"it closed the connection ({why(exc) if exc else 'end of file'})")
 
     def _ends_with_the_connection(self) -> bool:
         return self.has_head and not any(

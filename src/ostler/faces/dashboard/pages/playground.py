@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 from ostler.errors import OstlerError, UsageError
 from ostler.faces.dashboard.page import Page
-from ostler.faces.dashboard.parts import panels
 from ostler.faces.dashboard.playing import chat, chat_view, lines_view, models, vectors
 from ostler.faces.dashboard.playing.chat import Talk, Turn
 from ostler.faces.dashboard.playing.models import Asked
@@ -92,12 +91,7 @@ class Playground(Page):
         kind, has_key = self.state.kind, bool(self.desk.caller.key)
         known, address = self._models(kind), self.desk.caller.asking.gateway
         if not known and not (kind == "chat" and any(t.turns for t in self.state.talks)):
-            return panels.empty(
-                chat_view.none_kept(kind),
-                "Models shows what is kept here and finds more; a pull is one command too.",
-                command="ostler pull ORG/NAME",
-                button=h("a.button", "To the models", href="/dashboard/models"),
-            )
+            return models.none(kind, self.desk.caller.operates)
         if kind == "embed":
             return lines_view.embeddings(self.state.embed, known, address, has_key)
         if kind == "rerank":

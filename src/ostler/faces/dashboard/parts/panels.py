@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostler.errors import OstlerError
+from ostler.faces.dashboard.parts.prose import prose
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
 
@@ -36,7 +37,7 @@ def commanded(command: str) -> Tag:
 def advised(text: str) -> Tag:
     """Show what to do next: a command to be copied, or a sentence."""
     is_command = text.startswith("ostler ") and ";" not in text and ", " not in text
-    return commanded(text) if is_command else h("p.small.muted.advice", text)
+    return commanded(text) if is_command else h("p.small.muted.advice", prose(text))
 
 
 def loading(said: str = "Loading") -> Tag:
@@ -49,8 +50,8 @@ def error(wrong: OstlerError) -> Tag:
     return h(
         "div.panel.error",
         h("h2", "This could not be shown"),
-        h("p", wrong.what),
-        h("p.muted", wrong.hint) if wrong.hint else None,
+        h("p", prose(wrong.what)),
+        h("p.muted", prose(wrong.hint)) if wrong.hint else None,
         h("button", "Try again", type="button", on_click=act("again")),
         role="alert",
     )
@@ -66,4 +67,5 @@ def stale(wrong: OstlerError) -> Tag:
 def notice(text: str, kind: str = "warn") -> Tag:
     """Return a sentence that is to be noticed; `kind` is warn, bad or plain."""
     words = {"warn": "Warning", "bad": "Error"}
-    return h(f"p.notice.{kind}", h("strong", f"{words[kind]}: ") if kind in words else None, text)
+    return h(f"p.notice.{kind}", h("strong", f"{words[kind]}: ") if kind in words else None,
+             prose(text))  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ostler.core.sizes import duration, file_size, memory
 
-__all__ = ["ago", "clock", "count", "duration", "file_size", "memory", "moment", "rate"]
+__all__ = ["ago", "clock", "count", "duration", "file_size", "memory", "moment", "rate", "span"]
 
 
 def count(number: float | None, one: str, several: str = "") -> str:
@@ -40,3 +40,8 @@ def clock(text: str) -> str:
 def ago(seconds: float) -> str:
     """Write how long ago: `just now`, `45 s ago`, `3 h 5 min ago`."""
     return "just now" if seconds < 2 else f"{duration(round(seconds))} ago"
+
+
+def span(seconds: float) -> str:
+    """Write how long something took, short times too: `94 ms`, `2.1 s`, `3 min 5 s`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)

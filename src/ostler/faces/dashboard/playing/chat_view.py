@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ostler.core.sizes import duration
-from ostler.faces.dashboard.parts import badges
+from ostler.faces.dashboard.parts import badges, panels, words
 from ostler.faces.dashboard.parts.markdown import markdown
 from ostler.faces.dashboard.playing.chat import Settings, Talk, Turn
 from ostler.faces.dashboard.playing.fields import choice, numeral, snippets
@@ -96,10 +95,8 @@ def _wrong(turn: Turn, again: Act) -> Node | None:
     if turn.state != "failed":
         return None
     return h(
-        "p.notice.bad",
-        h("strong", "Error: "),
-        turn.wrong,
-        " ",
+        "div.wrong",
+        panels.notice(turn.wrong, "bad"),
         h("button", "Ask again", type="button", on_click=again),
         role="alert",
     )
@@ -112,17 +109,11 @@ def _measured(turn: Turn) -> Node | None:
     facts = [
         f"{turn.tokens:,} tokens" if turn.tokens is not None else None,
         f"{turn.rate:,.0f} tokens/s" if turn.rate is not None else None,
-        f"first token after {_short(turn.seconds_to_first)}" if turn.seconds_to_first else None,
+        f"first token after {words.span(turn.seconds_to_first)}" if turn.seconds_to_first else None,
         "stopped by you" if turn.state == "stopped" else None,
         "ended at its limit of tokens" if turn.limit else None,
     ]
     return h("p.measured", " · ".join(fact for fact in facts if fact))
-
-
-def _short(seconds: float | None) -> str:
-    if seconds is None:
-        return "unknown"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
 
 
 def _composer(state: Playing, models: Sequence[Asked]) -> Tag:
@@ -186,12 +177,3 @@ def _example(state: Playing) -> dict[str, Any]:
         if text.replace(".", "", 1).isdigit():
             body[name] = read(text) if read is float or "." not in text else float(text)
     return body
-
-
-def none_kept(task: str) -> str:
-    """What is said where no model of a kind is kept."""
-    return {
-        "chat": "No chat model is kept here",
-        "embed": "No embedding model is kept here",
-        "rerank": "No reranker is kept here",
-    }[task]

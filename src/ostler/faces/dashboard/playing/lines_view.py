@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.sizes import duration
-from ostler.faces.dashboard.parts import badges, panels
+from ostler.faces.dashboard.parts import badges, panels, words
 from ostler.faces.dashboard.playing.fields import choice, snippets
 from ostler.faces.dashboard.playing.models import Asked, found, said_of
 from ostler.faces.dashboard.playing.playing import Lines
@@ -91,7 +90,7 @@ def _vectors(one: Embedded) -> Tag:
     ]  # fmt: skip
     return panels.panel(
         "How near the lines are",
-        h("p", f"Vectors of {one.size} numbers each, in {duration(one.seconds)}{tokens}. "
+        h("p", f"Vectors of {one.size} numbers each, in {words.span(one.seconds)}{tokens}. "
           "The cosine is 1 for the same direction, 0 for unrelated ones."),
         h("div.scroll",
           h("table.cosines", h("caption.visually-hidden", "Cosine of each line with each"),
@@ -129,7 +128,10 @@ def _scores(one: Ranked) -> Tag:
     ]  # fmt: skip
     return panels.panel(
         "Best first",
-        h("p", f"For \u201c{one.query}\u201d, in {duration(one.seconds)}. Scores are from 0 to 1."),
+        h(
+            "p",
+            f"For \u201c{one.query}\u201d, in {words.span(one.seconds)}. Scores are from 0 to 1.",
+        ),
         h("ol.scores", rows),
         key="scores",
-    )
+    )  # fmt: skip

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostler.core.sizes import duration
+from ostler.faces.dashboard.parts import panels
+from ostler.faces.dashboard.tree import Tag, h
 
 COMING = ("sizing", "starting", "loading", "waking")
 LEAVING = ("draining", "stopping")
@@ -81,4 +83,22 @@ def waiting_for(model: Asked | None) -> str:
 def _left(eta: float | None) -> str:
     if eta is None:
         return ""
-    return f": about {duration(eta)} left" if eta >= 1 else ": nearly there"
+    return f": about {duration(round(eta))} left" if eta > 1 else ": nearly there"
+
+
+NOUNS = {"chat": "chat model", "embed": "embedding model", "rerank": "reranker"}
+
+
+def none(kind: str, operates: bool) -> Tag:
+    """Say that there is no model to ask, and what to do about it."""
+    if not operates:
+        return panels.empty(
+            f"Your key may ask no {NOUNS[kind]}",
+            "Either none is kept here, or the key is not for it. An operator can say, and help.",
+        )
+    return panels.empty(
+        f"No {NOUNS[kind]} is kept here",
+        "Models shows what is kept here and finds more; a pull is one command too.",
+        command="ostler pull ORG/NAME",
+        button=h("a.button", "To the models", href="/dashboard/models"),
+    )
