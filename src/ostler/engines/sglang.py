@@ -31,13 +31,14 @@ GPUS = ("nvidia", "amd")
 # An encoder reads a whole text at once: a cached beginning or a part of it would be wrong, and the
 # engine dies of it (an assertion in models/roberta.py).
 WHOLE_TEXTS = ("--disable-radix-cache", "--chunked-prefill-size", "-1")
+CPU_SHARE = "0.5"  # of the free memory, at most; the tokens below are what it really takes
 CROSS_ENCODER = "ForSequenceClassification"
 
 PATTERNS: tuple[Pattern, ...] = (
     Pattern(
         "context_too_large",
         r"Not enough memory\. Please try (to increase|increasing) --mem-fraction-static"
-        r"|or increase --mem-fraction-static",
+        r"|or increase --mem-fraction-static|leave no GPU memory for the KV cache",
         "The KV cache for this context does not fit beside the weights.",
         SMALLER,
     ),
@@ -144,6 +145,7 @@ def memory_flags(installed: Installed, model: Served, workload: Workload) -> lis
         words += ["--mem-fraction-static", share]
     elif is_cpu_build(installed):
         context = workload.context or model.facts.context_length or DEFAULT_CONTEXT
+        words += ["--mem-fraction-static", CPU_SHARE]  # its own guess can be less than nothing
         words += ["--max-total-tokens", str(context * max(int(many), 2))]
     if workload.kv_dtype.startswith("fp8"):
         kind = workload.kv_dtype if "_" in workload.kv_dtype else "fp8_e4m3"

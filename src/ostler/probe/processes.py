@@ -29,6 +29,23 @@ def memory_of(pid: int) -> int | None:
     return total or None
 
 
+def worked(pid: int) -> float | None:
+    """Return the processor's seconds that a process and its children have used; None: it is gone.
+
+    Those of children that have ended are among their parent's.
+    """
+    total, found = 0.0, False
+    for process in family(pid):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        found = True
+        total += times.user + times.system
+        total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total if found else None
+
+
 def gpu_memory_of(pid: int) -> int | None:
     """Return the bytes that a process and its children hold on NVIDIA GPUs; None if not known.
 

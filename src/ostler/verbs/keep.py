@@ -19,6 +19,7 @@ from ostler.verbs.prepare import Prepared
 
 T = TypeVar("T")
 BUG = "Ostler has a bug; the server's own words say more.", ""
+SOON = 2.0  # seconds that an engine of no use is given to end
 TICK = 0.5  # seconds; TTLs, back-offs and hours are kept to this precision
 
 
@@ -140,6 +141,12 @@ class Keeper:
         """The gateway says that a unit broke a connection off."""
         self.tell(f.Broken(unit, self._clock()))
 
+    def give_up(self, unit: str, why: str, cause: str) -> None:
+        """A ready engine is of no use any more though its process runs: end it, and say why."""
+        if (life := self.lives.get(unit)) and self.fleet.unit(unit).state is f.State.READY:
+            life.of_no_use = why, cause
+            life.stop.set()
+
     def withdrawn(self, unit: str) -> None:
         """No gateway sends the unit requests any more."""
         self.tell(f.Withdrawn(unit, self._clock()))
@@ -248,7 +255,8 @@ class Keeper:
         assert life.process is not None
         code = await _unless(life.stop, life.process.wait())
         if code is None:
-            await life.process.stop()
+            # One that is of no use obeys nobody.
+            await (life.process.stop(SOON) if life.of_no_use else life.process.stop())
             return life.of_no_use
         return self._hands.obituary(life.process, code)
 

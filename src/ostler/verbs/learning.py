@@ -16,10 +16,11 @@ LOG_OF_A_START = 4 << 20  # bytes; vLLM's progress bars make it long
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read what a process takes, in bytes; None where it is not known."""
+    """How to read what a process and its children take; None where it is not known."""
 
-    memory: Callable[[int], int | None]
-    gpu: Callable[[int], int | None]
+    memory: Callable[[int], int | None]  # bytes
+    gpu: Callable[[int], int | None]  # bytes
+    worked: Callable[[int], float | None] = lambda pid: None  # seconds of the processor, in all
 
 
 def measure(

@@ -24,6 +24,7 @@ from ostler.faces.server.dispatch import Dispatch, warn
 from ostler.faces.server.downloads import Downloads, environment
 from ostler.faces.server.entrance import Entrance
 from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.heartbeat import Heartbeat
 from ostler.faces.server.keys import hashed
 from ostler.faces.server.operator import Operator
 from ostler.faces.server.traces import Traces
@@ -63,6 +64,7 @@ class Server:
             self._look_now,
         )  # fmt: skip
         self._watch = Watch(wiring.devices, warn)
+        self._heartbeat = Heartbeat(self._dispatch.keeper, wiring.reading().worked, warn)
         self._books.devices = lambda: self._watch.devices
         self._desk = Desk(
             hands, directory, self._dispatch, self._operator, self._books, self._downloads,
@@ -93,6 +95,7 @@ class Server:
                 asyncio.create_task(self._dispatch.keeper.tick(), name="clock"),
                 asyncio.create_task(self._books.ledger.run(), name="records"),
                 asyncio.create_task(self._watch.run(), name="devices"),
+                asyncio.create_task(self._heartbeat.run(), name="heartbeat"),
             ]
             stop = asyncio.create_task(self._stopping.wait())
             up = asyncio.create_task(self._up(control, on_ready))
