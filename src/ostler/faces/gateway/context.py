@@ -8,6 +8,7 @@ it there. One that is longer than the context is refused where the engine would 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
@@ -24,15 +25,19 @@ HINT = "Send less, or start the server with more: `ostler serve --context N`."
 LEAST = 2  # bytes that a token takes in a list of them
 
 
-class _Asked(msgspec.Struct):
+class _Longest(msgspec.Struct):
     max_completion_tokens: int | None = None
     max_tokens: int | None = None
     max_output_tokens: int | None = None
+
+
+class _Prompt(msgspec.Struct):
     prompt: msgspec.Raw = msgspec.Raw(b"")
     truncate_prompt_tokens: msgspec.Raw = msgspec.Raw(b"")
 
 
-_asked = msgspec.json.Decoder(_Asked)
+_longest = msgspec.json.Decoder(_Longest)
+_prompt = msgspec.json.Decoder(_Prompt)
 _one = msgspec.json.Decoder(list[int])
 _several = msgspec.json.Decoder(list[list[int]])
 
@@ -58,45 +63,48 @@ def context_of(model: Model, target: bytes) -> Context | None:
     return Context(longest, all(backend.bounds_answer for backend in model.backends))
 
 
-def may_exceed(context: Context, target: bytes, body: bytes) -> bool:
-    """Say, at next to no cost, whether `too_long` is worth asking."""
-    if context.bounds_answer and b'"max_' in body:
-        return True
-    return len(body) > LEAST * context.tokens and target.startswith(COMPLETIONS)
-
-
 def too_long(id: str, context: Context, target: bytes, body: bytes) -> Refusal | None:
-    """Return why a request cannot fit; None where it may."""
-    if not may_exceed(context, target, body):
-        return None
-    try:
-        asked = _asked.decode(body)
-    except NOT_JSON:
-        return None
-    most = f"The model {id} has a context of {context.tokens} tokens"
-    named = ((name, getattr(asked, name)) for name in ANSWERS)
-    name, answer = next(((name, n) for name, n in named if n is not None), ("", 0))
-    if context.bounds_answer and answer > context.tokens:
-        return _refusal(f"{most}, and {name} asks for an answer of up to {answer}.", name)
-    prompt = 0 if asked.truncate_prompt_tokens else _counted(bytes(asked.prompt))
-    if prompt > context.tokens:
-        return _refusal(f"{most}, and the prompt alone is {prompt} tokens long.", "prompt")
+    """Return why a request cannot fit; None where it may, at next to no cost for most."""
+    most = context.tokens
+    if context.bounds_answer and b'"max_' in body:
+        name, answer = _answer(body)
+        if answer > most:
+            return _refusal(id, most, f"{name} asks for an answer of up to {answer}", name)
+    if len(body) > LEAST * most and target.startswith(COMPLETIONS):
+        prompt = _counted(body)
+        if prompt > most:
+            return _refusal(id, most, f"the prompt alone is {prompt} tokens long", "prompt")
     return None
 
 
-def _counted(prompt: bytes) -> int:
-    """Return how many tokens a prompt has, the longest of several; 0 where it is no such list."""
-    if prompt[:1] != b"[":
-        return 0
+def _answer(body: bytes) -> tuple[str, int]:
+    """Return how long an answer may be, and what says so; 0 where nothing does."""
     try:
-        return len(_one.decode(prompt))
+        asked = _longest.decode(body)
     except NOT_JSON:
-        pass
-    try:
-        return max(map(len, _several.decode(prompt)), default=0)
-    except NOT_JSON:
-        return 0
+        return "", 0
+    for name in ANSWERS:
+        answer: int | None = getattr(asked, name)
+        if answer is not None:
+            return name, answer
+    return "", 0
 
 
-def _refusal(text: str, param: str) -> Refusal:
+def _counted(body: bytes) -> int:
+    """Return how many tokens a prompt has, the longest of several; 0 where that is not known."""
+    try:
+        asked = _prompt.decode(body)
+    except NOT_JSON:
+        return 0
+    if asked.truncate_prompt_tokens or bytes(memoryview(asked.prompt)[:1]) != b"[":
+        return 0
+    with suppress(*NOT_JSON):
+        return len(_one.decode(asked.prompt))
+    with suppress(*NOT_JSON):
+        return max(map(len, _several.decode(asked.prompt)), default=0)
+    return 0
+
+
+def _refusal(id: str, most: int, why: str, param: str) -> Refusal:
+    text = f"The model {id} has a context of {most} tokens, and {why}."
     return Refusal(400, Fault(text, "invalid_request_error", "context_too_long", HINT, param))
