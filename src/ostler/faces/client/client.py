@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx2
 
@@ -44,12 +44,10 @@ def _soon(operation: Callable[P, Steps[T]]) -> Callable[Concatenate[AsyncOstler,
     return method
 
 
-class Ostler:
-    """A running server, asked by threads.
+class _Found:
+    """What both clients are made from: where the server is, and a way to it."""
 
-    Without arguments it is the server that runs on this machine for this user. Every method
-    raises the refusal that the server names, as in `ostler.errors`.
-    """
+    _open: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -61,7 +59,18 @@ class Ostler:
     ) -> None:
         """Find the server. Raises ServerNotRunning where there is none."""
         self.place = place(base_url, api_key, home)
-        self._http = httpx2.Client(**_options(self.place, timeout))
+        self._http = self._open(**_options(self.place, timeout))
+
+
+class Ostler(_Found):
+    """A running server, asked by threads.
+
+    Without arguments it is the server that runs on this machine for this user. Every method
+    raises the refusal that the server names, as in `ostler.errors`.
+    """
+
+    _open = httpx2.Client
+    _http: httpx2.Client
 
     def __enter__(self) -> Self:
         return self
@@ -137,20 +146,11 @@ class Ostler:
             raise _gone(self.place, error) from error
 
 
-class AsyncOstler:
+class AsyncOstler(_Found):
     """A running server, asked with asyncio; as `Ostler` in everything else."""
 
-    def __init__(
-        self,
-        base_url: str | None = None,
-        api_key: str | None = None,
-        *,
-        home: str | os.PathLike[str] | None = None,
-        timeout: float = PATIENCE,
-    ) -> None:
-        """Find the server. Raises ServerNotRunning where there is none."""
-        self.place = place(base_url, api_key, home)
-        self._http = httpx2.AsyncClient(**_options(self.place, timeout))
+    _open = httpx2.AsyncClient
+    _http: httpx2.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
