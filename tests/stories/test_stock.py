@@ -243,6 +243,7 @@ def test_a_hub_is_searched_and_a_pull_is_planned(client: httpx2.Client, inn: Inn
         {"model": f"{CHAT}#q8_0", "kv_dtype": "q8_0", "margin_percent": 20},
         {"model": "ostler/tiny-llama", "gpu": "L4", "tensor_parallel": 2},
         {"model": f"{CHAT}#q8_0", "quantization": "q4_k_m", "what_if": True, "gpu": "RTX 4090"},
+        {"model": "llama-3.1-8b", "gpu": "L4", "context": 8192, "kv_dtype": "fp8"},
     ],
 )
 def test_a_fit_adds_up_and_its_command_says_the_same(

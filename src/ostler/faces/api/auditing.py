@@ -18,7 +18,7 @@ CHANGES_NOTHING = (
 # These tell of themselves: keys, what is removed and brought back, and work when it has ended.
 TELLS = (
     "/api/keys", "/api/store", "/api/trash", "/api/archived", "/api/quantizations",
-    "/api/additions", "/api/sync",
+    "/api/additions", "/api/samples", "/api/sync",
 )  # fmt: skip
 
 Follow = Callable[[Request], Awaitable[Response]]

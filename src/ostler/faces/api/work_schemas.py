@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,7 +11,7 @@ class Work(BaseModel):
     """A piece of work: waiting, running, done, failed or cancelled."""
 
     id: str
-    kind: str  # verify, repair, archive, unarchive, quantize, add
+    kind: str  # verify, repair, archive, unarchive, quantize, add, sample
     model: str
     state: str
     by: str | None = None  # who asked: `key:anna`, `api`; None: another process
@@ -103,6 +103,14 @@ class ToAdd(BaseModel):
     sequences: int | None = Field(None, ge=1)
     name: str | None = Field(None, max_length=300)
     engine: str | None = Field(None, max_length=40)
+
+
+class ToSample(BaseModel):
+    """Which of the tiny models that come with Ostler."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Literal["chat", "embed", "rerank"] = "chat"
 
 
 class Step(BaseModel):

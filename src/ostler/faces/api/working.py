@@ -8,7 +8,14 @@ from fastapi import APIRouter, Request, Response
 
 from ostler.faces.api.callers import actor
 from ostler.faces.api.inn import Inn
-from ostler.faces.api.work_schemas import AddPlanned, QuantizePlanned, ToAdd, ToQuantize, Work
+from ostler.faces.api.work_schemas import (
+    AddPlanned,
+    QuantizePlanned,
+    ToAdd,
+    ToQuantize,
+    ToSample,
+    Work,
+)
 
 
 def routes(inn: Inn) -> APIRouter:
@@ -43,6 +50,11 @@ def routes(inn: Inn) -> APIRouter:
             response.status_code = 200
             return await inn.stock.makings.plan_quantize(wanted)
         return inn.stock.makings.quantize(wanted, actor(request))
+
+    @api.post("/api/samples", status_code=202)
+    async def sample(wanted: ToSample, request: Request) -> Work:
+        """Keep a tiny model that comes with Ostler, for a first try; no hub is asked."""
+        return inn.stock.makings.sample(wanted, actor(request))
 
     @api.post("/api/additions", status_code=202)
     async def add(

@@ -78,8 +78,9 @@ def command(
 ) -> None:  # fmt: skip
     """Show what MODEL needs in memory, as terms that add up, and where it fits.
 
-    A model that is not kept here is looked at on the hub, at most 2 MB of it. With several GPUs
-    the terms are those of each. The exit code is 18 where it fits nowhere.
+    A model that is not kept here is looked at on the hub, at most 2 MB of it; one of the
+    catalogue, by its short name, not even that. With several GPUs the terms are those of each.
+    The exit code is 18 where it fits nowhere.
 
     \b
     ostler fit Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m
@@ -158,12 +159,28 @@ def _known(
     from ostler.verbs.inspect import ENOUGH
 
     wanted = model if quant is None or what_if else f"{model.partition('#')[0]}#{quant}"
-    known = look_up(settings, wanted, endpoint, offline, most=ENOUGH)
+    known = _listed(settings, wanted) or look_up(settings, wanted, endpoint, offline, most=ENOUGH)
     if quant is None or not what_if:
         return known, known.facts
     from ostler.core.memory.limits import quantized
 
     return known, quantized(known.facts, quant)
+
+
+def _listed(settings: Settings, name: str) -> Known | None:
+    """Return a model that the catalogue calls by this short name, from its config.json there."""
+    if "/" in name:
+        return None
+    from ostler.nouns import Listing, Variant
+    from ostler.verbs import catalogue
+
+    entries = catalogue.shelf(settings.home).entries
+    entry = next((one for one in entries if one.id == name), None)
+    if entry is None:
+        return None
+    facts = catalogue.facts(entry)
+    there = Listing("hf", entry.repo, "", (), licence=entry.licence)
+    return Known(entry.id, facts, Variant("", facts.format, ()), there)
 
 
 def asked(

@@ -8,21 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ostler.errors import Cancelled, OstlerError, from_code
-from ostler.faces.api.work_schemas import AddPlanned, QuantizePlanned, ToAdd, ToQuantize, Work
+from ostler.faces.api.work_schemas import (
+    AddPlanned,
+    QuantizePlanned,
+    ToAdd,
+    ToQuantize,
+    ToSample,
+    Work,
+)
 from ostler.faces.server import commands
 from ostler.faces.server.downloads import environment
 from ostler.faces.server.works import Body, Result, Telling, Works
 from ostler.settings import Settings
+from ostler.testing.tiny import MODELS
+
+SAMPLES = {"chat": "tiny-llama-GGUF#q8_0", "embed": "tiny-embed-GGUF", "rerank": "tiny-rerank-GGUF"}
 
 
 class Makings:
-    """Begins `ostler quantize` and `ostler add`."""
+    """Begins `ostler quantize`, `ostler add`, and pulls of what comes with Ostler."""
 
-    def __init__(self, settings: Settings, works: Works) -> None:
-        self._works = works
+    def __init__(
+        self, settings: Settings, works: Works, looked: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._works, self._looked = works, looked
         self._env = {**environment(), "OSTLER_HOME": str(settings.home)}
 
     async def plan_quantize(self, wanted: ToQuantize) -> QuantizePlanned:
@@ -45,17 +58,23 @@ class Makings:
         words = ("add", "--json", *_add(wanted))
         return self._works.begin("add", wanted.model, by, self._body(words))
 
+    def sample(self, wanted: ToSample, by: str) -> Work:
+        """Begin to keep a shipped model."""
+        name = SAMPLES[wanted.task]
+        words = ("pull", f"folder:{MODELS}/ostler/{name}", "--json")
+        return self._works.begin("sample", f"ostler/{name}", by, self._body(words))
+
     def _body(self, words: tuple[str, ...]) -> Body:
         async def body(telling: Telling) -> Result:
             kept: dict[str, Any] = {}
 
             def hear(said: dict[str, Any]) -> None:
-                if said["event"] == "progress":
-                    telling.said.stage = str(said.get("stage") or "")
+                if said["event"] in ("kept", "done"):
+                    kept.update(said)
+                elif "stage" in said:
+                    telling.said.stage = str(said["stage"] or "")
                     telling.said.done, telling.said.total = int(said["done"]), int(said["total"])
                     telling.said.unit = str(said.get("unit") or "bytes")
-                else:
-                    kept.update(said)
 
             def begun(process: asyncio.subprocess.Process) -> None:
                 telling.on_ending = lambda: _end(process)
@@ -65,6 +84,7 @@ class Makings:
                 raise Cancelled(f"{telling.said.kind} of {telling.said.model} was cancelled.")
             if code:
                 raise _refusal(rest)
+            await self._looked()
             return kept or _document(rest)
 
         return body

@@ -37,7 +37,7 @@ class Stock:
         self.clearing = Clearing(settings, states)
         self.proofs = Proofs(settings, self.clearing)
         self.works = Works(wiring.store(settings), ledger.happened)
-        self.makings = Makings(settings, self.works)
+        self.makings = Makings(settings, self.works, looked)
         self.finding = Finding(settings)
         self.quotes = Quotes(settings)
         self._knowing = Knowing(settings, facts)
