@@ -50,8 +50,9 @@ class Dashboard:
         if self._app is not None:
             from nicegui import core
 
-            for sid, _ in list(core.sio.manager.get_participants("/", None)):
-                await core.sio.disconnect(sid)
+            # The connections are closed and nobody is sent away: browsers come back by themselves.
+            for sid in list(core.sio.eio.sockets):
+                await core.sio.eio.disconnect(sid)
             await core.sio.shutdown()
         await self._ends.aclose()
         await self.asking.close()

@@ -42,8 +42,11 @@ export default {
       [document, "keydown", this.enter],
     ];
     for (const [on, name, heard] of this.listeners) on.addEventListener(name, heard);
-    window.socket?.on("disconnect", () => (document.documentElement.dataset.link = "lost"));
-    window.socket?.on("connect", () => delete document.documentElement.dataset.link);
+    this.$nextTick(() => {
+      // The socket is made when all of the page is.
+      window.socket.on("disconnect", () => (document.documentElement.dataset.link = "lost"));
+      window.socket.on("connect", () => delete document.documentElement.dataset.link);
+    });
     this.settle();
   },
   unmounted() {
@@ -136,6 +139,7 @@ export default {
     go(href, push) {
       if (push) history.pushState(null, "", href);
       document.documentElement.removeAttribute("data-menu");
+      document.querySelector(".menu")?.setAttribute("aria-expanded", "false");
       this.$emit("go", href);
     },
 

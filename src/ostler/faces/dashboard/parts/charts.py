@@ -86,7 +86,7 @@ def figure(title: str, value: Child, said: Child, chart: Tag | None = None, kind
     """Return a number that is watched: what it is, how much, what else, and its last minutes."""
     return h(
         "div.figure",
-        h("h3.muted", title),
+        h("h2.muted", title),
         h(f"p.value.{kind}" if kind else "p.value", value),
         chart,
         h("p.small.muted", said),
