@@ -149,6 +149,17 @@ def test_a_load_that_failed_for_no_known_reason_is_a_kill_if_it_was_killed() -> 
     assert found.cause == "killed"
 
 
+def test_a_kill_that_was_not_the_systems_is_not_called_want_of_memory() -> None:
+    line = "ostler: killed by somebody: the system counts no death for want of memory"
+    found = diagnose(["all is well", line], -9)
+    assert found is not None
+    assert (found.cause, found.evidence) == ("killed", line)
+    assert "Somebody killed it" in found.what
+    guess = diagnose(["all is well"], -9)
+    assert guess is not None
+    assert "most likely" in guess.what
+
+
 @pytest.mark.parametrize(
     ("code", "cause"),
     [(-9, "killed"), (137, "killed"), (-15, "stopped"), (-11, "crashed"), (-4, "crashed")],

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.verbs import disks
 
+from ostler.errors import EngineFailed
 from ostler.launchers import logs
 from ostler.launchers.logs import Log
 from ostler.launchers.process import ProcessLauncher
@@ -87,3 +89,34 @@ def test_a_long_log_is_put_aside_at_the_next_start(
         log.write("why it died\n")
     assert Path(f"{path}.1").stat().st_size == 201
     assert tail(str(path), mark) == ["why it died"], "a mark beyond the end means the whole log"
+
+
+def test_what_an_earlier_start_said_is_no_cause_of_a_later_end(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    for said in ("CUDA out of memory\n", "=== no header of ours\n"):
+        os.close(logs.opened(str(path), ("engine",)))
+        with path.open("a") as log:
+            log.write(said)
+    assert tail(str(path), 0) == ["=== no header of ours"]
+
+
+def test_a_full_disk_costs_lines_and_nothing_else(tmp_path: Path) -> None:
+    with disks.small(tmp_path / "disk", 64 << 10) as disk:
+        path = str(disk / "log")
+        ours = Log(str(disk / "ours"))
+        (disk / "ballast").write_bytes(bytes((64 << 10) - os.statvfs(disk).f_bsize * 2))
+        with pytest.raises(OSError, match="No space"):
+            (disk / "more").write_bytes(bytes(64 << 10))
+        os.close(logs.opened(path, ("engine",) * 2000))
+        logs.say(path, "nobody hears this")
+        ours.write(b"x" * (64 << 10))
+        ours.close()
+        logs.cut(path)
+        assert os.stat(path).st_size == 0, "what is too long gives its room back"
+
+
+def test_a_log_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file where a folder should be")
+    with pytest.raises(EngineFailed, match=r"log cannot be opened: (Not a|File)") as refused:
+        logs.opened(str(tmp_path / "logs" / "log"), ("engine",))
+    assert "doctor" in refused.value.hint

@@ -17,11 +17,19 @@ import psutil
 import pytest
 
 from ostler.errors import EngineFailed
+from ostler.launchers import oom
 from ostler.launchers.holding import Held, Lasting
 from ostler.launchers.lasting import LastingProcess
 from ostler.launchers.process import ProcessLauncher, environment, make_links
 from ostler.programs.lingering import is_held
-from ostler.testing.launchers import PATIENCE, LauncherContract, reading, rest_of, spec_of
+from ostler.testing.launchers import (
+    PATIENCE,
+    LauncherContract,
+    reading,
+    rest_of,
+    spec_of,
+    started,
+)
 
 PARENT = """
 import asyncio, sys
@@ -180,3 +188,16 @@ def test_tokens_do_not_reach_an_engine(tmp_path: Path, monkeypatch: pytest.Monke
     assert "hf_secret" not in env.values()
     assert env["OMP_NUM_THREADS"] == "1"
     assert env["OSTLER_PARENT"] == str(os.getpid())
+
+
+@pytest.mark.skipif(oom.kills() is None, reason="this system does not count its victims")
+def test_who_killed_it_is_written_down(tmp_path: Path) -> None:
+    """Not the system: the kernel's count of its victims is where it was."""
+
+    async def story() -> int:
+        async with started(ProcessLauncher(), spec_of(tmp_path)) as (process, _):
+            os.kill(process.pid, signal.SIGKILL)
+            return await process.wait()
+
+    assert asyncio.run(story()) == -signal.SIGKILL
+    assert "killed by somebody" in (tmp_path / "log").read_text()

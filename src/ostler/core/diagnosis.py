@@ -56,6 +56,12 @@ REMOTE_CODE = Pattern(
 
 SHARED: tuple[Pattern, ...] = (
     Pattern(
+        "killed",
+        r"^ostler: killed by somebody",
+        "Somebody killed it (signal 9); the system did not do it for want of memory.",
+        "`ostler load MODEL` starts it again.",
+    ),
+    Pattern(
         "missing_library",
         r"libgomp\.so\.1: cannot open shared object file",
         "It needs the system's OpenMP library, which is not installed.",

@@ -1,7 +1,8 @@
 """Logs of engines: the owner's only, bounded in size, the older parts kept under `.1` and `.2`.
 
 A process writes into its log itself and holds it open, so that one is copied and emptied; what a
-container says goes through us, so that one is renamed.
+container says goes through us, so that one is renamed. On a full disk lines are lost and nothing
+else: an engine does not end for want of a log.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from ostler.errors import EngineFailed
+
 LIMIT = 16 << 20  # bytes of one part
 KEPT = 2  # older parts
 LOOK_EVERY = 5.0  # seconds; a chatty engine writes a few hundred kilobytes in that time
@@ -21,23 +24,37 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 
 def opened(path: str, argv: Sequence[str], within: str = "") -> int:
-    """Open a log for appending, with a first line that says what is started; return its number."""
-    os.makedirs(os.path.dirname(path) or ".", PRIVATE_FOLDER, exist_ok=True)
-    if size_of(path) > LIMIT:
-        shift(path)
-        os.replace(path, f"{path}.1")
-    log = _private(path, os.O_APPEND)
+    """Open a log for appending, with a first line that says what is started; return its number.
+
+    Raises EngineFailed where no log can be made at all.
+    """
+    try:
+        os.makedirs(os.path.dirname(path) or ".", PRIVATE_FOLDER, exist_ok=True)
+        if size_of(path) > LIMIT:
+            shift(path)
+            os.replace(path, f"{path}.1")
+        log = _private(path, os.O_APPEND)
+    except OSError as error:
+        raise EngineFailed(
+            f"The engine's log {path} cannot be opened: {error.strerror}.",
+            hint="`ostler doctor` looks at the disk and at the rights of its folders.",
+            cause="no_log",
+        ) from None
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     where = f" in a container of {within}" if within else ""
-    os.write(log, f"=== {now} ostler starts{where}: {shlex.join(argv)}\n".encode())
+    with suppress(OSError):
+        os.write(log, f"=== {now} ostler starts{where}: {shlex.join(argv)}\n".encode())
     return log
 
 
 def say(path: str, text: str) -> None:
     """Append a line of ours that is a part of what happened."""
-    log = _private(path, os.O_APPEND)
-    os.write(log, f"ostler: {text}\n".encode())
-    os.close(log)
+    with suppress(OSError):
+        log = _private(path, os.O_APPEND)
+        try:
+            os.write(log, f"ostler: {text}\n".encode())
+        finally:
+            os.close(log)
 
 
 async def bounded(path: str, ended: Awaitable[object]) -> None:
@@ -53,11 +70,16 @@ async def bounded(path: str, ended: Awaitable[object]) -> None:
 
 
 def cut(path: str) -> None:
-    """Copy a log aside and empty it; what is written in the instant between the two is lost."""
-    shift(path)
-    with open(path, "rb") as log, open(_private(f"{path}.1", os.O_TRUNC), "wb") as kept:
-        while piece := log.read(PIECE):
-            kept.write(piece)
+    """Copy a log aside and empty it; what is written in the instant between the two is lost.
+
+    It is emptied also where there is no room for the copy.
+    """
+    with suppress(OSError):
+        shift(path)
+        with open(path, "rb") as log, open(_private(f"{path}.1", os.O_TRUNC), "wb") as kept:
+            while piece := log.read(PIECE):
+                kept.write(piece)
+    with suppress(FileNotFoundError):
         os.truncate(path, 0)
 
 
@@ -99,12 +121,14 @@ class Log:
 
     def write(self, text: bytes) -> None:
         """Append; a log that has become too long is put aside first."""
-        if os.fstat(self._file).st_size > self._limit:
-            shift(self.path)
-            os.replace(self.path, f"{self.path}.1")
-            os.close(self._file)
-            self._file = _private(self.path, os.O_APPEND)
-        os.write(self._file, text)
+        with suppress(OSError):
+            if os.fstat(self._file).st_size > self._limit:
+                shift(self.path)
+                os.replace(self.path, f"{self.path}.1")
+                fresh = _private(self.path, os.O_APPEND)
+                os.close(self._file)
+                self._file = fresh
+            os.write(self._file, text)
 
     def say(self, text: str) -> None:
         """Append a line of ours that is a part of what happened."""

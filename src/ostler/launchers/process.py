@@ -27,6 +27,8 @@ from ostler.programs import guard
 
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
 SIGNALLED = 128  # exit code 128 + N of a shell, and of the guard: ended by signal N
+OUT_OF_MEMORY = "out of memory: the system killed it to have memory again"
+KILLED = "killed by somebody: the system counts no death for want of memory"
 CLEARING_UP = 2.0  # seconds for the guard to kill what is left
 
 
@@ -65,8 +67,9 @@ class LocalProcess:
         self._sweep()
         known = self.poll()
         end = code if known is None else known
-        if end == -signal.SIGKILL and not self._stopped and oom.since(self._kills):
-            logs.say(self.log_path, "out of memory: the system killed it to have memory again")
+        if end == -signal.SIGKILL and not self._stopped and self._kills is not None:
+            said = OUT_OF_MEMORY if oom.since(self._kills) else KILLED
+            logs.say(self.log_path, said)
             self._kills = None  # said once
         return end
 

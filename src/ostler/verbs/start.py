@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from ostler.verbs.asking import Answer, ask
 from ostler.verbs.trial import trial
 
 FIRST_WAIT, LONGEST_WAIT, SLOWER = 0.003, 0.25, 1.15  # seconds between two looks; the growth
+HEADER = re.compile(r"=== \S+ ostler starts\b")  # as launchers write it before each start
 LOG_TAIL = 64 << 10  # bytes of the log's end that are read for a cause
 
 Report = Callable[[str], None]
@@ -157,7 +159,7 @@ def size_of(log_path: str) -> int:
 
 
 def tail(log_path: str, mark: int) -> list[str]:
-    """The end of the log, from this start on, without Ostler's own first line."""
+    """The end of the log: what the last start in it wrote, from `mark` on."""
     try:
         with open(log_path, "rb") as log:
             size = os.fstat(log.fileno()).st_size
@@ -165,4 +167,5 @@ def tail(log_path: str, mark: int) -> list[str]:
             lines = log.read(LOG_TAIL).decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
-    return [line for line in lines if not line.startswith("=== ")]
+    begins = [at for at, line in enumerate(lines) if HEADER.match(line)]
+    return lines[begins[-1] + 1 :] if begins else lines
