@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib
 import json
 import sys
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--csv", type=Path, help="estimate: a table like measured_memory.csv")
     parser.add_argument("--configs", type=Path, help="estimate: a folder of org--name.json")
     asked = parser.parse_args()
+    compileall.compile_dir("src/ostler", quiet=1)  # as pip does with what it installs
     own = {"table": asked.csv, "configs": asked.configs} if asked.name == "estimate" else {}
     rows: list[Row] = importlib.import_module(f"bench.{asked.name}").rows(asked.rounds, **own)
     if asked.json:

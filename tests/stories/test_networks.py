@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.stories.conftest import SHIPPED, Shell, environment
 
 from ostler.faces.hub.app import hub_app
 from ostler.faces.hub.folders import FolderRepos
+from ostler.sources import CERTIFICATES
 from ostler.testing.faults import Faults, RedirectTo
 from ostler.testing.server import running
 
@@ -34,6 +36,23 @@ def test_a_private_authority_is_named_by_ssl_cert_file(
     assert (unknown.code, "certificate" in unknown.err.lower()) == (12, True), unknown
     shell.ok("pull", MODEL, "--all", "--quiet", SSL_CERT_FILE=str(chain))
     assert shell.ok("verify", "--json").json()[0]["clean"]
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_what_is_set_for_other_programs_holds_too(
+    secure: tuple[str, Path, Faults], tmp_path: Path, name: str
+) -> None:
+    address, chain, _ = secure
+    others = dict.fromkeys(CERTIFICATES, "")
+    shell = Shell(environment(tmp_path / "home", address))
+    for place in (chain, chain.parent):
+        env = {**others, name: str(place)}
+        if place.is_dir():
+            subprocess.run(["openssl", "rehash", str(place)], check=True, capture_output=True)
+        shell.ok("pull", MODEL, "--all", "--quiet", "--repair", **env)
+    for wrong in (tmp_path / "nothing.pem", tmp_path / "home" / "ostler.db"):
+        said = shell.run("pull", MODEL, **{**others, name: str(wrong)})
+        assert (said.code, name in said.err, str(wrong) in said.err) == (2, True, True), said
 
 
 def test_a_secure_hub_is_reached_through_a_tunnel(

@@ -2,14 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
+from ostler.core.reasons import why
+from ostler.errors import UsageError
+
 if TYPE_CHECKING:
+    import ssl
+
     import httpx2
+
+# Where the certificates to trust may be named. The first two are OpenSSL's own names, which the
+# HTTP library reads; the others are set for other programs and mostly meant for all. Each is a
+# file, or a folder as `openssl rehash` makes it.
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def trust() -> ssl.SSLContext:
+    """Return how servers are verified: by what the environment names, else the system's.
+
+    Raises UsageError for certificates that cannot be read.
+    """
+    named = (name for name in CERTIFICATES if os.environ.get(name))
+    name = next(named, "")
+    return _trust(name, os.environ.get(name, ""))
+
+
+@cache  # reading the system's certificates takes 20 ms
+def _trust(name: str, place: str) -> ssl.SSLContext:
+    import ssl
+
+    import httpx2
+
+    try:
+        if not name:
+            return httpx2.create_ssl_context()
+        folder = os.path.isdir(place)
+        return ssl.create_default_context(
+            cafile=None if folder else place, capath=place if folder else None
+        )
+    except OSError as error:
+        raise UsageError(
+            f"The certificates that {name} names, {place}, cannot be read: {why(error)}.",
+            hint=f"Set {name} to a PEM file, or unset it.",
+        ) from error
 
 
 class Answers:

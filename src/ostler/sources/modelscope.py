@@ -31,7 +31,7 @@ from ostler.errors import (
     TokenRejected,
 )
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources import Answers
+from ostler.sources import Answers, trust
 
 HOME = "https://modelscope.cn"
 DEFAULT = "master"
@@ -59,7 +59,9 @@ class ModelScope:
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx2.Client(headers=headers, timeout=TIMEOUT, follow_redirects=True)
+        self._client = httpx2.Client(
+            headers=headers, timeout=TIMEOUT, follow_redirects=True, verify=trust()
+        )
         self._answers = Answers()
 
     @property

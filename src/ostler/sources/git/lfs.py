@@ -16,7 +16,7 @@ from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import AuthRequired, FileNotInRepo, GatedRepo, HubUnreachable, ModelNotFound
 from ostler.nouns import RemoteFile
-from ostler.sources import Answers
+from ostler.sources import Answers, trust
 from ostler.sources.git import program
 
 JSON = "application/vnd.git-lfs+json"
@@ -29,7 +29,7 @@ class Lfs:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx2.Client(timeout=TIMEOUT, follow_redirects=True)
+        self._client = httpx2.Client(timeout=TIMEOUT, follow_redirects=True, verify=trust())
         self._login: dict[str, str] = {}
         self._answers = Answers()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from urllib.request import getproxies
 import httpx2
 
 from ostler.errors import OstlerError
+from ostler.sources import trust
 from ostler.sources.huggingface.body import Span, span
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -48,14 +48,11 @@ class Direct:
         self._idle: dict[tuple[str, str], list[Connection]] = {}
         self._asking: dict[Connection, socket.socket | None] = {}  # None: still connecting
         self._over = False
-        self._context: ssl.SSLContext | None = None
         self._moved: dict[str, str] = {}  # address of a file -> where its hub last sent us
 
     def apart(self) -> Direct:
         """Return the same with no connection yet."""
-        other = Direct(self._connect_timeout, self._read_timeout)
-        other._context = self._context
-        return other
+        return Direct(self._connect_timeout, self._read_timeout)
 
     def hang_up(self) -> None:
         """Wake whoever waits for a server: nothing more comes, and nothing more is asked."""
@@ -160,13 +157,8 @@ class Direct:
         if place.scheme != "https":
             return Connection(host, port, timeout=self._connect_timeout), True
         return http.client.HTTPSConnection(
-            host, port, timeout=self._connect_timeout, context=self._tls()
+            host, port, timeout=self._connect_timeout, context=trust()
         ), True
-
-    def _tls(self) -> ssl.SSLContext:
-        with self._lock:
-            self._context = self._context or httpx2.create_ssl_context()
-            return self._context
 
     def _keep(self, origin: tuple[str, str], connection: Connection, reusable: bool) -> None:
         if not reusable or self._over:

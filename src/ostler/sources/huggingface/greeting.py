@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 from ostler.core.reasons import root_cause
+from ostler.errors import UsageError
+from ostler.sources import trust
 
 PATIENCE = 10.0  # seconds
 
@@ -28,8 +30,13 @@ def greet(endpoint: str, token: str | None) -> Greeting:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         answer = httpx2.get(
-            f"{endpoint.rstrip('/')}/api/whoami-v2", headers=headers, timeout=PATIENCE
+            f"{endpoint.rstrip('/')}/api/whoami-v2",
+            headers=headers,
+            timeout=PATIENCE,
+            verify=trust(),
         )
+    except UsageError as error:  # certificates that cannot be read
+        return Greeting(error.what)
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         return Greeting(root_cause(error))
     ours, theirs = time.time(), answer.headers.get("Date")

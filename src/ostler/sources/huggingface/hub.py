@@ -24,7 +24,7 @@ from huggingface_hub.utils import logging as hub_logging
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources import Answers
+from ostler.sources import Answers, trust
 from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
 from ostler.sources.huggingface.direct import Direct, DirectBody
@@ -240,6 +240,5 @@ class HuggingFace:
 
 
 def _client() -> httpx2.Client:
-    return httpx2.Client(
-        follow_redirects=True, timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    )
+    timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    return httpx2.Client(follow_redirects=True, timeout=timeout, verify=trust())

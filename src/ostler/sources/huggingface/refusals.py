@@ -100,7 +100,7 @@ def _by_status(asked: Asked, where: dict[str, str], error: hub.HfHubHTTPError) -
         hidden = "" if asked.with_token else f" A private one needs a token: {LOGIN}"
         return ModelNotFound(
             f"There is no model {asked.name} at {asked.endpoint}, or it is not for you to see.",
-            hint=f"Check the name with `ostler search`.{hidden}",
+            hint=f"Check the name: `ostler search {asked.name.rpartition('/')[2]}`.{hidden}",
             **where,
         )
     if status == 401:
