@@ -175,7 +175,8 @@ def test_a_websocket_of_another_site_is_closed(client: httpx2.AsyncClient, door:
 
 
 def test_a_link_of_another_site_is_asked_once_more(client: httpx2.AsyncClient) -> None:
-    answer = get(client, f"{BASE}/fit?model=a", sec_fetch_site="cross-site")
+    link = {"sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    answer = get(client, f"{BASE}/fit?model=a", sec_fetch_site="cross-site", **link)
     assert answer.status_code == 200
     assert f'url={BASE}/fit?model=a"' in answer.text
 

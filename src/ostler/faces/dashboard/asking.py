@@ -19,8 +19,9 @@ from typing import Any, Protocol
 import httpx2
 from fastapi import FastAPI
 
-from ostler.errors import OstlerError, RequestFailed, from_code
+from ostler.errors import AuthRequired, OstlerError, RequestFailed, from_code
 from ostler.faces.api.callers import judged
+from ostler.faces.dashboard.session import Session
 from ostler.faces.gateway.messages import Key
 
 KEPT = 200  # answers that are shared between tabs
@@ -110,6 +111,7 @@ class Caller:
     name: str = ""
     role: str = "operator"
     models: tuple[str, ...] = ("*",)
+    session: Session | None = field(default=None, repr=False)
 
     @property
     def operates(self) -> bool:
@@ -119,6 +121,7 @@ class Caller:
         """Return what a GET gives. Answers of up to `fresh` seconds ago do as well: leave them
         as they are, other tabs read them too.
         """
+        self._still()
         given = {name: one for name, one in query.items() if one is not None}
         if fresh:
             return await self.asking.shared(self.key, path, fresh, given)
@@ -126,6 +129,7 @@ class Caller:
 
     async def ask(self, method: str, path: str, value: Any = None, **query: Any) -> Any:
         """Return what a request gives; `value` is its JSON body."""
+        self._still()
         return await self.asking.asked(self.key, method, path, value, query)
 
     @asynccontextmanager
@@ -142,6 +146,7 @@ class Caller:
         For inference: `async with caller.request("POST", "/v1/chat/completions", body) as answer`.
         Raises what it is refused with, and RequestFailed where it breaks off.
         """
+        self._still()
         try:
             asked = self.asking.request(self.key, method, path, value, query, headers)
             async with asked as answer:
@@ -150,6 +155,11 @@ class Caller:
                 yield answer
         except httpx2.HTTPError as error:
             raise unreachable(error) from None
+
+    def _still(self) -> None:
+        """Raise AuthRequired where the browser has signed out, in another tab perhaps."""
+        if self.session is not None and self.session.ended:
+            raise AuthRequired("You are signed out.", hint="Sign in again.")
 
     async def stream(
         self, path: str, value: Any = None, method: str = "GET", after: str = "", **query: Any

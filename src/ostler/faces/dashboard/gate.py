@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -73,7 +74,7 @@ class Gate:
         if session is None:
             return None
         try:
-            return await self._known(session.key)
+            return replace(await self._known(session.key), session=session)
         except AuthRequired:  # the key was revoked, or has expired
             self._sessions.end(name)
             return None
@@ -86,16 +87,25 @@ class Gate:
     def _is_ours(self, scope: Scope, headers: Headers, path: str) -> bool:
         """Say whether no page of another site had the browser send this."""
         origin, host = headers.get("origin"), headers.get("host", "")
-        reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        if origin is None or (reading and not path.startswith(SOCKET)):
+        if origin is not None and browsers.may(
+            origin.encode("latin-1"), host.encode("latin-1"), self._limits
+        ):
             return True
-        return browsers.may(origin.encode("latin-1"), host.encode("latin-1"), self._limits)
+        reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if origin is not None and (not reading or path.startswith(SOCKET)):
+            return False
+        if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+            return True
+        # A link of theirs may lead here. Their frames, pictures and programs get nothing: each
+        # page costs memory until it is let go.
+        fetched = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        return reading and fetched == ("navigate", "document") and path != "/open"
 
     # --- signing in and out -----------------------------------------------------------------
 
     async def _sign(self, path: str, request: Request) -> Response:
         if path == "/signout":
-            return self._out(request)
+            return self._out(request) if request.method == "POST" else RedirectResponse(BASE, 303)
         if path == "/open":
             key = self._sessions.redeem(request.query_params.get("ticket", ""))
             return await self._in(request, key, "") if key else _page(signin.TICKET_USED, 401)

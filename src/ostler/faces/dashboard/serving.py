@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from nicegui import Client, core, ui
 
 from ostler.faces.dashboard.asking import Caller
@@ -13,6 +13,7 @@ from ostler.faces.dashboard.stage import Stage
 
 HERE = Path(__file__).parent
 RECONNECT = 20.0  # seconds for which a tab that has lost its connection is kept
+UNSEEN = 50  # pages without a connection that are kept; one takes 0.4 MB
 HEAD = (
     '<script src="{base}/own/theme.js"></script><link rel="stylesheet" href="{base}/own/style.css">'
 )
@@ -38,11 +39,22 @@ def begin(base: str) -> tuple[FastAPI, AbstractAsyncContextManager[object]]:
 
     @ui.page("/")
     @ui.page("/{path:path}")
-    async def page(request: Request, client: Client) -> None:
-        caller: Caller = request.scope["ostler.caller"]
+    async def page(request: Request, client: Client) -> Response | None:
+        caller: Caller | None = request.scope.get("ostler.caller")
+        if caller is None:  # no program of NiceGUI has this address, and nobody was let in
+            return Response("There is nothing here.", 404, media_type="text/plain")
+        _let_go()
         asked = f"?{request.url.query}" if request.url.query else ""
         stage = Stage(client, caller, f"{request.scope['ostler.path']}{asked}")
         first = await stage.open()
         request.scope["ostler.first"].append(first)
+        return None
 
     return holder, holder.router.lifespan_context(holder)
+
+
+def _let_go() -> None:
+    """Forget the oldest pages in which no browser lives, where there are many."""
+    unseen = [one for one in Client.instances.values() if not one.has_socket_connection]
+    for client in sorted(unseen, key=lambda one: one.created)[:-UNSEEN]:
+        client.delete()

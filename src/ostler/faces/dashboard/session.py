@@ -19,6 +19,7 @@ class Session:
 
     key: str = field(repr=False)
     used: float  # of the clock
+    ended: bool = False  # tabs that are open still know it
 
 
 @dataclass
@@ -38,14 +39,16 @@ class Sessions:
         session = self._open.get(_hash(name))
         now = self.clock()
         if session is None or now - session.used > IDLE:
-            self._open.pop(_hash(name), None)
+            self.end(name)
             return None
         session.used = now
         return session
 
     def end(self, name: str) -> None:
         """End a session."""
-        self._open.pop(_hash(name), None)
+        session = self._open.pop(_hash(name), None)
+        if session is not None:
+            session.ended = True
 
     def ticket(self, key: str) -> str:
         """Return a ticket that opens one session with this key, within a minute."""
@@ -62,7 +65,7 @@ class Sessions:
         name = secrets.token_urlsafe(32)
         among[_hash(name)] = Session(key, self.clock())
         for old in list(among)[:-MOST]:
-            del among[old]
+            among.pop(old).ended = True
         return name
 
 
