@@ -60,9 +60,16 @@ def test_the_tour(tmp_path: Path, shipped_hub: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["downloads.md", "keep.md", "move.md", "backup.md", "keys.md", "measure.md"]
+    "page",
+    [
+        *("downloads.md", "keep.md", "move.md", "backup.md", "keys.md", "measure.md"),
+        *("gateway.md", "install.md"),
+    ],
 )
-def test_a_howto(tmp_path: Path, shipped_hub: str, page: str) -> None:
+def test_a_howto(
+    tmp_path: Path, shipped_hub: str, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     shell = Shell(environment(tmp_path / "home", shipped_hub))
     shell.env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     for block in blocks(ROOT / "docs" / "howto" / page):

@@ -11,6 +11,7 @@ from ostler import wiring
 from ostler.core.addresses import without_password
 from ostler.core.checkup import Finding
 from ostler.core.refs import parse
+from ostler.core.sizes import counted
 from ostler.errors import OstlerError, UnknownModel
 from ostler.settings import Settings
 
@@ -82,7 +83,8 @@ def _attempt(settings: Settings, name: str) -> Finding | None:
     if not tries or tries[-1].outcome == "done":
         return None
     last = tries[-1]
-    which = "The only try" if len(tries) == 1 else f"The last of {len(tries)} tries"
+    several = f"The last of {counted(len(tries), 'try', 'tries')}"
+    which = several if len(tries) > 1 else "The only try"
     what = f"{which} to fetch it {last.outcome} at {last.at[:16]}: {last.what}"
     return Finding("download", "warn", what, f"ostler pull {name} goes on where it stopped")
 

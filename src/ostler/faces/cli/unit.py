@@ -1,4 +1,4 @@
-"""What `ostler serve --print-unit` prints: the same command, as a unit of systemd."""
+"""What `ostler serve --print-unit user` prints: the same command, as a unit of systemd."""
 
 from __future__ import annotations
 
