@@ -19,6 +19,10 @@ class Tickets(Protocol):
         """Return a ticket that opens one session with this key."""
         ...
 
+    def awake(self) -> object:
+        """Be told that a browser will come soon."""
+        ...
+
 
 class Ticket(BaseModel):
     """A link that signs a browser in as the key that asked for it: once, and soon."""
@@ -32,9 +36,10 @@ def routes(tickets: Tickets, address: str) -> APIRouter:
     api = APIRouter(tags=["dashboard"])
 
     @api.post("/api/dashboard/tickets", status_code=201)
-    def ticket(request: Request) -> Ticket:
+    async def ticket(request: Request) -> Ticket:
         """Make a link that opens the dashboard as this key, once, within a minute."""
         if not caller(request).sha256:  # no key is needed: there is nothing to sign in with
+            tickets.awake()
             return Ticket(url=f"{address}/dashboard", seconds=SECONDS)
         made = tickets.ticket(shown_key(request.headers))
         return Ticket(url=f"{address}/dashboard/open?ticket={made}", seconds=SECONDS)

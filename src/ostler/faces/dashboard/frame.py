@@ -61,6 +61,16 @@ class State:
 
 def around(page: Page, state: State) -> Tag:
     """Return a page with all that is around it."""
+    return _framed(page.title, state, _content(page, state))
+
+
+def waiting(page: type[Page], state: State) -> Tag:
+    """Return a page that has not looked yet, without anything that can be done on it."""
+    inside = h("div.page", h("h1", page.title, tabindex="-1"), panels.loading())
+    return _framed(page.title, state, inside)
+
+
+def _framed(title: str, state: State, inside: Node) -> Tag:
     return h(
         "div.app",
         h("a.skip", "Skip to the page", href="#main"),
@@ -69,12 +79,12 @@ def around(page: Page, state: State) -> Tag:
             "main#main",
             h("p.lost", "The server does not answer. This page goes on by itself when it is back.",
               role="status"),
-            _content(page, state),
+            inside,
             tabindex="-1",
         ),
         h("div.toasts", [_toast(one) for one in state.toasts], role="status", aria_live="polite"),
         _asked(state.question) if state.question else None,
-        data_title=f"{page.title} · Ostler",
+        data_title=f"{title} · Ostler",
     )  # fmt: skip
 
 

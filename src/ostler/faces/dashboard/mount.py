@@ -16,6 +16,7 @@ from ostler.faces.api import dashboards
 from ostler.faces.dashboard.asking import Asking, Door
 from ostler.faces.dashboard.gate import Gate
 from ostler.faces.dashboard.session import Sessions
+from ostler.faces.dashboard.waiting import waiting
 from ostler.faces.gateway.messages import Limits
 
 BASE = "/dashboard"
@@ -27,27 +28,40 @@ class Dashboard:
 
     asking: Asking
     sessions: Sessions = field(default_factory=Sessions)
-    _app: FastAPI | None = None
-    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _app: asyncio.Task[FastAPI] | None = None
     _ends: AsyncExitStack = field(default_factory=AsyncExitStack)
 
+    def awake(self) -> asyncio.Task[FastAPI]:
+        """Have NiceGUI started, if it is not; return what waits for it."""
+        if self._app is None:
+            self._app = asyncio.create_task(self._start(), name="dashboard")
+        return self._app
+
+    def ticket(self, key: str) -> str:
+        """Return a ticket; a browser will come with it."""
+        self.awake()
+        return self.sessions.ticket(key)
+
     async def pages(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with NiceGUI, which the first who comes starts."""
-        app = self._app or await self._start()
+        """Answer with NiceGUI. Who comes first starts it, and sees the page's frame meanwhile."""
+        asleep, starting = self._app is None, self.awake()
+        if asleep and "ostler.caller" in scope and scope["type"] == "http":
+            await waiting(scope)(scope, receive, send)
+            return
+        app = await asyncio.shield(starting)
         await app(scope, receive, send)
 
     async def _start(self) -> FastAPI:
-        async with self._starting:
-            if self._app is None:
-                serving = await asyncio.to_thread(_imported)
-                app, running = serving.begin(BASE)
-                await self._ends.enter_async_context(running)
-                self._app = app
-            return self._app
+        serving = await asyncio.to_thread(_imported)
+        app: FastAPI
+        app, running = serving.begin(BASE)
+        await self._ends.enter_async_context(running)
+        return app
 
     async def close(self) -> None:
         """End what is open, so that nobody waits for the server to end."""
         if self._app is not None:
+            await self._app
             from nicegui import core
 
             # The connections are closed and nobody is sent away: browsers come back by themselves.
@@ -84,7 +98,7 @@ def hang(
 ) -> Dashboard:
     """Mount the dashboard on the control app; `gateway` is the address that callers ask."""
     dashboard = Dashboard(Asking(app, door, gateway, tls))
-    app.include_router(dashboards.routes(dashboard.sessions, gateway))
+    app.include_router(dashboards.routes(dashboard, gateway))
     gate: ASGIApp = Gate(dashboard.asking, dashboard.sessions, dashboard.pages, limits or Limits())
     app.router.routes += [Route(BASE, Front(gate)), Mount(BASE, gate)]
     return dashboard

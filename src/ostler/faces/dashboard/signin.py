@@ -8,7 +8,7 @@ WHY = {
     "ended": "Your session has ended: the key was revoked, or the server was restarted.",
     "out": "You are signed out.",
 }
-UNKNOWN = "No key of this server is like this. `ostler keys list` shows their names."
+UNKNOWN = "No key of this server is like this. `ostler keys ls` shows their names."
 TICKET_USED = (
     "This link has been used, or is older than a minute. `ostler dashboard` makes another."
 )
@@ -46,12 +46,16 @@ def page(said: str, to: str) -> str:
           h("code", "ostler dashboard"), " opens this with a key of its own. ",
           h("code", "ostler keys create NAME"), " makes one for somebody else."),
     )  # fmt: skip
-    head = (
-        "<title>Sign in · Ostler</title>"
+    return f"{head('Sign in · Ostler')}<body>{html(body)}</body></html>"
+
+
+def head(title: str, more: str = "") -> str:
+    """Return what stands before the body of a page that needs none of our programs."""
+    return (
+        f"{TOP}{html(h('title', title))}{more}"
         f'<link rel="icon" href="{BASE}/own/mark.svg"><script src="{BASE}/own/theme.js"></script>'
         f'<link rel="stylesheet" href="{BASE}/own/style.css"></head>'
     )
-    return f"{TOP}{head}<body>{html(body)}</body></html>"
 
 
 def once_more(to: str) -> str:
