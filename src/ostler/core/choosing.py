@@ -139,8 +139,12 @@ def forced(wanted: str, every: dict[str, Verdict]) -> Choice:
     return Choice(wanted, "you named it", verdict.installed, (verdict, *others))
 
 
+NOT_INSTALLED = "not installed; `"  # what an engine says that lacks nothing else
+
+
 def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> EngineUnsupported:
-    """The error when no engine can, with every engine's reason."""
+    """The error when no engine can: those that only lack being installed, else all reasons."""
+    missing = [one.engine for one in verdicts if one.because.startswith(NOT_INSTALLED)]
     reasons = "; ".join(
         one.because if one.because.startswith(one.engine) else f"{one.engine}: {one.because}"
         for one in verdicts
@@ -151,8 +155,9 @@ def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> Engine
         else "Look for the model as GGUF, which llama.cpp runs anywhere: `ostler search NAME`."
     )
     refused = {verdict.engine: verdict.because for verdict in verdicts}
+    said = f"Installed, {' or '.join(missing)} could" if missing else reasons
     return EngineUnsupported(
-        f"No engine here can run this model. {reasons}.",
+        f"No engine here can run this model. {said}.",
         hint=installing(verdicts) or other,
         rule=rule.because,
         refused=refused,
@@ -161,7 +166,7 @@ def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> Engine
 
 def installing(verdicts: Sequence[Verdict]) -> str:
     """How to install the first engine that only lacks that, or an empty text."""
-    only_missing = (one for one in verdicts if one.because.startswith("not installed; `"))
+    only_missing = (one for one in verdicts if one.because.startswith(NOT_INSTALLED))
     return next((f"{one.engine} is {one.because}." for one in only_missing), "")
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from ostler import wiring
+from ostler.errors import EngineUnsupported
 from ostler.faces.cli import options, show
 from ostler.nouns import Choice
 from ostler.settings import Settings
@@ -64,7 +65,13 @@ def of(
     facts = kept_facts(wiring.store(settings), named.manifest, named.variant)
     where = containing.Where(within or settings.launcher, image)
     machine, images = containing.seen(settings, named, engine, where)
-    choice = choose_engine(facts, machine, engine)
+    try:
+        choice = choose_engine(facts, machine, engine)
+    except EngineUnsupported as error:
+        if explain and not as_json:
+            refused: dict[str, str] = error.facts.get("refused", {})
+            show.table(("ENGINE", "WHY NOT"), list(refused.items()))
+        raise
     used = images.get(choice.engine)
     if as_json:
         show.as_json(choice if used is None else {**asdict(choice), "image": asdict(used)})

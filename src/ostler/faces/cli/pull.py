@@ -22,6 +22,7 @@ from ostler.faces.cli import (
     show,
     terms,
 )
+from ostler.faces.cli.facts import naming_near
 from ostler.nouns import Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -105,7 +106,9 @@ def command(
     if repair and not dry_run:
         mend.kept(ref, source, store, how)
     with nullcontext() if dry_run else journal.planning(settings, ref.name):
-        plan = permitted.plan(settings, pull.plan(ref, source, store, wanted))
+        with naming_near(settings, ref.name):
+            planned = pull.plan(ref, source, store, wanted)
+        plan = permitted.plan(settings, planned)
     plan = terms.held(settings, plan, source, accept_licence, dry_run)
     pull_shown.plan_of(plan, store, limits(settings), how, dry_run)
     if not dry_run:
@@ -120,7 +123,9 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     how = progress.kind(False, quiet)
     store = wiring.store(settings)
     permitted.source(settings, ref, None)
-    plan = permitted.plan(settings, pull.plan(ref, source, store, pull.Options()))
+    with naming_near(settings, ref.name):
+        planned = pull.plan(ref, source, store, pull.Options())
+    plan = permitted.plan(settings, planned)
     plan = terms.held(settings, plan, source, accepted=False, dry_run=False)
     pull_shown.plan_of(plan, store, limits(settings), how, dry_run=False)
     return _carry_out(settings, plan, source, how, wiring.origin(settings, ref), (str(ref),))

@@ -158,8 +158,19 @@ def command(
     traces = Traces(receiver) if receiver else None
     hands, key = ServerHands(settings, workload), secrets.token_urlsafe(32)
     one = Server(hands, entrance, known, key, records, traces)
+    _warn_of_wishes(settings)
     asyncio.run(one.run(lambda found: _greet(found, settings.dashboard)))
     show.note("Stopped; nothing is left running.")
+
+
+def _warn_of_wishes(settings: Settings) -> None:
+    """Say at the start, too, what the server will say of wishes that cannot be read."""
+    from ostler.faces.server import wishes
+
+    try:
+        wishes.load(settings.home / wishes.FILE)
+    except UsageError as error:
+        show.note(f"Warning: {error.what} Until it is mended, no wish of it is in force.")
 
 
 def _must_be_writable(path: Path) -> None:

@@ -40,10 +40,11 @@ def _broken(text: str) -> list[str]:
 
 
 def style(text: str, **looks: Any) -> str:
-    """Colour a text; click drops the colours where the output is no terminal or NO_COLOR is set."""
+    """Colour a text, but where NO_COLOR is set or TERM=dumb; click drops colours that are piped."""
     from os import environ
 
-    return text if environ.get("NO_COLOR") else click.style(text, **looks)
+    plain = environ.get("NO_COLOR") or environ.get("TERM") == "dumb"
+    return text if plain else click.style(text, **looks)
 
 
 def heading(text: str) -> None:

@@ -47,7 +47,7 @@ def admit(routes: Routes, request: Request) -> Refusal | None:
             401,
             "auth_required",
             "This address needs a key, and the request brought none that it knows.",
-            hint="Send `Authorization: Bearer KEY`.",
+            hint="Send `Authorization: Bearer KEY`; `ostler keys create NAME` makes one.",
         )
     return None
 
