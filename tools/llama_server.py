@@ -2,9 +2,9 @@
 
 The source is in the sdist of the wheel that Ostler brings, so both are of one version. What comes
 out lies in `.consumers/llama.cpp/bin`: `llama-server`, `llama-quantize`, and
-`convert_hf_to_gguf.py`, which runs in the transformers engine's environment. Takes about 7 minutes
-of one core. Where it cannot be built the reason is printed, and the tests that need it say that
-they are skipped.
+`convert_hf_to_gguf.py`, which runs with the Python of the transformers engine. Takes about 7
+minutes of one core. Where it cannot be built the reason is printed, and the tests that need it say
+that they are skipped.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ PINNED = re.compile(r"^xllamacpp==(\S+).*\\\n((?:    --hash=sha256:\w+ ?\\?\n)+)
 SOURCE = "thirdparty/llama.cpp"
 TARGETS = ("llama-server", "llama-quantize")
 CONVERTER = ("convert_hf_to_gguf.py", "conversion", "gguf-py")
+NEEDED = Path(__file__).with_suffix(".requirements.txt")  # by the converter
+# The converter knows a tokenizer by what it makes of a text, and refuses those it does not know.
+# The tiny chat model's is added as its makers ask one to.
+KNOWN = "8d3ef2dc9c84969c70feaca439b52972b97a9ce99511adeb8a135eb42e6d83a2"
+UNKNOWN = "        if res is None:\n"
 # -O1 takes half the time of -O2 to compile, and the tests' models are tiny.
 OPTIONS = (
     "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS_RELEASE=-O1 -DNDEBUG",
@@ -59,7 +64,8 @@ def main() -> int:
 
 def edition() -> str:
     """One word for the source and how it is built."""
-    return hashlib.sha256(f"{version('xllamacpp')} {OPTIONS}".encode()).hexdigest()
+    parts = (version("xllamacpp"), *OPTIONS, KNOWN, NEEDED.read_text())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def ready() -> bool:
@@ -84,9 +90,7 @@ def build() -> None:
         (tree / "bin").mkdir(parents=True)
         for name in TARGETS:
             shutil.copy(made / "bin" / name, tree / "bin")
-        for name in CONVERTER:
-            (source / name).rename(tree / name)
-        converter(tree / "bin" / CONVERTER[0])
+        converter(source, tree)
         (tree / STAMP).write_text(edition())
         shutil.rmtree(PLACE, ignore_errors=True)
         tree.rename(PLACE)
@@ -100,11 +104,22 @@ def run(*words: str | Path) -> None:
         raise ValueError(f"{words[0]} ended with {done.returncode}: {said[:1]}")
 
 
-def converter(program: Path) -> None:
-    """Put a converter on the way that runs with the Python of the transformers engine."""
+def converter(source: Path, tree: Path) -> None:
+    """Put the converter and what it imports into its place. Raises ValueError."""
+    for name in CONVERTER:
+        shutil.move(source / name, tree / name)
+    tokenizers = tree / "conversion" / "base.py"
+    text = tokenizers.read_text()
+    if UNKNOWN not in text:
+        raise ValueError(f"{tokenizers.name} has no place for another tokenizer")
+    known = f'        if chkhsh == "{KNOWN}":\n            res = "gpt-2"\n{UNKNOWN}'
+    tokenizers.write_text(text.replace(UNKNOWN, known, 1))
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    run(*pip, "--no-deps", "--require-hashes", "--target", tree / "python", "-r", NEEDED)
     python = ROOT / ".engines" / "transformers" / "bin" / "python"
-    script = PLACE / CONVERTER[0]
-    program.write_text(f'#!/bin/sh\nexec "{python}" -I "{script}" "$@"\n')
+    program = tree / "bin" / CONVERTER[0]
+    words = f'PYTHONPATH="{PLACE}/python" exec "{python}" -s "{PLACE / CONVERTER[0]}" "$@"'
+    program.write_text(f"#!/bin/sh\n{words}\n")
     program.chmod(0o755)
 
 

@@ -88,7 +88,12 @@ class Making:
                 return
 
 
-def run(making: Making, tool: Installed, argv: Sequence[str], folder: Path) -> None:
+VERSIONS = "`ostler engine ls` shows the versions that are here."
+
+
+def run(
+    making: Making, tool: Installed, argv: Sequence[str], folder: Path, hint: str = VERSIONS
+) -> None:
     """Run a tool to its end. Raises Cancelled, EngineFailed with the tool's own last words."""
     said: deque[str] = deque(maxlen=LAST_WORDS)
     with making.child(argv, folder) as child:
@@ -101,7 +106,7 @@ def run(making: Making, tool: Installed, argv: Sequence[str], folder: Path) -> N
         words = next((line for line in reversed(said) if line), "it said nothing")
         raise EngineFailed(
             f"{tool.engine} ended with exit code {code}: {words.removeprefix('ostler: ')}",
-            hint="Nothing was kept. `ostler engine ls` shows the versions that are here.",
+            hint=f"Nothing was kept. {hint}",
             exit_code=code,
             output=list(said),
         )
@@ -131,7 +136,12 @@ def convert(tool: Installed, folder: Path, target: Path, making: Making) -> Path
     """Write a safetensors model as one GGUF file with 16-bit floats."""
     making.stage("converting")
     argv = [*tool.argv, str(folder), "--outfile", str(target), "--outtype", "bf16"]
-    run(making, tool, argv, target.parent)
+    stem = quantizing.stem(making.job.model.partition("#")[0])
+    hint = (
+        "A newer convert_hf_to_gguf.py knows more models; most exist as GGUF: "
+        f"`ostler search {stem} gguf`."
+    )
+    run(making, tool, argv, target.parent, hint)
     return target
 
 

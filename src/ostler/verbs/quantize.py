@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ostler.core import budget, quantizing
 from ostler.core.naming import Named
@@ -209,7 +210,8 @@ def carry_out(
         prove(made)
         making.check_cancelled()
         making.stage("keeping")
-        made_by = f"{plan.tool.engine} {plan.tool.version}, {plan.method.name}"
+        first = f"{Path(plan.converter.argv[0]).name}, then " if plan.converter else ""
+        made_by = f"{first}{plan.tool.engine} {plan.tool.version}, {plan.method.name}"
         return keep(plan.named, plan.name, made_by, result, store)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import click
 
@@ -128,7 +129,7 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
             ("from", f"{plan.named.id}, {file_size(plan.before)}"),
             ("to", f"{plan.name}, {size}"),
             ("loss", loss),
-            ("tool", f"{plan.tool.engine} {plan.tool.version}"),
+            ("tool", _tools(plan)),
             ("memory", f"about {memory(plan.working)} for the tool"),
             ("licence", f"{plan.named.manifest.licence or 'unknown'}, the original's"),
         ]
@@ -159,3 +160,9 @@ def _show_result(plan: Plan, manifest: Manifest, said: str, as_json: bool) -> No
     show.line(f"Kept {manifest.name}: {file_size(manifest.size)} of {file_size(plan.before)}.")
     show.line(said)
     show.line(f'ostler run {manifest.name} "Why is the sky blue?"')
+
+
+def _tools(plan: Plan) -> str:
+    """The tool, and what writes the model as GGUF before it."""
+    said = f"{plan.tool.engine} {plan.tool.version}"
+    return f"{said}, after {Path(plan.converter.argv[0]).name}" if plan.converter else said
