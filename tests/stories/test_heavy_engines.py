@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -23,12 +24,14 @@ import openai
 import pytest
 from tests.stories.conftest import ROOT, SHIPPED, Shell, address_said, end, environment
 
+from ostler.engines.sglang import Sglang
 from ostler.engines.vllm import Vllm
 from ostler.errors import EngineFailed, OstlerError
 from ostler.launchers.discovery import environment as found_in
 from ostler.launchers.ports import free_port, port_range
 from ostler.launchers.process import ProcessLauncher
 from ostler.nouns import Format, Installed, ModelFacts, Served, Task, Workload
+from ostler.ports import Engine
 from ostler.verbs.start import start
 
 pytestmark = [pytest.mark.heavy, pytest.mark.timeout(900)]
@@ -104,7 +107,7 @@ def test_it_says_hello(house: House, expected: dict[str, Any]) -> None:
 def test_what_it_took_is_learnt_from_its_log(house: House) -> None:
     """vLLM says how large its cache is; the next estimate of this model knows the whole."""
     if house.engine != "vllm-cpu":
-        pytest.skip(f"{house.engine}'s log says nothing of memory that is read")
+        pytest.skip(f"{house.engine}'s log says nothing of memory, or too little for a tiny model")
     deadline = time.monotonic() + 60
     while True:
         known = house.shell.ok("info", CHAT, "--json").json()["measured"]
@@ -227,7 +230,7 @@ def test_each_death_has_its_cause(
     load = Workload(512, 1, threads=1, flags=flags)
     spec = Vllm().launch(vllm, broken, load, "127.0.0.1", port)
     with pytest.raises(EngineFailed) as died:
-        starting(spec, str(tmp_path / "log"))
+        starting(spec, str(tmp_path / "log"), Vllm())
     assert died.value.facts["cause"] == cause, died.value.facts
     assert died.value.hint
 
@@ -247,12 +250,78 @@ def damaged(folder: Path, how: str) -> None:
         (folder / "config.json").write_text(json.dumps(config | named))
 
 
-def starting(spec: Any, log: str) -> None:
+def starting(spec: Any, log: str, engine: Engine) -> None:
     """Start it as every command does; it must not come up."""
 
     async def try_it() -> None:
-        process = await start(spec, ProcessLauncher(), log, engine=Vllm())
+        process = await start(spec, ProcessLauncher(), log, engine=engine)
         await process.stop()
         raise OstlerError("it came up")
 
     asyncio.run(try_it())
+
+
+# --- SGLang's own command line ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sglang() -> Installed:
+    found = found_in(PLACES["sglang-cpu"], "sglang-cpu")
+    if found is None:
+        pytest.skip("`make test-sglang` has not installed sglang-cpu")
+    return found
+
+
+def test_sglang_has_each_flag_that_it_is_given(sglang: Installed, served: Served) -> None:
+    """Held against `--help` of the version that is pinned in tools/sglang_cpu."""
+    asked = subprocess.run(
+        [*sglang.argv, "--help"],
+        capture_output=True, text=True, check=True, timeout=300,
+        env={**os.environ, "SGLANG_USE_CPU_ENGINE": "1"},
+    ).stdout  # fmt: skip
+    known = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", asked))
+    assert len(known) > 400
+    assert sglang.version == "0.5.23+cpu"
+    encoder = replace(
+        served, task=Task.EMBED, facts=replace(served.facts, architecture="XLMRobertaModel")
+    )
+    as_gpus = replace(sglang, version="0.5.23")
+    share = (("mem-fraction-static", "0.8"),)
+    loads = (
+        (sglang, served, Workload(1024, 4, threads=1)),
+        (as_gpus, served, Workload(1024, 4, "fp8", tensor_parallel=2, flags=share)),
+        (as_gpus, encoder, Workload()),
+        (as_gpus, replace(served, task=Task.EMBED), Workload()),
+    )
+    for installed, model, load in loads:
+        words = Sglang().launch(installed, model, load, "127.0.0.1", 21000).argv
+        given = {word for word in words if word.startswith("--")}
+        assert given <= known, given - known
+    for choice in ("torch_native", "triton"):
+        assert choice in asked
+
+
+@pytest.mark.parametrize(
+    ("damage", "flags", "cause"),
+    [
+        ("none", (("shiny-new-flag", "1"),), "bad_flag"),
+        ("weights", (), "missing_file"),
+        ("half", (), "corrupt_file"),
+        ("architecture", (), "unknown_architecture"),
+        ("none", (("mem-fraction-static", "0.0001"),), "context_too_large"),
+    ],
+)
+def test_each_death_of_sglang_has_its_cause(
+    sglang: Installed, served: Served, tmp_path: Path, damage: str,
+    flags: tuple[tuple[str, str], ...], cause: str,
+) -> None:  # fmt: skip
+    folder = shutil.copytree(HOME, tmp_path / "model", copy_function=shutil.copyfile)
+    broken = replace(served, folder=str(folder))
+    damaged(folder, damage)
+    port = free_port("127.0.0.1", port_range(PORTS))
+    load = Workload(512, 1, threads=1, flags=flags)
+    spec = Sglang().launch(sglang, broken, load, "127.0.0.1", port)
+    with pytest.raises(EngineFailed) as died:
+        starting(spec, str(tmp_path / "log"), Sglang())
+    assert died.value.facts["cause"] == cause, died.value.facts
+    assert died.value.hint
