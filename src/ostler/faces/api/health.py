@@ -34,7 +34,8 @@ def routes(inn: Inn) -> APIRouter:
     @api.get("/", include_in_schema=False)
     def root(request: Request, response: Response) -> object:
         response.headers["vary"] = "accept"
-        if "text/html" in request.headers.get("accept", ""):  # a person with a browser
+        a_person = "text/html" in request.headers.get("accept", "")  # with a browser
+        if a_person and inn.state().dashboard:
             return RedirectResponse("/dashboard/", 303, {"vary": "accept"})
         return {"name": "ostler", "version": __version__, "models": "/v1/models", "docs": "/docs"}
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ostler.faces.dashboard.parts import badges, panels
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
 from ostler.faces.dashboard.parts.words import duration, memory
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
@@ -97,6 +97,7 @@ def listing(models: Sequence[Listed], text: str, at: int, chosen: str) -> Tag:
         h("input#find", type="search", placeholder="Find a model or a state", value=text,
           on_input=act("find"), data_wait=200),
     )  # fmt: skip
+    at = first(at, len(shown))
     rows = [_row(one, chosen) for one in shown[at : at + PAGE]]
     inside: Node
     if rows:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ostler.faces.dashboard.operating import events as shown
 from ostler.faces.dashboard.page import Page
 from ostler.faces.dashboard.parts import panels
-from ostler.faces.dashboard.parts.tables import PAGE, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, first, pager, table
 from ostler.faces.dashboard.parts.words import count
 from ostler.faces.dashboard.tree import Node, Tag, act, h
 
@@ -63,7 +63,8 @@ class Activity(Page):
     def _table(self, found: Sequence[Mapping[str, Any]]) -> Node:
         if not found:
             return self._nothing()
-        rows = shown.rows(found[self.at : self.at + PAGE])
+        at = first(self.at, len(found))
+        rows = shown.rows(found[at : at + PAGE])
         said = count(len(found), "event")
         if len(self.events) == MOST:
             said += f", of the last {MOST:,}; `ostler history` has all"
@@ -71,7 +72,7 @@ class Activity(Page):
             "div.stack",
             h("p.small.muted", f"{said}, newest first", role="status"),
             table(shown.COLUMNS, rows, label="Events, newest first"),
-            pager(self.at, len(found)),
+            pager(at, len(found)),
         )
 
     def _nothing(self) -> Tag:

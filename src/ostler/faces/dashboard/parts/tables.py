@@ -61,6 +61,11 @@ def _class(column: Column) -> str | None:
     return " ".join(name for name in ("right", "wide") if getattr(column, name)) or None
 
 
+def first(at: int, total: int, size: int = PAGE) -> int:
+    """Return the first row to show: there may be fewer rows than when one turned to it."""
+    return max(0, min(at, (total - 1) // size * size))
+
+
 def pager(at: int, total: int, *, size: int = PAGE, name: str = "page") -> Tag | None:
     """Return buttons to the rows before and after; None where all are shown.
 
@@ -68,6 +73,7 @@ def pager(at: int, total: int, *, size: int = PAGE, name: str = "page") -> Tag |
     """
     if total <= size:
         return None
+    at = first(at, total, size)
     return h(
         "div.pager",
         h("button", "Earlier rows", type="button", disabled=at <= 0,
