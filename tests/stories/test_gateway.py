@@ -147,3 +147,13 @@ def test_a_download_that_fails_says_why(guarded: str) -> None:
     (one,) = [entry for entry in listed if entry["model_name"] == "ostler/nobody"]
     assert (one["download_attempts"], one["user_id"]) == (1, "key:owner")
     assert "ostler/nobody" in one["prev_download_error"]
+
+
+def test_a_browser_is_led_to_the_dashboard_and_others_are_told(inn: Inn) -> None:
+    page = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    led = httpx2.get(inn.address, headers={"accept": page}, follow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (303, "/dashboard/")
+    for accept in ("*/*", "application/json"):
+        told = httpx2.get(inn.address, headers={"accept": accept}, follow_redirects=False)
+        assert (told.status_code, told.json()["name"]) == (200, "ostler")
+        assert told.headers["vary"] == "accept"

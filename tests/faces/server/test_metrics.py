@@ -18,6 +18,7 @@ NOW = Now(
     1,
     {"failed": 2},
     {"org/b": 3},
+    2,
 )
 
 
@@ -45,6 +46,7 @@ def test_requests_and_what_is_now() -> None:
     assert first["ostler_models_waiting", ()] == 1
     assert first["ostler_requests_parked", (("model", "org/b"),)] == 3
     assert first["ostler_requests_parked", (("model", "org/a"),)] == 0
+    assert first["ostler_tunnels_open", ()] == 2
     assert first["ostler_model_state", (("model", "org/b"), ("state", "failed"))] == 1
     assert first["ostler_device_bytes", (("device", "cpu"), ("kind", "held"))] == 40
     assert first["ostler_downloads_total", (("outcome", "failed"),)] == 2

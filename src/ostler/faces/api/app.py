@@ -13,6 +13,7 @@ from ostler.faces.api import (
     health,
     keyring,
     lamini,
+    log_patterns,
     looking,
     operating,
     own_key,
@@ -49,6 +50,7 @@ def control_app(inn: Inn) -> FastAPI:
     app.include_router(health.listing(inn))
     app.include_router(operating.deployments(inn))
     app.include_router(watching.routes(inn))
+    app.include_router(log_patterns.routes(inn))
     app.include_router(operating.routes(inn))
     app.include_router(wishing.routes(inn))
     app.include_router(storing.routes(inn))

@@ -2,64 +2,144 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from ostler import wiring
+from ostler.core.logscan import lines_of
+from ostler.core.logtimes import HEADER
+from ostler.core.sizes import seconds
 from ostler.errors import UnknownModel, UsageError
-from ostler.faces.cli import options, show
+from ostler.faces.cli import log_known, options, show
 from ostler.settings import Settings
+from ostler.verbs.scanning import offset
 
 LOOK_EVERY = 0.2  # seconds
+START = "start"
+
+
+def read_pattern(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> re.Pattern[str] | None:
+    """Read a regular expression."""
+    try:
+        return re.compile(value) if value else None
+    except re.error as error:
+        raise UsageError(
+            f"{value!r} is no regular expression: {error}.",
+            hint="In plain words, put a backslash before . * + ? ( ) [ ] { } ^ $ and |.",
+        ) from None
+
+
+def read_since(_: click.Context, __: click.Parameter, value: str | None) -> str | float | None:
+    """Read a time span, or the word for the latest start."""
+    try:
+        return value if value in (None, START) else seconds(value)
+    except ValueError as error:
+        raise UsageError(
+            f"{error}.", hint="ostler logs MODEL --since 10m, or --since start"
+        ) from None
 
 
 @click.command("logs")
 @click.argument("model", required=False)
 @click.option("--follow", "-f", is_flag=True, help="Go on as the log grows; Ctrl-C ends it.")
 @click.option("--lines", "-n", type=click.IntRange(1), metavar="N", default=50, show_default=True)
+@click.option(
+    "--pattern", metavar="REGEX", callback=read_pattern, help="Only lines in which this is found."
+)
+@click.option(
+    "--since", metavar="10m|start", callback=read_since,
+    help="Only what was written in the last 10 minutes, or since the latest start. A line without "
+    "a time counts as old as the one before it.",
+)  # fmt: skip
+@click.option(
+    "--known", is_flag=True,
+    help="What the log holds that is known to mean something, with advice. It changes no state.",
+)  # fmt: skip
 @options.as_json
 @click.pass_obj
-def command(settings: Settings, model: str | None, follow: bool, lines: int, as_json: bool) -> None:
+def command(
+    settings: Settings, model: str | None, follow: bool, lines: int,
+    pattern: re.Pattern[str] | None, since: str | float | None, known: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Show the last lines of an engine's own log; without a model, which logs there are.
 
     \b
     ostler logs
     ostler logs Qwen/Qwen2.5-0.5B-Instruct-GGUF -f
+    ostler logs Qwen/Qwen2.5-0.5B-Instruct-GGUF --since 10m --pattern 'error|warn'
+    ostler logs Qwen/Qwen2.5-0.5B-Instruct-GGUF --known
     """
-    if as_json and follow:
-        raise UsageError("--json shows a log as it is now.", hint="Leave out --follow.")
+    if follow and (as_json or known):
+        raise UsageError("--json and --known show a log as it is now.", hint="Leave out --follow.")
     if not model:
         _list(settings, as_json)
         return
-    path = wiring.log_path(settings, wiring.named(settings, model).id)
+    named = wiring.named(settings, model)
+    path = wiring.log_path(settings, named.id)
     if not path.exists():
         raise UnknownModel(
             f"{model} has no log: it has never been started here.", hint="ostler logs"
         )
-    if as_json:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            last = [text.rstrip("\n") for text in deque(file, lines)]
-        show.as_json({"log": path, "lines": last})
+    if known:
+        log_known.show_known(settings, named.id, path, _earliest(path, since), as_json)
         return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for text in deque(file, lines):
-            click.echo(text, nl=False)
-        at = file.tell()
+    tail = _Tail(path, pattern, whole=follow)
+    last = deque(tail.more(_earliest(path, since)), lines)
+    if as_json:
+        show.as_json({"log": path, "lines": list(last)})
+        return
+    for text in last:
+        click.echo(text)
     while follow:
-        at = _more(path, at)
+        for text in tail.more():
+            click.echo(text)
         time.sleep(LOOK_EVERY)
 
 
-def _more(path: Path, at: int) -> int:
-    """Print what came after a position, and return the new one; a log may have been begun anew."""
+class _Tail:
+    """A log that is read on from where it was read to."""
+
+    def __init__(self, path: Path, pattern: re.Pattern[str] | None, *, whole: bool) -> None:
+        """`whole`: a line that is not finished yet is left for later."""
+        self._path, self._pattern, self._whole = path, pattern, whole
+        self._at = 0  # bytes
+
+    def more(self, earliest: float | None = None) -> Iterator[str]:
+        """Yield the lines that are wanted; `earliest` is in seconds since 1970."""
+        if self._path.stat().st_size < self._at:
+            self._at = 0  # the log was begun anew
+        for one in lines_of(self._lines(), offset()):
+            if earliest is not None and (one.at is None or one.at < earliest):
+                continue
+            if self._pattern is None or self._pattern.search(one.text):
+                yield one.text
+
+    def _lines(self) -> Iterator[str]:
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            for line in file:
+                if self._whole and not line.endswith(b"\n"):
+                    return
+                self._at += len(line)
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _earliest(path: Path, since: str | float | None) -> float | None:
+    """Return from when on lines are wanted, in seconds since 1970."""
+    if since is None:
+        return None
+    if since != START:
+        return time.time() - float(since)
     with path.open(encoding="utf-8", errors="replace") as file:
-        file.seek(at if at <= path.stat().st_size else 0)
-        for text in iter(file.readline, ""):
-            click.echo(text, nl=False)
-        return file.tell()
+        starts = [one.at for one in lines_of(file, offset()) if HEADER.match(one.text)]
+    return starts[-1] if starts else None
 
 
 def _list(settings: Settings, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ostler import wiring
 from ostler.core.fleet import REPLICA
 from ostler.errors import UnknownModel
+from ostler.ports import Engine
 from ostler.settings import Settings
 
 LOOK_EVERY = 0.25  # seconds
@@ -35,6 +36,10 @@ class Logs:
                 hint=f"ostler load {model} starts it",
             )
         return path
+
+    def engines(self) -> tuple[Engine, ...]:
+        """Return the engines that may have written them."""
+        return wiring.engines(self._settings)
 
     def last(self, path: Path, lines: int) -> tuple[list[str], int]:
         """Return the last lines of a log, and where it ends. May block."""
