@@ -21,6 +21,7 @@ NAMES = {
     "export": "how many files for others to start models are written in a second",
     "fleet": "reload seconds against LRU, LFU, static costs and the future known; one step's cost",
     "swap": "from a cold request to its first token, less the engine's start; many swaps",
+    "dashboard": "how soon a page of it is seen, cold and warm, in Chromium",
     "gateway": "what relaying costs, against HAProxy and the routers people use",
     "records": "what writing things down costs, and what measuring adds to a start",
 }

@@ -113,7 +113,7 @@ def fetched(folder: Path) -> list[Path]:
 
 def fetch_all(folder: Path, packages: dict[str, str]) -> list[Path]:
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda one: fetch(folder, *one, server=SERVER), packages.items()))
+        return list(pool.map(lambda path: fetch(folder, path, packages[path], SERVER), packages))
 
 
 def pinned() -> dict[str, str]:
