@@ -7,7 +7,7 @@ from typing import Any
 
 from ostler.errors import OstlerError, UsageError
 from ostler.faces.dashboard.parts import badges, panels, words
-from ostler.faces.dashboard.parts.tables import Column, Row, pager, table
+from ostler.faces.dashboard.parts.tables import Column, Row, first, pager, table
 from ostler.faces.dashboard.playing.chat import whole
 from ostler.faces.dashboard.tree import Node, Tag, act, h
 
@@ -32,6 +32,7 @@ PAGE = 50  # rows
 
 def keys(shown: Sequence[Mapping[str, Any]], at: int, own: str) -> Node:
     """Return the table of keys from row `at` on; `own` is the name of the reader's own key."""
+    at = first(at, len(shown), PAGE)
     rows = [_row(key, own) for key in shown[at : at + PAGE]]
     return h("div", table(COLUMNS, rows, label="Keys"), pager(at, len(shown), size=PAGE))
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from ostler.core.sizes import parameters
 from ostler.faces.dashboard.parts import badges, charts, panels
 from ostler.faces.dashboard.parts.charts import Segment
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
 from ostler.faces.dashboard.parts.words import count, file_size
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
@@ -49,6 +49,7 @@ def listing(models: Sequence[Model], text: str, at: int, chosen: str) -> Tag:
     )  # fmt: skip
     inside: Node = h("p.muted", f"No kept model has '{text.strip()}' in its name or licence.")
     if shown:
+        at = first(at, len(shown))
         rows = [_row(one, chosen) for one in shown[at : at + PAGE]]
         inside = table(COLUMNS, rows, label="Kept models")
     many = f"{len(shown)} of {len(models)}" if text.strip() else f"{len(models)}"

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ostler.core.sizes import parameters
 from ostler.faces.dashboard.parts import badges, panels
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
 from ostler.faces.dashboard.parts.words import clock, file_size, memory
 from ostler.faces.dashboard.stocking.hub import link
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
@@ -47,6 +47,7 @@ def catalogue(rows: Sequence[Mapping[str, Any]], task: str, text: str, at: int) 
     )  # fmt: skip
     inside: Node = h("p.muted", "The catalogue has none such.")
     if shown:
+        at = first(at, len(shown))
         inside = table(COLUMNS, [_entry(one) for one in shown[at : at + PAGE]], label="Catalogue")
     return panels.panel(
         f"Catalogue ({len(shown)} of {len(rows)})",
