@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ostler.core import plans
+from ostler.core.sizes import counted
 from ostler.nouns import Manifest
 
 
@@ -64,7 +65,7 @@ def garbage(
             "trash",
             ", ".join(sorted({manifest.name for manifest in one.manifests})),
             sum(blobs[sha] for sha in orphans if thrown.get(sha) is one),
-            f"removed {one.days:.0f} days ago; kept for {trash_days:g}",
+            f"removed {counted(round(one.days), 'day')} ago; kept for {trash_days:g}",
         )
         for one in old
     ]
@@ -73,7 +74,7 @@ def garbage(
         for sha in sorted(orphans - thrown.keys())
     ]
     items += [
-        Item("unfinished", one.key, one.bytes, f"nothing was added for {one.days:.0f} days")
+        Item("unfinished", one.key, one.bytes, f"no byte for {counted(round(one.days), 'day')}")
         for one in unfinished
         if one.days >= stale_days
     ]

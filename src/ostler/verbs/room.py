@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ostler.core import budget, plans
-from ostler.core.budget import Room
+from ostler.core.budget import Leaving, Room
 from ostler.core.sizes import file_size
-from ostler.errors import InsufficientDisk, OverBudget
+from ostler.errors import CorruptFile, DamagedModel, InsufficientDisk, OverBudget
 from ostler.nouns import PullPlan
 from ostler.store import Store
 
@@ -60,15 +60,29 @@ def _claimed(store: Store, own: str | None, ours: set[str]) -> int:
     )
 
 
+def _makes_room(going: Sequence[Leaving], store: Store) -> str:
+    """Say what frees bytes: first what nobody would miss, else the model unused for longest."""
+    from ostler.verbs import gc
+
+    try:
+        garbage = gc.plan(store, trash_days=0).bytes
+    except (CorruptFile, DamagedModel):  # then nothing is to be swept before that is looked at
+        garbage = 0
+    if garbage:
+        return f"`ostler gc --trash-days 0` frees {file_size(garbage)} that no model needs."
+    if not going:
+        return "No model here could make room."
+    oldest = going[0]
+    freed = file_size(oldest.freed)
+    return f"`ostler rm {oldest.name} --purge` ({oldest.because}) frees {freed}."
+
+
 def require(room: Room, store: Store) -> None:
     """Raise InsufficientDisk or OverBudget unless it fits, and say what could go first."""
     if room.fits:
         return
     going = budget.first_to_go(store.manifests(), room.lacking)
-    hint = "No model here could make room."
-    if going:
-        oldest = going[0]
-        hint = f"`ostler rm {oldest.name}` ({oldest.because}) frees {file_size(oldest.freed)}."
+    hint = _makes_room(going, store)
     facts = {"needed": room.needed, "free": room.free, "reserve": room.reserve,
              "because": room.because, "claimed": room.claimed, "first_to_go": going}  # fmt: skip
     if not room.on_disk:

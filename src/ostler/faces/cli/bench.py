@@ -12,6 +12,7 @@ import click
 
 from ostler import wiring
 from ostler.core.benchmarking import result
+from ostler.core.sizes import counted
 from ostler.errors import RequestFailed, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.cli.benching import entry, show_run, show_saved
@@ -74,7 +75,7 @@ def command(
         return
     if rate and (requests - 1) / rate > LONGEST:
         raise UsageError(
-            f"{requests} requests at {rate:g} a second take longer than a day.",
+            f"{counted(requests, 'request')} at {rate:g} a second take longer than a day.",
             hint="Give --rate more, or --requests less.",
         )
     lines = concurrency if concurrency or rate else 1
