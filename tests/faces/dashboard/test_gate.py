@@ -53,7 +53,7 @@ def client(door: Door, monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
     app.middleware("http")(judging(door))
     refusals.install(app)
     app.include_router(own_key.routes())
-    mount.hang(app, door, HOST, limits=Limits(origins=("https://chat.example",)))
+    mount.hang(app, door, f"{HOST}{BASE}", limits=Limits(origins=("https://chat.example",)))
     transport = httpx2.ASGITransport(app)
     return httpx2.AsyncClient(transport=transport, base_url=HOST)
 
@@ -105,7 +105,7 @@ def test_under_tls_the_cookie_is_secure(door: Door) -> None:
     app = FastAPI()
     app.middleware("http")(judging(door))
     app.include_router(own_key.routes())
-    mount.hang(app, door, HOST.replace("http:", "https:"))
+    mount.hang(app, door, f"{HOST}{BASE}".replace("http:", "https:"))
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=HOST)
     assert "Secure" in signed_in(client, "anna").headers["set-cookie"]
 

@@ -183,6 +183,7 @@ class Tab:
 
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
+        self.origin = "http://h:1"
 
 
 def test_every_page_is_framed_while_it_loads_and_when_it_failed() -> None:
@@ -200,7 +201,7 @@ def test_every_page_is_framed_while_it_loads_and_when_it_failed() -> None:
 def test_what_was_there_stays_when_a_later_look_fails() -> None:
     state = frame.State(operates=True, who="", page=Overview, looked=True)
     state.failed = HubUnreachable("The hub is gone.")
-    page = Overview(None, {})  # type: ignore[arg-type]
+    page = Overview(Tab(), {})  # type: ignore[arg-type]
     page.fleet = {**fleet(), "seconds": 1.0, "address": "http://h:1", "version": "1"}
     shown = html(frame.around(page, state))
     assert "What you see is from before: The hub is gone." in shown

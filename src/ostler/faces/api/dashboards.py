@@ -32,7 +32,7 @@ class Ticket(BaseModel):
 
 
 def routes(tickets: Tickets, address: str) -> APIRouter:
-    """Return the routes; `address` is the server's own."""
+    """Return the routes; `address` is the dashboard's own."""
     api = APIRouter(tags=["dashboard"])
 
     @api.post("/api/dashboard/tickets", status_code=201)
@@ -40,8 +40,8 @@ def routes(tickets: Tickets, address: str) -> APIRouter:
         """Make a link that opens the dashboard as this key, once, within a minute."""
         if not caller(request).sha256:  # no key is needed: there is nothing to sign in with
             tickets.awake()
-            return Ticket(url=f"{address}/dashboard", seconds=SECONDS)
+            return Ticket(url=address, seconds=SECONDS)
         made = tickets.ticket(shown_key(request.headers))
-        return Ticket(url=f"{address}/dashboard/open?ticket={made}", seconds=SECONDS)
+        return Ticket(url=f"{address}/open?ticket={made}", seconds=SECONDS)
 
     return api

@@ -195,5 +195,5 @@ def _must_be_a_pair(chain: Path, key: Path) -> None:
 def _greet(found: Found, shows_pages: bool) -> None:
     show.line(f"Ostler serves at {found.address}/v1")
     if shows_pages:
-        show.line(f"  in a browser   {found.address}/dashboard   ostler dashboard opens it")
+        show.line(f"  in a browser   {found.dashboard}   ostler dashboard opens it")
     show.line("  models   ostler ls          loaded   ostler ps          end   Ctrl-C")

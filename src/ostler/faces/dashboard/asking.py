@@ -74,6 +74,8 @@ class Asking:
         at, task = self._shared.get(which, (0.0, None))
         if task is None or now - at >= fresh or (task.done() and task.exception()):
             task = asyncio.create_task(self.asked(key, "GET", path, None, query))
+            # Whoever waited may have left before it was refused.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             self._shared.pop(which, None)
             self._shared[which] = (now, task)
             for old in list(self._shared)[:-KEPT]:

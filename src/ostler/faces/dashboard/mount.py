@@ -92,13 +92,13 @@ def _imported() -> Any:
 def hang(
     app: FastAPI,
     door: Door,
-    gateway: str,
+    address: str,
     tls: SSLContext | None = None,
     limits: Limits | None = None,
 ) -> Dashboard:
-    """Mount the dashboard on the control app; `gateway` is the address that callers ask."""
-    dashboard = Dashboard(Asking(app, door, gateway, tls))
-    app.include_router(dashboards.routes(dashboard, gateway))
+    """Mount the dashboard on the control app; `address` is its own, as callers ask for it."""
+    dashboard = Dashboard(Asking(app, door, address.removesuffix(BASE), tls))
+    app.include_router(dashboards.routes(dashboard, address))
     gate: ASGIApp = Gate(dashboard.asking, dashboard.sessions, dashboard.pages, limits or Limits())
     app.router.routes += [Route(BASE, Front(gate)), Mount(BASE, gate)]
     return dashboard

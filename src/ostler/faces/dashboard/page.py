@@ -18,6 +18,7 @@ class Desk(Protocol):
     """The browser tab that a page is shown in."""
 
     caller: Caller
+    origin: str  # the server's address as this browser calls it, such as http://gpu-1:8077
     kept: dict[str, Any]  # by a page's own word: what it finds again when it is shown once more
 
     def show(self) -> None:

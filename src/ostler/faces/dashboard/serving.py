@@ -45,12 +45,20 @@ def begin(base: str) -> tuple[FastAPI, AbstractAsyncContextManager[object]]:
             return Response("There is nothing here.", 404, media_type="text/plain")
         _let_go()
         asked = f"?{request.url.query}" if request.url.query else ""
-        stage = Stage(client, caller, f"{request.scope['ostler.path']}{asked}")
+        path = f"{request.scope['ostler.path']}{asked}"
+        stage = Stage(client, caller, path, _origin(request, caller.asking.gateway))
         first = await stage.open()
         request.scope["ostler.first"].append(first)
         return None
 
     return holder, holder.router.lifespan_context(holder)
+
+
+def _origin(request: Request, gateway: str) -> str:
+    """Return the server's address as the browser calls it; it is shown, and nothing else."""
+    near = gateway.partition("://")
+    scheme = "https" if request.headers.get("x-forwarded-proto") == "https" else near[0]
+    return f"{scheme}://{request.headers.get('host', near[2])}"
 
 
 def _let_go() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -48,8 +48,8 @@ def refused(error: OstlerError) -> str:
 class Stage:
     """A tab and the page in it."""
 
-    def __init__(self, client: Client, caller: Caller, address: str) -> None:
-        self.caller, self._client = caller, client
+    def __init__(self, client: Client, caller: Caller, address: str, origin: str) -> None:
+        self.caller, self.origin, self._client = caller, origin, client
         self.kept: dict[str, Any] = {}
         self._state = frame.State(operates=caller.operates, who=caller.name)
         self._tasks: set[asyncio.Task[Any]] = set()  # of the page
@@ -197,10 +197,11 @@ class Stage:
         last = ""
         while True:
             try:
-                async for event in self.caller.stream("/api/events", after=last):
-                    last = str(event["id"])
-                    await self._page.heard(event["data"])
-                    self._nudge_soon()
+                async with aclosing(self.caller.stream("/api/events", after=last)) as events:
+                    async for event in events:
+                        last = str(event["id"])
+                        await self._page.heard(event["data"])
+                        self._nudge_soon()
             except OstlerError:
                 pass  # the next look says what is wrong
             await asyncio.sleep(1.0)

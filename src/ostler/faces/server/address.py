@@ -16,6 +16,8 @@ from ostler.store import durable
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+NEAR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask who listens everywhere
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -29,7 +31,15 @@ class Found:
 
     @property
     def address(self) -> str:
-        plain = address(self.host, self.port)
+        return self._at(self.host)
+
+    @property
+    def dashboard(self) -> str:
+        """Where a browser of this machine finds its pages."""
+        return f"{self._at(NEAR.get(self.host, self.host))}/dashboard"
+
+    def _at(self, host: str) -> str:
+        plain = address(host, self.port)
         return plain.replace("http:", "https:", 1) if self.tls else plain
 
 

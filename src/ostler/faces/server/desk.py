@@ -88,7 +88,7 @@ class Desk:
             pid=os.getpid(),
             address=self._found.address,
             home=str(self._hands.settings.home),
-            dashboard=f"{self._found.address}/dashboard" if self._shows_pages else None,
+            dashboard=self._found.dashboard if self._shows_pages else None,
             seconds=round(now - self._began, 1),
             devices=describing.devices(self._hands, fleet, self._watch.devices),
             pools=describing.pools(fleet),

@@ -105,7 +105,7 @@ class Server:
 
     def _hang(self, app: FastAPI) -> Dashboard:
         """Put the dashboard on the control app; it asks the gateway as every other caller does."""
-        return hang(app, self._books, self.found.address, tls_of(self.found), self._limits)
+        return hang(app, self._books, self.found.dashboard, tls_of(self.found), self._limits)
 
     async def _up(self, control: Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()

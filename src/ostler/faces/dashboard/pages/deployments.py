@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -30,7 +31,6 @@ class Deployments(Page):
     listens: ClassVar[bool] = True
 
     models: Sequence[Listed] = ()
-    address: str = ""
     waiting: Mapping[str, int] = field(default_factory=dict)
     text: str = ""  # to be found
     at: int = 0  # the first row that is shown
@@ -45,15 +45,13 @@ class Deployments(Page):
         models: Mapping[str, Any]
         deployed: Sequence[Mapping[str, Any]]
         pulse: Mapping[str, Any]
-        server: Mapping[str, Any]
-        models, deployed, pulse, server = await asyncio.gather(
+        models, deployed, pulse = await asyncio.gather(
             self.get("/v1/models", fresh=0.9),
             self.get("/api/deployments", fresh=0.9),
             self.get("/api/pulse", fresh=0.9),
-            self.get("/api/server", fresh=5.0),
         )
         self.models = listed.every(models["data"], deployed)
-        self.waiting, self.address = pulse["waiting"], server["address"]
+        self.waiting = pulse["waiting"]
         self._follow()
 
     @property
@@ -84,7 +82,7 @@ class Deployments(Page):
 
     def _detail(self, one: Listed) -> Tag:
         log = detail.log_panel(self.log, f"ostler logs {one.id} --follow", self.log_ended)
-        return detail.detail(one, self.address, self.findings, log)
+        return detail.detail(one, self.desk.origin, self.findings, log)
 
     # --- acts -------------------------------------------------------------------------------
 
@@ -178,20 +176,21 @@ class Deployments(Page):
         """Follow the log; where the stream ends, the next look begins it again."""
         try:
             stream = self.stream(_path(model, "log"), lines=FIRST, follow=True)
-            async for event in stream:
-                if event["event"] != "more":
-                    self.log = []
-                for text in event["data"]["lines"]:
-                    self._numbers += 1
-                    (self.log if self.log is not None else []).append((self._numbers, text))
-                if self.log and len(self.log) > MOST:
-                    del self.log[:-LEFT]
-                self.log_ended = ""
-                self.desk.show()
+            async with aclosing(stream) as events:
+                async for event in events:
+                    self._take(event["event"], event["data"]["lines"])
+                    self.desk.show()
         except UnknownModel:
             self.log = None
         except OstlerError as error:
             self.log_ended = f"{error.what} It is read again in a moment."
+
+    def _take(self, kind: str, lines: Sequence[str]) -> None:
+        """Add lines to the log; all but `more` begins it anew."""
+        log = self.log if self.log is not None and kind == "more" else []
+        log += enumerate(lines, self._numbers)
+        self._numbers += len(lines)
+        self.log, self.log_ended = log[-LEFT:] if len(log) > MOST else log, ""
 
 
 def _path(model: str, verb: str) -> str:

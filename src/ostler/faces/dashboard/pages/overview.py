@@ -68,7 +68,7 @@ class Overview(Page):
         )
 
     def _top(self) -> Tag:
-        address = f"{self.fleet['address']}/v1"
+        address = f"{self.desk.origin}/v1"
         return h(
             "div.bar-top",
             h("h1", self.title, tabindex="-1"),
