@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
@@ -46,6 +48,7 @@ def command(keep: bool) -> None:
     ostler demo --keep
     """
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, _told_to_end)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ostler-demo-"))
         tour = Tour({**os.environ, "OSTLER_HOME": folder, "HF_HUB_DISABLE_TELEMETRY": "1"})
@@ -160,7 +163,8 @@ def _what_next(server: str, keep: bool, seconds: float) -> None:
     show.line()
     show.heading(f"That was the whole way, in {duration(seconds)}.")
     if keep:
-        show.line("The server stays up until Ctrl-C. Ask it yourself:")
+        show.line(f"The server stays up until Ctrl-C. Chat in your browser: {server}/")
+        show.line("Or ask from a shell:")
         show.line("  " + _curl(server))
     else:
         show.line("Everything is stopped and removed. To ask it yourself: ostler demo --keep")
@@ -207,9 +211,12 @@ def _address(process: subprocess.Popen[str], words: tuple[str, ...]) -> str:
     )
 
 
-def _until_interrupted() -> None:
-    import signal
+def _told_to_end(*_: object) -> NoReturn:
+    """End as after Ctrl-C: the servers go along, and the home."""
+    raise SystemExit(128 + signal.SIGTERM)
 
+
+def _until_interrupted() -> None:
     show.line()
     show.line("Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
