@@ -39,6 +39,22 @@ SAID = [
             "code": 400,
         },
     },
+    {
+        "error": {
+            "code": 500,
+            "message": "input (902 tokens) is too large to process. increase the physical batch "
+            "size (current batch size: 512)",
+            "type": "server_error",
+        }
+    },
+    {
+        "error": {
+            "message": "max_tokens=9000 cannot be greater than max_model_len=2048. Please request "
+            "fewer output tokens.",
+            "type": "BadRequestError",
+            "code": 400,
+        }
+    },
 ]
 
 
@@ -53,7 +69,8 @@ def test_a_prompt_that_is_too_long_has_one_code(
         caller.send(post({"model": "m"}))
         wire = engine.wires[0] if engine.wires else engine.accept()
         wire.message()
-        head = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\n"
+        status = said["error"]["code"]  # type: ignore[index]
+        head = b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\n" % status
         wire.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         answer = caller.message()
         assert (answer.status, answer.error["code"]) == (400, "context_too_long")
@@ -64,12 +81,13 @@ def test_a_prompt_that_is_too_long_has_one_code(
     "said", [b"", b"no", b"[]", b'{"error":"x"}', b'{"error":{"message":1}}', b'{"detail":"no"}']
 )
 def test_other_words_stay_as_they_are(said: bytes) -> None:
-    assert translated(said) == said
+    assert translated(400, said) == (400, said)
+    assert translated(500, said) == (500, said)
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_come_back(said: bytes) -> None:
-    assert translated(said) == said
+    assert translated(400, said) == (400, said)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ostler.faces.gateway import form
 from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.body import one_scale, renamed, tokens_in
 from ostler.faces.gateway.decision import broken, ending, no_control
-from ostler.faces.gateway.faults import translated
+from ostler.faces.gateway.faults import REFUSALS, translated
 from ostler.faces.gateway.messages import Ended
 from ostler.faces.gateway.request import Refusal, Request, head_for
 from ostler.faces.gateway.response import (
@@ -222,7 +222,7 @@ class Exchange:
                 self._collected = []
             elif self._pool.backend.adds_done:
                 self._mark = DoneMark()
-        elif upstream.status == 400 and self.model:
+        elif upstream.status in REFUSALS and self.model:
             self._collected = []  # an engine says what is wrong with a request
         elif self.rescores and upstream.status == 200:
             self._collected = []
@@ -245,7 +245,11 @@ class Exchange:
         if self._announced:
             whole = as_event(whole)
         else:
-            whole = translated(whole) if upstream.status == 400 else one_scale(whole)
+            if upstream.status in REFUSALS:
+                upstream.status, whole = translated(upstream.status, whole)
+                self._status = upstream.status
+            else:
+                whole = one_scale(whole)
             named = ((name, value) for name, value in upstream.headers if name != b"content-length")
             upstream.headers = [*named, (b"content-length", b"%d" % len(whole))]
         self.relay(whole, ended=True)

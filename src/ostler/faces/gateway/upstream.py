@@ -15,6 +15,7 @@ from httptools import (
 
 from ostler.core.reasons import why
 from ostler.faces.gateway.exchange import Exchange
+from ostler.faces.gateway.faults import REFUSALS
 from ostler.faces.gateway.response import BODILESS, LONG, SINGLE, Whole, is_chunks, whole
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 SWITCHED = 101  # to another protocol
-MENDED = frozenset({*BODILESS, 400})  # answers that go the long way
+MENDED = frozenset({*BODILESS, *REFUSALS})  # answers that go the long way
 OF_ONE = frozenset({b"transfer-encoding", b"x-request-id"})  # of one answer, or framed otherwise
 
 
