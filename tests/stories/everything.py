@@ -143,6 +143,11 @@ ps
 dashboard
 load {CHAT}#q8_0 --dry-run
 load {CHAT}#q8_0 --duration 1h
+test {CHAT}#q8_0
+rm acme/embed --yes
+archive {EMBED} --to {{tmp}}/cold
+=tables
+unarchive {EMBED}
 ps
 top
 status
@@ -170,6 +175,48 @@ load {CHAT}#q8_0
 unload {CHAT}#q8_0
 history --hours 1
 stop --all
+""".strip().splitlines()
+# Commands that print tables, and change nothing.
+TABLES = f"""
+status
+search tiny
+files {CHAT}
+pull {CHAT} --all --dry-run
+ls
+info {CHAT}#q8_0
+downloads
+du
+gc --trash-days 0 --dry-run
+trash
+archive --list
+backup {{tmp}}/backup --list
+fit {CHAT}#q8_0
+fit --all
+fit --all --catalogue
+hw
+engine {CHAT}#q8_0 --explain
+engine ls
+engine images
+quantize {CHAT}#f32 --offline
+models
+models --task embed
+models info qwen3-8b
+recommend --task chat --budget 1.00 --hours 4
+recommend qwen3-8b --hours 4
+guide
+compare qwen3-8b qwen3-14b --hours 4
+gpus
+gpus L4
+cost report
+prices
+ps
+pool
+keys ls
+keys usage
+history
+licences
+config
+bench --saved
 """.strip().splitlines()
 FILES = {
     "models.txt": f"{EMBED}\nnobody/nothing\n",
