@@ -75,10 +75,10 @@ models:
 	@.venv-models/bin/python tools/tiny_models
 	@.venv-models/bin/python tools/tiny_models --check
 
-# The documentation, with strict links, as pages that open without a server.
+# The documentation, with strict links, as pages that open without a server; only searching wants one.
 docs: setup
 	@$(BIN)/python -m mkdocs build --strict --quiet
-	@echo build/site/index.html
+	@echo "build/site/index.html; to search, too: python3 -m http.server --directory build/site"
 
 clean:
 	rm -rf .venv .venv-models .engines .consumers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
