@@ -1,4 +1,4 @@
-"""Bring a real dockerd, Compose and quadlet generator for the tests; nothing is installed.
+"""Bring a real dockerd, podman, Compose and quadlet generator for the tests; nothing is installed.
 
 Debian's packages, pinned by hash, are unpacked into `.consumers/containers`, from where the tests
 start dockerd. Where that is not possible the reason is printed, and the tests that need it say that
@@ -46,6 +46,21 @@ PACKAGES = {
     "g/git-lfs/git-lfs_3.3.0-1+deb12u1_amd64.deb":  # a client of our hub
         "633a69f57a01eb3dd8e4bf8e191296793c5305e90e3d4584115fba2815081383",
 }  # fmt: skip
+# A podman that runs on Debian 12, in a folder of its own: the one above has the same name.
+PODMAN = {
+    "libp/libpod/podman_4.3.1+ds1-8+deb12u1+b3_amd64.deb":
+        "881ab556a1df5b911359c83a647597eb36c156a8615e754436e520a6ae0661ab",
+    "c/conmon/conmon_2.1.6+ds1-1_amd64.deb":
+        "2d4111853199dd8c7cbcda3da04f37d9b7f3a7b08dc1cee546a1e5518de8a596",
+    "g/golang-github-containernetworking-plugins/containernetworking-plugins_1.1.1+ds1-3+b5_amd64.deb":
+        "4cac8143474d1249b19f7b0e80b8d0daaa6dfdaa8bd514bc468d38d4a108099f",
+    "g/gpgme1.0/libgpgme11_1.18.0-3+b1_amd64.deb":
+        "dc075584050dc5c8ac27563fc222e8c1ea71128a019a6d129d5823e47ac1e55e",
+    "liba/libassuan/libassuan0_2.5.5-5_amd64.deb":
+        "5912430927da16ccc831459679207fdbb9dfc5a206f2bab8d6f36d5a1ab53e25",
+    "s/shadow/libsubid4_4.13+dfsg1-1+deb12u2_amd64.deb":
+        "5c1c214484e57bcfaff4136e6cdbe4e8108776c7159ce7c9087218896a5eb12d",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -72,7 +87,8 @@ def ready() -> bool:
 
 def edition() -> str:
     """One word for this set of packages."""
-    return hashlib.sha256("".join(PACKAGES.values()).encode()).hexdigest()
+    parts = (*PACKAGES.values(), *PODMAN.values())
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def why_not() -> str:
@@ -84,14 +100,16 @@ def why_not() -> str:
 
 def unpack() -> None:
     """Fetch and prove every package, then put them into their place by one rename."""
-    print("Fetching dockerd for the tests (125 MB, once)", flush=True)
+    print("Fetching dockerd and podman for the tests (145 MB, once)", flush=True)
     PLACE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
         tree = Path(folder, "tree")
-        with ThreadPoolExecutor() as pool:
-            files = list(pool.map(lambda one: fetch(Path(folder), *one), PACKAGES.items()))
-        for file in files:
-            subprocess.run(["dpkg", "-x", file, tree], check=True)
+        tree.mkdir()
+        for packages, place in ((PACKAGES, tree), (PODMAN, tree / "podman")):
+            with ThreadPoolExecutor() as pool:
+                files = list(pool.map(lambda one: fetch(Path(folder), *one), packages.items()))
+            for file in files:
+                subprocess.run(["dpkg", "-x", file, place], check=True)
         (tree / STAMP).write_text(edition())
         shutil.rmtree(PLACE, ignore_errors=True)
         tree.rename(PLACE)

@@ -83,7 +83,7 @@ def meant(one: Container) -> Read:
 
 def by_request(one: Container) -> Read:
     """As `up` sends it to Docker."""
-    said = requests.config(one, {})
+    said = requests.docker(one, {})
     host = said["HostConfig"]
     asked = host.get("DeviceRequests") or [{"DeviceIDs": [], "Capabilities": [["gpu"]]}]
     assert asked[0]["Capabilities"] == [["gpu"]]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from ostler.launchers.holding import Held
 from ostler.launchers.ports import free_port
 from ostler.nouns import Image, LaunchSpec, Mount, Place, Workload
 from ostler.testing import tiny
-from ostler.testing.dockerd import Dockerd, ask, containers, imported
-from ostler.testing.engine_image import PYTHON, write_image
+from ostler.testing.dockerd import Dockerd, Unavailable, ask, containers
+from ostler.testing.engine_image import PYTHON
 from ostler.testing.launchers import LauncherContract, reading, rest_of, spec_of, started
+from ostler.testing.podman import podman as run_podman
 from ostler.verbs import containing
 from ostler.verbs.asking import ask as ask_http
 from ostler.verbs.start import start
@@ -75,7 +77,7 @@ class TestContainerLauncher(Contained):
 
 
 class TestPodmanLauncher(Contained):
-    """The same of a podman that listens at OSTLER_TEST_PODMAN, a path: CI has none."""
+    """The same of a real podman."""
 
     @pytest.fixture
     def launcher(self, podman: Dockerd, tmp_path: Path) -> ContainerLauncher:
@@ -83,12 +85,27 @@ class TestPodmanLauncher(Contained):
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Dockerd:
-    path = os.environ.get("OSTLER_TEST_PODMAN")
-    if not path:
-        pytest.skip("NO PODMAN: OSTLER_TEST_PODMAN names the socket of `podman system service`")
-    id = imported(path, write_image(tmp_path_factory.mktemp("podman") / "image.tar"))
-    return Dockerd(path, Image("puppet", id, "", PUPPET[:-1]), "", None)
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
+    """One that runs; where none can, the tests that need it are skipped with the reason."""
+    unpacked = Path(__file__).resolve().parents[2] / ".consumers/containers"
+    try:
+        with run_podman(unpacked, tmp_path_factory.mktemp("podman")) as one:
+            yield one
+    except Unavailable as why:
+        pytest.skip(f"NO PODMAN: {why}")
+
+
+def test_podman_gives_gpus_by_the_names_of_their_interface(podman: Dockerd, tmp_path: Path) -> None:
+    """`nvidia.com/gpu=1`, as NVIDIA's toolkit names them: it gets that one and no other."""
+    look = "import os; print(sorted(n for n in os.environ if n.startswith('GIVEN_')))"
+    assert output_of(podman, tmp_path, look, "nvidia:1") == "['GIVEN_1']"
+
+
+def test_a_gpu_that_podman_does_not_know_is_told(podman: Dockerd, tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed) as caught:
+        output_of(podman, tmp_path, "pass", "nvidia:7")
+    assert caught.value.facts["cause"] == "gpu_unavailable", caught.value.what
+    assert "nvidia.com/gpu=7" in caught.value.what
 
 
 def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
@@ -110,7 +127,10 @@ def test_it_has_the_least_rights(docker: Dockerd, tmp_path: Path) -> None:
     assert not [one for one in config["Env"] if "TOKEN" in one or "OSTLER" in one]
 
 
-def test_it_cannot_write_and_has_no_rights(docker: Dockerd, tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", ["docker", "podman"])
+def test_it_cannot_write_and_has_no_rights(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     """Said by the kernel, from inside: the root is read-only, no capability, no new privileges."""
     look = (
         "import os;s=open('/proc/self/status').read();w=lambda p:os.access(p,os.W_OK);"
@@ -118,7 +138,7 @@ def test_it_cannot_write_and_has_no_rights(docker: Dockerd, tmp_path: Path) -> N
         "os.getuid(),w('/'),w('/etc'),w('/tmp'))"
     )
 
-    said = output_of(docker, tmp_path, look)
+    said = output_of(request.getfixturevalue(server), tmp_path, look)
     assert said == "['0000000000000000', '1'] 65534 False False True"
 
 

@@ -200,4 +200,4 @@ def test_who_killed_it_is_written_down(tmp_path: Path) -> None:
             return await process.wait()
 
     assert asyncio.run(story()) == -signal.SIGKILL
-    assert "killed by somebody" in (tmp_path / "log").read_text()
+    assert "not by the system" in (tmp_path / "log").read_text()

@@ -57,8 +57,8 @@ REMOTE_CODE = Pattern(
 SHARED: tuple[Pattern, ...] = (
     Pattern(
         "killed",
-        r"^ostler: killed by somebody",
-        "Somebody killed it (signal 9); the system did not do it for want of memory.",
+        r"^ostler: ended by signal 9: not by the system",
+        "It was killed (signal 9), and not by the system for want of memory.",
         "`ostler load MODEL` starts it again.",
     ),
     Pattern(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ostler.core.diagnosis import DAMAGED_SAFETENSORS, SMALLER, Pattern, diagnose
+from ostler.core.diagnosis import DAMAGED_SAFETENSORS, FETCH_AGAIN, SMALLER, Pattern, diagnose
 from ostler.core.flags import extra
 from ostler.core.launching import needs_code, process, threads
 from ostler.core.memory import DEFAULT_CONTEXT
@@ -47,6 +47,12 @@ PATTERNS: tuple[Pattern, ...] = (
         r"Model architectures .* are not supported|does not recognize this architecture",
         "This version of SGLang does not know the model's architecture.",
         "Update it, or look for the model as GGUF: `ostler search MODEL gguf`.",
+    ),
+    Pattern(
+        "missing_file",
+        r"Cannot find any model weights",
+        "The weights are not in the model's folder.",
+        FETCH_AGAIN,
     ),
     DAMAGED_SAFETENSORS,
     Pattern(

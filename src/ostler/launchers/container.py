@@ -69,12 +69,15 @@ class ContainerLauncher:
         self, docker: Docker, spec: LaunchSpec, one: Container, log_path: str
     ) -> ContainerProcess:
         await _have(docker, one.image)
-        config = requests.config(one, self._labels(one.published), podman=await docker.is_podman())
+        labels, is_podman = self._labels(one.published), await docker.is_podman()
         name = f"ostler-{name_of(spec.model.id, one.gpus)}-{secrets.token_hex(4)}"
         os.close(logs.opened(log_path, (*one.entrypoint, *one.command), one.image))
         held = self._lasting.hold(one.published) if self._lasting else None
         try:
-            id = await docker.create(name, config)
+            if is_podman:
+                id = await docker.create_as_podman(name, requests.podman(one, labels))
+            else:
+                id = await docker.create(name, requests.docker(one, labels))
         except OstlerError:
             if held:
                 held.let_go()

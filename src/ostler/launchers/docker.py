@@ -24,6 +24,9 @@ PATIENCE = 60.0  # seconds for calls that do not wait by design
 REFUSALS = (
     ("device driver", "gpu_unavailable",
      "Docker has no GPUs to give: install NVIDIA's container toolkit, then restart Docker."),
+    ("unresolvable CDI devices", "gpu_unavailable",
+     "`nvidia-ctk cdi list` shows which Podman knows; `nvidia-ctk cdi generate "
+     "--output=/etc/cdi/nvidia.yaml` tells it of them."),
     ("nvidia-container-cli", "gpu_unavailable",
      "`ostler hw` and `nvidia-smi -L` show which GPUs there are."),
     ("no space left", "disk_full", "`docker system df` shows what its images take."),
@@ -31,6 +34,7 @@ REFUSALS = (
      "`ostler verify` looks for every file that is kept; Docker must see the same disk as we do."),
     ("", "container_refused", "`docker info` shows how it is set up."),
 )  # fmt: skip
+PODMAN = "/v4.0.0"  # of its own API, which later versions speak too
 HEADER = 8  # bytes before each piece of a log: which stream, three zeros, the length
 
 
@@ -118,6 +122,12 @@ class Docker:
     async def create(self, name: str, config: Mapping[str, Any]) -> str:
         """Make a container, which does not run yet; return its id. Raises EngineFailed."""
         answer = await self._call("POST", "/containers/create", params={"name": name}, json=config)
+        return str(answer.json()["Id"])
+
+    async def create_as_podman(self, name: str, spec: Mapping[str, Any]) -> str:
+        """Make one by Podman's own request. Raises EngineFailed."""
+        way = "/libpod/containers/create"
+        answer = await self._send("POST", way, prefix=PODMAN, json={**spec, "name": name})
         return str(answer.json()["Id"])
 
     async def start(self, id: str) -> None:

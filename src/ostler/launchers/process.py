@@ -28,7 +28,7 @@ from ostler.programs import guard
 SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
 SIGNALLED = 128  # exit code 128 + N of a shell, and of the guard: ended by signal N
 OUT_OF_MEMORY = "out of memory: the system killed it to have memory again"
-KILLED = "killed by somebody: the system counts no death for want of memory"
+KILLED = "ended by signal 9: not by the system, which counts no death for want of memory"
 CLEARING_UP = 2.0  # seconds for the guard to kill what is left
 
 

@@ -104,7 +104,7 @@ def found(unpacked: Path) -> tuple[str, dict[str, str]]:
     return program, {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)}
 
 
-def wait_for(path: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for(path: str, server: subprocess.Popen[bytes], log: Path, name: str = "dockerd") -> None:
     """Wait until it answers. Raises Unavailable with its last words."""
     until = time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < until:
@@ -114,7 +114,7 @@ def wait_for(path: str, server: subprocess.Popen[bytes], log: Path) -> None:
         except OSError:
             time.sleep(0.05)
     last = log.read_text(errors="replace").splitlines()[-1:]
-    raise Unavailable(f"dockerd does not come up here: {' '.join(last)[:300]}")
+    raise Unavailable(f"{name} does not come up here: {' '.join(last)[:300]}")
 
 
 def imported(path: str, tar: Path) -> str:
@@ -125,7 +125,7 @@ def imported(path: str, tar: Path) -> str:
     said = [json.loads(line) for line in body.splitlines() if line.strip()]
     id = str(said[-1].get("status", "")) if said else ""
     if status != 200 or not id.startswith("sha256:"):
-        raise Unavailable(f"dockerd takes no image here: {body[:300]!r}")
+        raise Unavailable(f"no image is taken here: {body[:300]!r}")
     return id
 
 
