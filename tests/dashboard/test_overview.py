@@ -108,3 +108,31 @@ def test_a_server_that_is_gone_is_said_and_comes_back(
         expect(page.get_by_text(re.compile("^Up [0-9.]+ s$"))).to_be_visible()
     finally:
         assert end(again) == 0
+
+
+def test_it_is_live_where_no_websocket_gets_through(visit: Visits, bed: Bed) -> None:
+    page = visit()
+    page.add_init_script("delete window.WebSocket")
+    page.goto("/dashboard")
+    bed.shell.run("unload", CHAT, "--force")
+    expect(page.get_by_text("Nothing is loaded.")).to_be_visible()
+    assert page.evaluate("window.socket.io.engine.transport.name") == "polling"
+    page.get_by_role("link", name="Deployments").click()
+    page.get_by_role("button", name=f"Load {MODEL}").click()
+    expect(page.get_by_text(f"{MODEL} is ready on cpu")).to_be_visible()
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere(page: Page) -> None:
+    answer = page.goto("/dashboard")
+    assert answer
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+    assert "http" not in policy
+    ran = page.evaluate(
+        "() => new Promise(done => { const s = document.createElement('script');"
+        "s.textContent = 'window.ran = true'; s.onerror = done; document.body.append(s);"
+        "setTimeout(() => done(window.ran), 100) })"
+    )
+    page.allowed.append("Content Security Policy")  # type: ignore[attr-defined]
+    assert ran is None
