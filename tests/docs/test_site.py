@@ -75,7 +75,7 @@ def test_a_browser_shows_it_in_both_themes_and_on_a_phone(site: Path) -> None:
         pytest.skip("NO BROWSER: `make consumers` brings Debian's Chromium, and says why not")
     shots = ROOT / "build/screenshots"
     shots.mkdir(parents=True, exist_ok=True)
-    env = {**os.environ, **chromium.environment()}
+    env: dict[str, str | float | bool] = {**os.environ, **chromium.environment()}
     with sync_playwright() as driver, served(site) as home:
         browser = driver.chromium.launch(executable_path=str(chromium.program()), env=env)
         for scheme, size, name in LOOKS:
