@@ -248,6 +248,53 @@ def test_one_model_is_deployed_twice_and_a_name_leads_to_either_by_length(keep: 
     assert keep.up() == {"long"}
 
 
+NUMBERED = """\
+models:
+  new_model_0: {{of: {chat}, context: 256}}
+"""
+
+
+def test_a_numbered_name_answers_without_its_number_while_it_is_alone(keep: Keep) -> None:
+    keep.wishes.write_text(NUMBERED.format(chat=f"{CHAT}#q8_0"))
+
+    def names() -> dict[str, list[str]]:
+        found = httpx2.get(f"{keep.address}/v1/models").json()["data"]
+        return {one["id"]: one["aliases"] for one in found}
+
+    keep.until(lambda: "new_model_0" in names())
+    assert names()["new_model_0"] == ["new_model"]
+    assert keep.ask("new_model").status_code == 200
+    assert keep.up() == {"new_model_0"}
+    two = NUMBERED + "  new_model_1: {{of: {chat}, context: 128}}\n"
+    keep.wishes.write_text(two.format(chat=f"{CHAT}#q8_0"))
+    keep.until(lambda: "new_model_1" in names())
+    assert names()["new_model_0"] == []
+    refused = keep.ask("new_model")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "unknown_model")
+    assert "new_model_0, new_model_1" in refused.json()["error"]["message"]
+    assert keep.ask("new_model_0").status_code == 200
+
+
+def test_what_cannot_fit_the_context_is_refused_with_the_numbers(keep: Keep) -> None:
+    keep.wishes.write_text(NUMBERED.format(chat=f"{CHAT}#q8_0"))
+    keep.until(lambda: keep.ask("new_model_0").status_code == 200)
+    url, known = f"{keep.address}/v1/completions", [1] * 257
+    counted = httpx2.post(url, json={"model": "new_model_0", "prompt": known}, timeout=60)
+    told = httpx2.post(url, json={"model": "new_model_0", "prompt": "word " * 900}, timeout=60)
+    for answer in (counted, told):
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (400, "context_too_long")
+        assert "256" in error["message"]
+    assert "257" in counted.json()["error"]["message"]
+    [one] = [one for one in keep.state()["models"] if one["id"] == "new_model_0"]
+    log = Path(one["log"]).read_text()
+    assert "257 tokens" not in log, "the engine never heard of the first"
+    fits = {"model": "new_model_0", "prompt": [1] * 200, "max_tokens": 10**6}
+    answer = httpx2.post(url, json=fits, timeout=60)
+    assert answer.status_code == 200, "llama.cpp ends an answer where the context ends"
+    assert answer.json()["usage"]["total_tokens"] <= 256
+
+
 def test_requests_that_wait_are_counted_for_prometheus(keep: Keep) -> None:
     keep.wishes.write_text("policy: {patience: 60}\nroles: {operator: {preempts: true}}\n")
     body = {"model": CHAT, "prompt": "x", "max_tokens": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ostler.core import fleet as f
+from ostler.core.numbering import shared_names
 from ostler.faces.api.schemas import Model
 from ostler.faces.server import describing
 from ostler.faces.server.hands import ServerHands
@@ -77,10 +78,26 @@ class Directory:
             return self._hands.catalogue.own_name(name)
         if name in (routes := self.routes()):
             return routes[name][0].to
+        if not self._hands.catalogue.has(name) and name in (shared := self._shared()):
+            return shared[name]
         return self._hands.catalogue.get(name).id
 
-    def aliases(self, model: str) -> tuple[str, ...]:
-        """Return a model's other names: those of its files, then those the operator gave it."""
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return the other names of everything that engines serve, by its own: those of its
+        files, those the operator gave it, and the name that a numbered one has alone.
+        """
+        found = {id: self._aliases(id) for id in self.ids()}
+        for name, model in self._shared().items():
+            found[model] = (*found[model], name)
+        return found
+
+    def _shared(self) -> dict[str, str]:
+        ids, deployed = self.ids(), set(self._deployed)
+        taken = {*ids, *self.routes(), *(name for id in ids for name in self._aliases(id))}
+        given = {id: (*self._hands.wish(id).aliases, *((id,) * (id in deployed))) for id in ids}
+        return shared_names(given, taken)
+
+    def _aliases(self, model: str) -> tuple[str, ...]:
         catalogue = self._hands.catalogue
         own = catalogue.get(model).aliases if catalogue.has(model) else ()
         return (*own, *self._hands.wish(model).aliases)
@@ -99,25 +116,22 @@ class Directory:
         ]
 
     def _every(self, keeper: Keeper) -> Sequence[Model]:
-        catalogue = self._hands.catalogue
+        catalogue, names = self._hands.catalogue, self.names()
         kept = [describing.described(named, catalogue, keeper) for named in catalogue.names]
-        named = [one.model_copy(update={"aliases": list(self.aliases(one.id))}) for one in kept]
-        promised = [
-            describing.promised(keeper, name, self._hands.wishes.of(name).aliases)
-            for name in self._promised
-        ]
-        deployed = [self._deployment(keeper, name) for name in self._deployed]
+        named = [one.model_copy(update={"aliases": list(names[one.id])}) for one in kept]
+        promised = [describing.promised(keeper, name, names[name]) for name in self._promised]
+        deployed = [self._deployment(keeper, name, names[name]) for name in self._deployed]
         routed = [
             describing.route(keeper, name, [one.to for one in members])
             for name, members in self.routes().items()
         ]
         return [*named, *promised, *deployed, *routed]
 
-    def _deployment(self, keeper: Keeper, name: str) -> Model:
+    def _deployment(self, keeper: Keeper, name: str, aliases: Sequence[str]) -> Model:
         catalogue, wish = self._hands.catalogue, self._hands.wish(name)
         if not catalogue.has(wish.of):
-            return describing.promised(keeper, name, wish.aliases)
+            return describing.promised(keeper, name, aliases)
         of = describing.described(catalogue.get(wish.of), catalogue, keeper)
         state = f.state_of(keeper.fleet, name).value
-        own = {"id": name, "aliases": list(wish.aliases), "state": state}
+        own = {"id": name, "aliases": list(aliases), "state": state}
         return of.model_copy(update=own)

@@ -74,15 +74,16 @@ class Dispatch:
         )
 
     def _models(self) -> dict[str, m.Model]:
-        found = {model: self._routed(model) for model in self._directory.ids()}
+        names = self._directory.names().items()
+        found = {model: self._routed(model, aliases) for model, aliases in names}
         for name, wished in self._directory.routes().items():
             members = [m.Member(one.to, one.tokens, tuple(one.roles)) for one in wished]
             task = self._directory.task(wished[0].to)
             found[name] = describing.several(self.keeper, task, members)
         return found
 
-    def _routed(self, model: str) -> m.Model:
-        task, aliases = self._directory.task(model), self._directory.aliases(model)
+    def _routed(self, model: str, aliases: Sequence[str]) -> m.Model:
+        task = self._directory.task(model)
         wish, now = self._hands.wish(model), time.monotonic()
         return describing.routed(
             self.keeper, model, task, aliases, wish.max_concurrent, now, wish.choice
