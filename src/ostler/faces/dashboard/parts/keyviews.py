@@ -42,7 +42,7 @@ def _row(key: Mapping[str, Any], own: str) -> Row:
     name = key["name"]
     cells = (
         h("span", name, h("span.muted", " (yours)") if name == own and not ended else None),
-        badges.state("ended", "plain") if ended else key["role"],
+        h("span.row", key["role"], badges.state("ended", "plain") if ended else None),
         "all models" if key["models"] == ["*"] else ", ".join(key["models"]),
         limits(key),
         f"{key['tokens_today']:,}",
@@ -50,7 +50,7 @@ def _row(key: Mapping[str, Any], own: str) -> Row:
         words.clock(key["created_at"])[:10],
         None if ended else _buttons(name),
     )
-    return Row(f"{name} {key['created_at']}", cells)
+    return Row(f"{name} {key['created_at']} {key['revoked_at']}", cells)
 
 
 def _buttons(name: str) -> Tag:
