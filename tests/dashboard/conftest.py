@@ -94,14 +94,14 @@ def home(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Path:
 @pytest.fixture(scope="package")
 def bed(home: Path, shipped_hub: str) -> Iterator[Bed]:
     """A server that needs no key: everybody on this machine operates."""
-    place = shutil.copytree(home, home.with_name("bed"))
+    place = shutil.copytree(home, home.with_name("bed"), symlinks=True)
     yield from served(Bed("", Shell(environment(place, shipped_hub))))
 
 
 @pytest.fixture(scope="package")
 def guarded(home: Path, shipped_hub: str) -> Iterator[Bed]:
     """A server that needs keys."""
-    place = shutil.copytree(home, home.with_name("guarded"))
+    place = shutil.copytree(home, home.with_name("guarded"), symlinks=True)
     shell = Shell(environment(place, shipped_hub))
     operator = shell.ok("keys", "create", "olga", "--role", "operator").out.strip()
     user = shell.ok("keys", "create", "udo", "--models", CHAT).out.strip()
@@ -111,7 +111,7 @@ def guarded(home: Path, shipped_hub: str) -> Iterator[Bed]:
 @pytest.fixture
 def fresh(home: Path, shipped_hub: str, tmp_path: Path) -> Iterator[Bed]:
     """A server for one test, which may change it for good; it needs no key."""
-    place = shutil.copytree(home, tmp_path / "home")
+    place = shutil.copytree(home, tmp_path / "home", symlinks=True)
     yield from served(Bed("", Shell(environment(place, shipped_hub))))
 
 

@@ -37,13 +37,12 @@ def served_names(kept: Sequence[tuple[Manifest, Variant]]) -> tuple[Named, ...]:
         for alias in _claims(name, manifest, newest[manifest.name]):
             claims.setdefault(alias, set()).add(name)
     ids = {name for name, _, _ in full}
+    aliases: dict[str, list[str]] = {}
+    for alias, names in claims.items():
+        if len(names) == 1 and alias not in ids:
+            aliases.setdefault(next(iter(names)), []).append(alias)
     return tuple(
-        Named(
-            name,
-            tuple(sorted(a for a, names in claims.items() if names == {name} and a not in ids)),
-            manifest,
-            variant,
-        )
+        Named(name, tuple(sorted(aliases.get(name, ()))), manifest, variant)
         for name, manifest, variant in sorted(full, key=lambda entry: entry[0])
     )
 

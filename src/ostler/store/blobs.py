@@ -40,7 +40,7 @@ class Blobs:
             return None
         try:
             target = os.readlink(self.by_git_sha1 / git_sha1[:2] / git_sha1)
-        except FileNotFoundError:
+        except OSError:  # it is not there, or a copy of the home has made a file of the link
             return None
         sha256 = os.path.basename(target)
         return sha256 if self.has(sha256) else None

@@ -13,6 +13,7 @@ from ostler.faces.dashboard.fitting import controls, places, waterfall
 from ostler.faces.dashboard.fitting.choice import Choice, number, of_query
 from ostler.faces.dashboard.page import Page
 from ostler.faces.dashboard.parts import panels
+from ostler.faces.dashboard.parts.prose import prose
 from ostler.faces.dashboard.tree import Node, Tag, act, h
 
 HERE = "/dashboard/fit"
@@ -96,8 +97,8 @@ class Fit(Page):
             return None
         return h(
             "div.notice.bad",
-            h("p", h("strong", "This cannot be: "), error.what),
-            h("p", error.hint) if error.hint else None,
+            h("p", h("strong", "This cannot be: "), prose(error.what)),
+            h("p", prose(error.hint)) if error.hint else None,
             h("p.small", "What is shown below is the choice before.") if self.fitted else None,
             role="alert",
             key="refused",

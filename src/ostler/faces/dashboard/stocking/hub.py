@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from ostler.errors import AuthRequired, GatedRepo, ModelNotFound, OstlerError, TokenRejected
 from ostler.faces.dashboard.parts import badges, panels
 from ostler.faces.dashboard.parts.facts import facts
+from ostler.faces.dashboard.parts.prose import prose
 from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, pager, table
 from ostler.faces.dashboard.parts.words import count, file_size
 from ostler.faces.dashboard.stocking.detail import licence, policy
@@ -144,8 +145,8 @@ def refused(name: str, error: OstlerError, back: str) -> Tag:
     return h(
         "section.panel.error",
         h("div.head", h("h2", name), h("a.button.ghost", "Close", href=back)),
-        h("p", error.what),
-        h("p.muted", error.hint) if error.hint else None,
+        h("p", prose(error.what)),
+        panels.advised(error.hint) if error.hint else None,
         token
         if wants
         else h("button", "Ask again", type="button", on_click=act("plan", values={})),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ostler.faces.dashboard.parts import badges, panels
+from ostler.faces.dashboard.parts.prose import prose
 from ostler.faces.dashboard.parts.words import count, duration, file_size
 from ostler.faces.dashboard.tree import Node, Tag, act, h
 
@@ -157,7 +158,7 @@ def _item(one: Piece) -> Tag:
         h("progress", value=one.done, max=one.total or None, aria_label=name)
         if one.active else None,
         h("p.small.muted.num-text", said) if said else None,
-        h("p.small", one.why, h("span.muted", f" {one.hint}") if one.hint else None)
+        h("p.small", prose(one.why), h("span.muted", " ", prose(one.hint)) if one.hint else None)
         if one.why else None,
         key=one.key,
     )  # fmt: skip
