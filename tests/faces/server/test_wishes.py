@@ -70,6 +70,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ("models: {a: {ttl: soon}}", "models.a.ttl: a time is written like 90s, 10m or 2h"),
         ("models: {a: {hours: [noon]}}", "models.a.hours: hours are written like 22:00-06:30"),
         ("pools: {a: {memory: lots}}", "pools.a.memory: a size is written like 20GiB"),
+        ("models: {a: {flags: {--seed: 1}}}", "is no flag: write its long name without dashes"),
+        ("models: {a: {flags: {seed: false}}}", "seed has a value, or true"),
+        ("models: {a: {flags: {seed: [1]}}}", "seed has a value, or true"),
         ("policy: {eviction: fifo}", "policy.eviction: Input should be 'cost' or 'lru'"),
         ("- a", "must be a mapping"),
         ("a: [", "is not YAML: line "),
@@ -79,6 +82,17 @@ def test_what_is_wrong_is_refused_with_its_place(tmp_path: Path, text: str, said
     with pytest.raises(UsageError, match=r".") as refused:
         w.load(file(tmp_path, text))
     assert said in refused.value.what
+
+
+def test_an_engine_s_own_flags_are_the_file_s_alone(tmp_path: Path) -> None:
+    text = (
+        "models: {a: {flags: {enable-auto-tool-choice: true, tool-call-parser: hermes, seed: 7}}}"
+    )
+    found = w.load(file(tmp_path, text)).of("a").flags
+    assert found == {"enable-auto-tool-choice": "", "tool-call-parser": "hermes", "seed": "7"}
+    with pytest.raises(UsageError, match=r"ostler\.yaml alone"):
+        edits.refuse_flags({"flags": {"middleware": "somebody.s"}})
+    edits.refuse_flags({"flags": None, "context": 5})
 
 
 def test_edits_keep_comments_and_change_nothing_else(tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ class Desk:
         return self._change(edits.pin(model) if pinned else edits.unpin(model, own_name))
 
     def wish(self, name: str, wish: dict[str, object]) -> Wished:
+        edits.refuse_flags(wish)
         return self._change(edits.wish(self.canonical(name), wish))
 
     def pool(self, name: str, pool: dict[str, object] | None) -> Wished:

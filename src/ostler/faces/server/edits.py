@@ -34,6 +34,15 @@ def unpin(model: str, canonical: Canonical) -> Edit:
     return edit
 
 
+def refuse_flags(wishes: dict[str, Any]) -> None:
+    """Refuse an engine's own flags from afar: some have it run code out of a file or a module."""
+    if wishes.get("flags"):
+        raise UsageError(
+            "An engine's own flags are wished in ostler.yaml alone.",
+            hint="`ostler config` shows the home that it is in: models, NAME, flags.",
+        )
+
+
 def wish(model: str, wishes: dict[str, Any]) -> Edit:
     """Wish this for a model; a value of None takes the wish back."""
 

@@ -99,6 +99,7 @@ class ServerHands:
             sequences=wish.sequences or ours.sequences,
             kv_dtype=wish.kv_dtype or ours.kv_dtype,
             sleeps=wish.sleep,
+            flags=tuple(wish.flags.items()),
         )
 
     async def start(self, unit: str, fitting: Fitting, devices: Sequence[str]) -> Process:

@@ -35,6 +35,7 @@ from ostler.store.locks import hold
 from ostler.verbs import editing as files
 
 FILE = "ostler.yaml"
+FLAG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 POOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BYTES = {"": 1, "b": 1, "mb": 10**6, "gb": 10**9, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 
@@ -74,6 +75,18 @@ def read_lasting(value: Any) -> Any:
     return (FOR_EVER if value else 0.0) if isinstance(value, bool) else read_seconds(value)
 
 
+def read_flags(value: Any) -> Any:
+    """Read an engine's flags: `name: value`, or `name: true` for one that has no value."""
+    if not isinstance(value, dict):
+        return value
+    for name, said in value.items():
+        if not FLAG.fullmatch(str(name)):
+            raise ValueError(f"{str(name)[:80]!r} is no flag: write its long name without dashes")
+        if said is False or not isinstance(said, str | int | float):
+            raise ValueError(f"{name} has a value, or true; what is not wished is left out")
+    return {name: "" if said is True else str(said) for name, said in value.items()}
+
+
 FOR_EVER = 1e9  # seconds, about 32 years
 Lasting = Annotated[float, BeforeValidator(read_lasting), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(lambda value: _whole(read_bytes(value)))]
@@ -93,6 +106,7 @@ def _pool_name(name: str) -> str:
     return name
 
 
+Flags = Annotated[dict[str, str], BeforeValidator(read_flags)]
 PoolName = Annotated[str, AfterValidator(_pool_name)]
 
 
@@ -125,6 +139,7 @@ class ModelWish(Wish):
     sleep: bool = False  # where its engine can, it may give way by sleeping instead of ending
     launcher: Literal["process", "container"] | None = None  # None: as the settings say
     memory_limit: Bytes | None = Field(default=None, gt=0)  # of its container; beyond, it is killed
+    flags: Flags = {}  # of the engine's own, by their long names; true: without a value
 
 
 class PoolWish(Wish):
