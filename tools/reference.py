@@ -1,4 +1,4 @@
-"""Write `docs/reference/` from the code: refusals, commands, settings, metrics, what JSON holds.
+"""Write `docs/reference/` from the code: refusals, commands, settings, API, metrics, JSON.
 
 `python tools/reference.py` writes the pages; `--check` only says whether they are current.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+import api_page
 import metrics_page
 from ostler import errors
 from ostler.faces.cli import shapes
@@ -62,6 +63,7 @@ def pages() -> dict[Path, str]:
         FOLDER / "errors.md": MADE + errors_page(),
         FOLDER / "commands.md": MADE + commands_page(),
         FOLDER / "settings.md": MADE + settings_page(),
+        FOLDER / "api.md": MADE + api_page.page(),
         FOLDER / "json.md": MADE + json_page(),
         FOLDER / "metrics.md": MADE + metrics_page.page(),
     }
