@@ -1,8 +1,9 @@
 """One file on its way into one partial file: each byte is received, hashed and written once.
 
-Bytes are gathered into a block, hashed and written from there, and never read back. A large file
-comes through several connections at once (see lanes.py). Whatever ends it, the bytes that were
-hashed stay, with a mark that the next attempt can prove them by.
+Bytes are gathered into a block, and never read back. A block is hashed while it is written, and
+the next one is received meanwhile. A large file comes through several connections at once (see
+lanes.py). Whatever ends it, the bytes that were written stay, with a mark that the next attempt
+can prove them by.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from ostler.core.blocks import BLOCK
+from ostler.errors import OstlerError
 from ostler.nouns import RemoteFile
 from ostler.store.writing import ALIGNED, Pen, pages
+from ostler.verbs.behind import Behind
 from ostler.verbs.digest import Digest, mismatch
 from ostler.verbs.progress import Step
-from ostler.verbs.receiving import Line, Page, Receiver, reader
+from ostler.verbs.receiving import Line, Page, Receiver, Stopped, reader
 
 if TYPE_CHECKING:
     from ostler.store.partial import Part
@@ -37,6 +41,7 @@ class Transfer(Receiver):
         super().__init__(line, file)
         self.part, self.lanes = part, lanes
         self.digest = Digest(file)
+        self._marked = 0  # up to where the journal goes
 
     def receive(self) -> Digest:
         """Return the digest of the whole file.
@@ -68,6 +73,7 @@ class Transfer(Receiver):
                     break
                 self.digest = reading.copy()
         self.part.keep(self.digest.count)
+        self._marked = self.digest.count
         self.spliced = self.digest.count > 0
         self.received = self.digest.count
         self.say(Step.RESUMED if self.spliced else Step.STARTED, self.digest.count)
@@ -97,20 +103,24 @@ class Transfer(Receiver):
 
     def _stream(self, pen: Pen, until: int) -> None:
         """Receive up to `until`, in order, through one connection at a time."""
-        with self._buffer() as buffer:
-            page = self._opened(buffer)
+        with self._buffer() as buffer, Behind() as self._behind:
+            step = len(buffer) // 2 if self.file.size >= SMALL else len(buffer)
+            self._halves = cycle([buffer[at : at + step] for at in range(0, len(buffer), step)])
+            page = self._opened()
             try:
                 self.persevere(page, until, lambda: self._attempt(pen, page, until))
             except BaseException:
-                with suppress(OSError):  # a full disk, most likely: the last block comes again
+                with suppress(OSError, OstlerError, Stopped):  # a full disk, most likely
                     self._settle(pen, page)
                 raise
 
-    def _opened(self, buffer: memoryview) -> Page:
-        """Return the block that the next byte belongs to, with what is there of it."""
-        page = Page(buffer, self.digest.count // BLOCK * BLOCK, self.digest.count % BLOCK)
-        if page.fill:
-            os.preadv(self.part.fd, [buffer[: page.fill]], page.base)
+    def _opened(self) -> Page:
+        """Return the half block that the next byte belongs to, with what is there of it."""
+        buffer = next(self._halves)
+        fill = self.digest.count % len(buffer)
+        page = Page(buffer, self.digest.count - fill, fill)
+        if fill:
+            os.preadv(self.part.fd, [buffer[:fill]], page.base)
         return page
 
     def _attempt(self, pen: Pen, page: Page, until: int) -> None:
@@ -122,35 +132,49 @@ class Transfer(Receiver):
             readinto = reader(body)
             while page.at < until and self.fill(page, readinto, until):
                 if page.fill == len(page.buffer):
-                    self.written(lambda: self._commit(pen, page))
-                    page.base, page.fill = page.at, 0
+                    self._commit(pen, page)
+                    page.base, page.fill, page.buffer = page.at, 0, next(self._halves)
             if page.at < until:
                 raise self.short(page.at)
             if until == self.file.size and body.size is None and readinto(memoryview(bytearray(1))):
                 raise mismatch(self.file, f"{self.file.size} bytes", "more bytes")
-        self.written(lambda: self._commit(pen, page))
+        self._commit(pen, page)
+        self._catch_up()
 
     def _begin_anew(self, page: Page, start: int) -> None:
         """The server ignored the range and sends the file from its first byte."""
         if start != 0:
             raise mismatch(self.file, f"byte {page.at} next", f"byte {start}")
+        self._catch_up()
         self.part.keep(0)
-        self.digest = Digest(self.file)
+        self.digest, self._marked = Digest(self.file), 0
         page.base = page.fill = self.received = 0
         self.say(Step.RESTARTED, 0, "the server does not resume files")
 
     def _commit(self, pen: Pen, page: Page) -> None:
-        """Write a block, hash what is new of it, and mark the place."""
-        new = page.at - self.digest.count
-        pen.write(page.buffer, page.fill, page.base)
-        self.digest.update(page.buffer[page.fill - new : page.fill])
-        if self.digest.count < self.file.size:
-            self.part.mark(self.digest.mark)
+        """Begin to write what was received, once all before it is written, and hash it."""
+        self._catch_up()
+        buffer, fill, base = page.buffer, page.fill, page.base  # the page soon is the next one
+        self._behind.begin(lambda: self.written(lambda: pen.write(buffer, fill, base)))
+        self.digest.update(buffer[self.digest.count - base : fill])
+
+    def _catch_up(self) -> None:
+        """Wait for what is being written, and mark the place where a block ends."""
+        self._behind.wait()
+        if self.digest.count % BLOCK == 0:
+            self._mark()
+
+    def _mark(self) -> None:
+        mark = self.digest.mark
+        if self._marked < mark.offset < self.file.size:
+            self.written(lambda: self.part.mark(mark))
+            self._marked = mark.offset
 
     def _settle(self, pen: Pen, page: Page) -> None:
         """Keep the beginning of a block that will not be filled now."""
-        if page.at > self.digest.count:
-            self._commit(pen, page)
+        self._commit(pen, page)
+        self._behind.wait()
+        self._mark()
 
     @contextmanager
     def _buffer(self) -> Iterator[memoryview]:

@@ -11,27 +11,22 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import getproxies
 
-import httpx2
-
 from ostler.errors import OstlerError
 from ostler.sources import trust
-from ostler.sources.huggingface.body import Span, span
+from ostler.sources.huggingface.direct_body import DirectBody, Explain, as_os_error
 
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 EXPIRED = (400, 401, 403, 404, 410)  # what an address that was signed for a while says later
-CHUNK = 2**20  # bytes
-LEFTOVER = 64 * 1024  # bytes of an error's page that are read
 
 Connection = http.client.HTTPConnection
-Explain = Callable[[Exception], Exception]
 
 
 def usable() -> bool:
@@ -94,7 +89,7 @@ class Direct:
             found = self._follow(url, headers, explain)
         if _origin(urlsplit(found.url)) != _origin(urlsplit(url)):
             self._moved[url] = found.url
-        body = DirectBody(found.response, found.url, found.tag, explain)
+        body = DirectBody(found.response, found.connection.sock, found.url, found.tag, explain)
         try:
             yield body
         finally:
@@ -133,7 +128,7 @@ class Direct:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 self._drop(connection)
                 if fresh or self._over or isinstance(error, TimeoutError):
-                    raise explain(_as_os_error(error)) from error
+                    raise explain(as_os_error(error)) from error
                 # a kept connection that the server has closed meanwhile; ask by a new one
 
     def _watch(self, connection: Connection) -> None:
@@ -179,69 +174,6 @@ class _Found:
     tag: str
 
 
-class DirectBody:
-    """The bytes of one answer, read into the caller's buffer."""
-
-    def __init__(
-        self, response: http.client.HTTPResponse, url: str, tag: str, explain: Explain
-    ) -> None:
-        self._response, self._url, self._explain = response, url, explain
-        found: Span = span(response.status, response.headers)
-        self.start, self.size, self.etag = found.start, found.size, tag
-        self._left = response.length  # None: chunked, or until the server closes
-        self.whole = self._left == 0
-
-    @property
-    def status(self) -> int:
-        return self._response.status
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Fill the buffer's beginning with what has come; 0 at the end. Raises HubUnreachable."""
-        try:
-            if self._left is None:
-                return self._whatever(buffer)
-            if not self._left or not buffer:
-                return 0
-            # one receive into the caller's memory; HTTPResponse itself has only copying reads
-            stream = cast("BinaryIO", self._response.fp)
-            count: int = stream.readinto1(buffer[: self._left])  # type: ignore[attr-defined]
-            if not count:
-                raise ConnectionResetError(f"closed with {self._left} bytes to come")
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise self._explain(_as_os_error(error)) from error
-        self._left -= count
-        self.whole = not self._left
-        return count
-
-    def _whatever(self, buffer: memoryview) -> int:
-        piece = self._response.read1(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in order. Raises HubUnreachable when they stop coming."""
-        buffer = memoryview(bytearray(CHUNK))
-        while count := self.readinto(buffer):
-            yield bytes(buffer[:count])
-
-    def as_response(self) -> httpx2.Response:
-        """Return the answer as the HTTP library would, for a refusal to be explained."""
-        content = b"".join(self._error_page())
-        headers = [(name, value) for name, value in self._response.headers.items()
-                   if name.lower() not in ("content-length", "content-encoding",
-                                           "transfer-encoding")]  # fmt: skip
-        request = httpx2.Request("GET", self._url)
-        return httpx2.Response(self.status, headers=headers, content=content, request=request)
-
-    def _error_page(self) -> Iterator[bytes]:
-        seen = 0
-        for chunk in self.chunks():
-            yield chunk
-            seen += len(chunk)
-            if seen > LEFTOVER:
-                return
-
-
 def _origin(place: SplitResult) -> tuple[str, str]:
     return place.scheme, place.netloc.rpartition("@")[2]
 
@@ -260,8 +192,3 @@ def _tag(response: http.client.HTTPResponse, redirected: bool) -> str:
         return ""
     named = response.headers.get("X-Linked-Etag") or response.headers.get("ETag") or ""
     return named.removeprefix("W/").strip('"').lower()
-
-
-def _as_os_error(error: Exception) -> OSError:
-    """Name a broken answer so that it is explained as a network that failed."""
-    return error if isinstance(error, OSError) else OSError(str(error) or type(error).__name__)

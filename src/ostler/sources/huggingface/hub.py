@@ -1,8 +1,9 @@
 """The Hugging Face Hub, or whatever speaks its language at another endpoint.
 
-Lists and searches go through huggingface_hub; bytes are streamed here, so that they can be
-resumed and hashed while they are written. The token goes to the endpoint's origin only: the
-HTTP client drops it on a redirect to any other scheme, host or port.
+Questions are asked as huggingface_hub asks them, and it says what a refusal means; bytes are
+streamed here, so that they can be resumed and hashed while they are written. The token goes to
+the endpoint's origin only: the HTTP client drops it on a redirect to any other scheme, host or
+port.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx2
 import huggingface_hub
-from huggingface_hub import HfApi, constants
+from huggingface_hub import constants
 from huggingface_hub.utils import logging as hub_logging
 
 from ostler.core.patience import Patience
@@ -27,7 +28,8 @@ from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
 from ostler.sources import Answers, trust
 from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
-from ostler.sources.huggingface.direct import Direct, DirectBody
+from ostler.sources.huggingface.direct import Direct
+from ostler.sources.huggingface.direct_body import DirectBody
 from ostler.version import __version__
 
 T = TypeVar("T")
@@ -61,9 +63,6 @@ class HuggingFace:
         self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
         self._answers = Answers()  # through the HTTP library, where there is a proxy
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
-        huggingface_hub.set_client_factory(_client)
-        # False, not None: with None it would send the stored token by itself
-        self._api = HfApi(endpoint=self.endpoint, token=token or False)
 
     def close(self) -> None:
         """Close the connections."""
@@ -90,36 +89,45 @@ class HuggingFace:
         HubUnreachable.
         """
         revision = ref.revision or constants.DEFAULT_REVISION
-        info = self._patiently(
-            ref,
-            lambda: self._api.model_info(
-                ref.name, revision=revision, files_metadata=True, timeout=READ_TIMEOUT
-            ),
-        )
-        files = reading.siblings(info) or self._patiently(
-            ref, lambda: self._tree(info.id, info.sha or "")
-        )
+        page = self._patiently(ref, lambda: reading.page(self._model_page(ref.name, revision)))
+        files = page.files or self._patiently(ref, lambda: self._tree(page.name, page.commit))
         return Listing(
             source=ref.source,
-            name=info.id,
-            commit=info.sha or "",
+            name=page.name,
+            commit=page.commit,
             files=files,
-            revision=None if revision == info.sha else revision,
-            asked_name=ref.name if ref.name != info.id else None,
-            licence=reading.licence(info),
-            gated=str(info.gated) if info.gated else None,
-            private=bool(info.private),
-            task=info.pipeline_tag,
-            tags=tuple(info.tags or ()),
+            revision=None if revision == page.commit else revision,
+            asked_name=ref.name if ref.name != page.name else None,
+            licence=page.licence,
+            gated=page.gated,
+            private=page.private,
+            task=page.task,
+            tags=page.tags,
         )
+
+    def _model_page(self, name: str, revision: str) -> Any:
+        """Ask for a model's page. HfApi does the same, and takes 60 ms to be imported."""
+        self._unless_offline(name, revision, None)
+        answer = self._client.get(
+            f"{self.endpoint}/api/models/{name}/revision/{quote(revision, safe='')}",
+            params={"blobs": True},
+            headers=self._headers(),
+        )
+        refusals.raise_for_status(answer, lambda error: self._refused(name, revision, None, error))
+        return answer.json()
 
     def _tree(self, name: str, commit: str) -> tuple[RemoteFile, ...]:
         """List the files the long way, for mirrors that leave sizes out of the model's page."""
-        found = self._api.list_repo_tree(name, revision=commit, recursive=True)
+        from huggingface_hub import HfApi, hf_api
+
+        huggingface_hub.set_client_factory(_client)
+        # False, not None: with None it would send the stored token by itself
+        api = HfApi(endpoint=self.endpoint, token=self._token or False)
+        found = api.list_repo_tree(name, revision=commit, recursive=True)
         return tuple(
             reading.file_of(item.path, item.size, item.blob_id, item.lfs)
             for item in found
-            if isinstance(item, huggingface_hub.hf_api.RepoFile)
+            if isinstance(item, hf_api.RepoFile)
         )
 
     def _patiently(self, ref: ModelRef, ask: Callable[[], T]) -> T:
@@ -141,7 +149,6 @@ class HuggingFace:
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._refused(ref.name, ref.revision, None, error) from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # huggingface_hub reads answers without checking them
             raise HubUnreachable(
                 f"{self.endpoint} answered, but not as a Hugging Face Hub does.",
                 hint="Check HF_ENDPOINT or --endpoint.",
@@ -163,9 +170,7 @@ class HuggingFace:
         A server that ignores the range, or refuses it, gives the file from its first byte.
         Raises FileNotInRepo, GatedRepo, TokenRejected, AuthRequired, HubUnreachable.
         """
-        if constants.is_offline_mode():
-            off = huggingface_hub.errors.OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
-            raise self._refused(listing.name, listing.commit, file.path, off)
+        self._unless_offline(listing.name, listing.commit, file.path)
         url = f"{self.endpoint}/{listing.name}/resolve/{listing.commit}/{quote(file.path)}"
         headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, **self._headers()}
         if start or end is not None:
@@ -180,6 +185,11 @@ class HuggingFace:
             if body is None:
                 raise explain(httpx2.RemoteProtocolError("status 416 for bytes=0-"))
             yield body
+
+    def _unless_offline(self, name: str, revision: str, path: str | None) -> None:
+        if constants.is_offline_mode():
+            off = huggingface_hub.errors.OfflineModeIsEnabled("HF_HUB_OFFLINE is set")
+            raise self._refused(name, revision, path, off)
 
     @contextmanager
     def _straight(

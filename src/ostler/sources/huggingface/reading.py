@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ostler.nouns import Found, RemoteFile
@@ -9,31 +11,59 @@ from ostler.nouns import Found, RemoteFile
 FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
 
 
-def siblings(info: Any) -> tuple[RemoteFile, ...]:
-    """Return the files on a model's page; nothing where sizes or hashes were left out."""
-    listed = info.siblings or []
-    if any(one.size is None or one.blob_id is None for one in listed):
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a model's page says of it."""
+
+    name: str
+    commit: str
+    files: tuple[RemoteFile, ...]  # none where their sizes or hashes were left out
+    licence: str | None
+    gated: str | None
+    private: bool
+    task: str | None
+    tags: tuple[str, ...]
+
+
+def page(info: dict[str, Any]) -> Page:
+    """Read a model's page. Raises KeyError, TypeError, ValueError, AttributeError: it is none."""
+    return Page(
+        name=info["id"],
+        commit=info.get("sha") or "",
+        files=_siblings(info.get("siblings") or []),
+        licence=_licence(info),
+        gated=str(info["gated"]) if info.get("gated") else None,
+        private=bool(info.get("private")),
+        task=info.get("pipeline_tag"),
+        tags=tuple(info.get("tags") or ()),
+    )
+
+
+def _siblings(listed: list[dict[str, Any]]) -> tuple[RemoteFile, ...]:
+    if any(one.get("size") is None or one.get("blobId") is None for one in listed):
         return ()
-    return tuple(file_of(one.rfilename, one.size, one.blob_id, one.lfs) for one in listed)
+    return tuple(
+        file_of(one["rfilename"], one["size"], one["blobId"], one.get("lfs")) for one in listed
+    )
 
 
-def file_of(path: str, size: int, blob_id: str, lfs: Any) -> RemoteFile:
+def file_of(path: str, size: int, blob_id: str, lfs: Mapping[str, Any] | None) -> RemoteFile:
     """Return one file of a repository."""
     # the git id of a large file is that of its pointer and says nothing of its bytes
     if lfs:
-        return RemoteFile(path, int(lfs.size), sha256=str(lfs.sha256).lower())
+        return RemoteFile(path, int(lfs["size"]), sha256=str(lfs["sha256"]).lower())
     return RemoteFile(path, int(size), git_sha1=blob_id.lower())
 
 
-def licence(info: Any) -> str | None:
+def _licence(info: dict[str, Any]) -> str | None:
     """Return the card's licence; where that is `other`, the name the card gives it."""
-    card = info.card_data or {}
+    card = info.get("cardData") or {}
     stated = card.get("license")
     if stated == "other":
         stated = card.get("license_name") or stated
     if stated:
         return ", ".join(stated) if isinstance(stated, list) else str(stated)
-    return _tagged(info.tags or (), "license:")
+    return _tagged(info.get("tags") or (), "license:")
 
 
 def _tagged(tags: Any, prefix: str) -> str | None:
