@@ -99,7 +99,7 @@ def test_a_server_that_is_gone_is_said_and_comes_back(
     page = visit(bed=Bed(address, shell))
     page.allowed += ["ERR_", "502", "503", "WebSocket"]  # type: ignore[attr-defined]
     page.goto("/dashboard")
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.wait_for_function("window.did_handshake")
     assert end(server) == 0  # at once, though a page is open
     expect(page.get_by_text("The server does not answer.")).to_be_visible()
     again = shell.background("serve", "--port", address.rpartition(":")[2])
@@ -112,7 +112,10 @@ def test_a_server_that_is_gone_is_said_and_comes_back(
 
 def test_it_is_live_where_no_websocket_gets_through(visit: Visits, bed: Bed) -> None:
     page = visit()
-    page.add_init_script("delete window.WebSocket")
+    page.add_init_script(
+        "window.WebSocket = class { close() {} "
+        "constructor() { setTimeout(() => this.onerror({}), 1) } }"
+    )
     page.goto("/dashboard")
     bed.shell.run("unload", CHAT, "--force")
     expect(page.get_by_text("Nothing is loaded.")).to_be_visible()

@@ -17,6 +17,7 @@ from ostler.faces.api import dashboards, own_key, refusals
 from ostler.faces.api.callers import judging
 from ostler.faces.dashboard import mount
 from ostler.faces.dashboard.mount import BASE, Dashboard
+from ostler.faces.dashboard.sending import Sending
 from ostler.faces.gateway.messages import Key, Limits
 
 HOST = "http://127.0.0.1:8077"
@@ -197,3 +198,26 @@ def test_signing_out_ends_the_session_itself(client: httpx2.AsyncClient) -> None
     asyncio.run(client.post(f"{BASE}/signout", headers={"origin": HOST}))
     client.cookies.clear()
     assert get(client, BASE, cookie=cookie).status_code == 303
+
+
+def test_a_question_for_news_whose_asker_has_left_is_let_go(door: Door) -> None:
+    asked: list[str] = []
+
+    async def engine(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append((await receive())["type"])
+
+    async def ask(*messages: str) -> None:
+        left = list(messages)
+
+        async def receive() -> Any:
+            return {"type": left.pop(0)}
+
+        async def send(_: Any) -> None: ...
+
+        scope = {"type": "http", "path": "/_nicegui_ws/socket.io/", "root_path": "", "headers": []}
+        await Sending(engine)(scope, receive, send)
+
+    asyncio.run(ask("http.disconnect"))
+    assert asked == []
+    asyncio.run(ask("http.request"))
+    assert asked == ["http.request"]

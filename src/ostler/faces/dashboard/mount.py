@@ -65,8 +65,9 @@ class Dashboard:
             from nicegui import core
 
             # The connections are closed and nobody is sent away: browsers come back by themselves.
-            for sid in list(core.sio.eio.sockets):
-                await core.sio.eio.disconnect(sid)
+            # Whether they have heard of it is not waited for, some may have left.
+            for socket in list(core.sio.eio.sockets.values()):
+                await socket.close(wait=False)
             await core.sio.shutdown()
         await self._ends.aclose()
         await self.asking.close()

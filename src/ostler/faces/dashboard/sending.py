@@ -54,7 +54,7 @@ class Sending:
         elif path.startswith("/_nicegui/"):
             await self._program(path, scope, receive, send)
         elif path.startswith("/_nicegui_ws/"):
-            await self._app(scope, receive, send)
+            await _polled(self._app, scope, receive, send)
         else:
             answer = await _whole(self._app, scope, receive)
             await _page(answer, scope)(scope, receive, send)
@@ -76,6 +76,19 @@ class Sending:
                 for old in list(self._packed)[:-MOST]:
                     del self._packed[old]
         await answer(scope, receive, send)
+
+
+async def _polled(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Pass on a question for news; engine.io does not bear one whose asker has left already."""
+    first = await receive()
+    if first["type"] == "http.disconnect":
+        return
+    heard = [first]
+
+    async def again() -> Message:
+        return heard.pop() if heard else await receive()
+
+    await app(scope, again, send)
 
 
 async def _whole(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
