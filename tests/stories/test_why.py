@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from tests.stories.conftest import CHAT, Inn, Shell
+from tests.stories.conftest import CHAT, Inn, Shell, address_said, end
 
-from ostler.errors import Unwell
+from ostler import wiring
+from ostler.core.diagnosis import diagnose, named
+from ostler.errors import EngineFailed, Unwell
+from ostler.faces.cli import why
 from ostler.nouns import Attempt, Event
 from ostler.records.notes import Notes
+from ostler.settings import load
 
 
-def last(shell: Shell, *words: str, code: int = Unwell.exit_code, **env: str) -> dict[str, Any]:
+def last(
+    shell: Shell, *words: str, code: int | None = Unwell.exit_code, **env: str
+) -> dict[str, Any]:
     done = shell.run("why", *words, "--json", **env)
-    assert done.code == code, (done.out, done.err)
+    assert code in (None, done.code), (done.out, done.err)
     step: dict[str, Any] = done.json()["steps"][-1]
     return step
 
@@ -87,6 +95,46 @@ def test_what_the_running_server_says(inn: Inn) -> None:
     assert "ready" in told["what"]
     inn.shell.ok("unload", CHAT)
     assert "first request loads it" in last(inn.shell, CHAT, code=0)["what"]
+
+
+def test_what_failed_says_what_to_do(shell: Shell) -> None:
+    """Too slow to start, and killed while it served: each is told with its own way on."""
+    shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
+    home = Path(shell.env["OSTLER_HOME"])
+    wishes = home / "ostler.yaml"
+    wishes.write_text(f'models: {{"{CHAT}#q8_0": {{deadline: 0.01s}}}}\n')
+    server = shell.background("serve", "--port", "0")
+    try:
+        address_said(server)
+        assert shell.run("load", CHAT).code == EngineFailed.exit_code
+        told = last(shell, CHAT)
+        assert "gave no answer" in told["what"]
+        assert "within 0.01 s" in told["what"]
+        wishes.write_text("models: {}\n")
+        shell.ok("sync", "--check")
+        shell.ok("load", CHAT)
+        (pid,) = [one["pid"] for one in shell.ok("ps", "--json").json()["models"]]
+        psutil.Process(pid).kill()
+        deadline = time.monotonic() + 30
+        while (told := last(shell, CHAT, code=None))["state"] != "fail":
+            assert time.monotonic() < deadline, told
+        assert (told["check"], told["fix"]) == ("engine", f"ostler logs {CHAT}#q8_0")
+    finally:
+        end(server)
+
+
+def test_a_known_cause_of_death_brings_its_advice(tmp_path: Path) -> None:
+    settings = load({}, home=str(tmp_path))
+    path = wiring.log_path(settings, CHAT)
+    path.parent.mkdir(parents=True)
+    line = "CUDA error: out of memory"
+    path.write_text(f"all is well\n{line}\nand so on\n")
+    meant = diagnose([line], None)
+    assert meant
+    died = f"llamacpp died while it started it. {named(meant, CHAT).what}"
+    assert why._advice(settings, CHAT, died) == named(meant, CHAT).advice
+    assert why._advice(settings, CHAT, "It was killed.") == ""
+    assert why._advice(settings, "org/other", died) == ""
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "--", "org/"])

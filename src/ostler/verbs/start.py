@@ -138,8 +138,9 @@ def failure(process: Process, engine: Engine, mark: int, code: int | None) -> Os
     what, hint = (cause.what, cause.advice) if cause else ("", f"`ostler logs {spec.model.id}`")
     facts = {"log": process.log_path, "exit_code": code} | as_facts(cause)
     if code is None:
-        late = f"{spec.engine} gave no answer for {spec.model.id} within {spec.deadline:.0f} s."
-        return StartupTimeout(f"{late} {what}".strip(), hint=hint, **facts)
+        late = f"{spec.engine} gave no answer for {spec.model.id} within {spec.deadline:g} s."
+        longer = f"{hint}; `deadline` in ostler.yaml gives it longer"
+        return StartupTimeout(f"{late} {what}".strip(), hint=hint if cause else longer, **facts)
     kind = PortInUse if cause and cause.cause == "port_in_use" else EngineFailed
     died = f"{spec.engine} died while it started {spec.model.id}."
     return kind(f"{died} {what}".strip(), hint=hint, **facts)

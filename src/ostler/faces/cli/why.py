@@ -13,7 +13,8 @@ from ostler.core.sizes import duration, memory
 from ostler.errors import BadRef, OstlerError, UnknownModel, Unwell
 from ostler.faces.cli import absent, options, server, show
 from ostler.faces.cli.doctor import LOOKS
-from ostler.nouns import Workload
+from ostler.faces.cli.waiting import waiting
+from ostler.nouns import Diagnosis, Workload
 from ostler.settings import Settings
 
 COMING = ("sizing", "starting", "queued")
@@ -41,7 +42,8 @@ def command(
     ostler why ./models/mine --offline
     ostler why llama-3.1-8b --json
     """
-    found = list(explain(settings, model, engine, context, offline))
+    with waiting(f"Looking at {model}"):
+        found = list(explain(settings, model, engine, context, offline))
     if as_json:
         show.as_json({"model": model, "state": worst(found), "steps": found})
     else:
@@ -125,7 +127,7 @@ def _served(settings: Settings, named: Named) -> Iterator[Finding]:
         yield Finding("wishes", "warn", text, "ostler sync --check")
     units = [one for one in state["models"] if one["id"].partition("~")[0] == named.id]
     for one in units:
-        yield _unit(one)
+        yield _unit(settings, one)
     if named.id in state["waiting"]:
         line = ", ".join(state["waiting"])
         what = f"It waits for room; in line: {line}."
@@ -134,16 +136,34 @@ def _served(settings: Settings, named: Named) -> Iterator[Finding]:
         what = f"It is not loaded at {running.address}; the first request loads it."
         yield Finding("server", "info", what, f"ostler load {named.id} loads it now")
     for text in state["warnings"]:
-        yield Finding("server", "warn", text)
+        if text not in unmet:
+            yield Finding("server", "warn", text)
 
 
-def _unit(one: dict[str, object]) -> Finding:
+def _unit(settings: Settings, one: dict[str, object]) -> Finding:
     id, state, why = str(one["id"]), one["state"], one.get("why")
     said = f": {str(why).rstrip('.')}" if why else ""
     if state == "failed":
-        return Finding("engine", "fail", f"{id} failed{said}.", f"ostler logs {id}")
+        fix = _advice(settings, id, str(why)) or f"ostler logs {id}"
+        return Finding("engine", "fail", f"{id} failed{said}.", fix)
     if state in COMING:
         eta = one.get("eta_seconds")
         left = f", ready in about {duration(float(str(eta)))}" if eta is not None else ""
         return Finding("engine", "info", f"{id} is on its way ({state}{left}){said}.")
     return Finding("engine", "ok", f"{id} is {state} on {one.get('device') or 'no device'}{said}.")
+
+
+def _advice(settings: Settings, id: str, why: str) -> str:
+    """Return what to do about the cause that a failure names, as the engine's log tells it."""
+    from ostler.core.diagnosis import named
+    from ostler.verbs.scanning import scanned
+
+    path = wiring.log_path(settings, id)
+    if not path.exists():
+        return ""
+    model = id.partition("~")[0]
+    for one in reversed(scanned(path, wiring.engines(settings)).findings):
+        meant = named(Diagnosis(one.cause, one.what, one.advice), model)
+        if meant.what in why:
+            return meant.advice
+    return ""
