@@ -9,15 +9,20 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ostler.faces.hub.app import hub_app
+from ostler.faces.hub.folders import FolderRepos
+from ostler.faces.hub.visitors import Door
 from ostler.testing.server import running
-from tests.dashboard.conftest import Bed, Visits
-from tests.stories.conftest import CHAT
+from tests.conftest import safetensors, write_files
+from tests.dashboard.conftest import Bed, Visits, served
+from tests.stories.conftest import CHAT, Shell, environment
 
 SOCKET = "/dashboard/_nicegui_ws/socket.io/?EIO=4&transport="
 UPGRADE = {
@@ -293,6 +298,33 @@ def test_the_key_is_nowhere_to_be_found(visit: Visits, guarded: Bed, browser: Br
         if file.is_file():
             assert guarded.operator.encode() not in file.read_bytes(), file
     assert not Path(".nicegui").exists()
+
+
+BAD = '<img src=x onerror="window.hacked=1">'
+CARD = f"""---
+license: '{BAD}'
+pipeline_tag: '{BAD}'
+tags: ['{BAD}']
+---
+# {BAD}
+"""
+
+
+def test_what_a_hub_says_stays_text(visit: Visits, tmp_path: Path) -> None:
+    """A repository whose card and file names are made to run in whoever looks at them."""
+    files = {"README.md": CARD.encode(), "config.json": b"{}", f"{BAD}.json": b"{}"}
+    write_files(
+        tmp_path / "hub/evil/model", {**files, "model.safetensors": safetensors(Random(1), "w", 8)}
+    )
+    with running(hub_app(FolderRepos(tmp_path / "hub"), Door((), ()))) as hub:
+        for bed in served(Bed("", Shell(environment(tmp_path / "home", hub)))):
+            page = visit(bed=bed)
+            page.goto("/dashboard/models?view=hub&q=evil&plan=evil/model")
+            expect(page.get_by_text("evil/model").first).to_be_visible()
+            expect(page.get_by_text("onerror").first).to_be_attached()
+            assert page.locator("img[src=x]").count() == 0
+            assert page.evaluate("window.hacked") is None
+            page.goto("about:blank")
 
 
 def test_what_a_browser_says_that_it_may_not_say_does_nothing(visit: Visits, guarded: Bed) -> None:

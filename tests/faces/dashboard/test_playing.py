@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from typing import Any
@@ -229,16 +230,19 @@ def test_lines_that_say_nothing_are_none() -> None:
 # --- as programs ---------------------------------------------------------------------------------
 
 
-@given(st.text(max_size=40), st.booleans())
+questions = st.text("'\"\\$`!\nx ", max_size=12) | st.text(max_size=40)
+
+
+@given(questions, st.booleans())
 def test_whatever_is_asked_stays_one_word_of_the_shell(text: str, has_key: bool) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": text}]}
     command = snippets.curl("http://127.0.0.1:1", "/v1/chat/completions", body, has_key)
     words = shlex.split(command)
-    assert (words[0], words[-2]) == ("curl", "-d")
+    assert (words[0], words[-2], json.loads(words[-1])) == ("curl", "-d", body)
     assert ("Authorization: Bearer $OSTLER_API_KEY" in words) is has_key
 
 
-@given(st.text(max_size=40), st.booleans())
+@given(questions, st.booleans())
 def test_whatever_is_asked_is_python(text: str, has_key: bool) -> None:
     bodies: dict[str, dict[str, Any]] = {
         "/v1/chat/completions": {"model": "m", "messages": [{"role": "user", "content": text}]},
