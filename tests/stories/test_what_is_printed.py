@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import json
 import os
 import pty
@@ -30,10 +29,24 @@ from ostler.faces.cli.tables import cells
 from ostler.nouns import Download, Job
 from ostler.store import Store
 
-# A command leaves its connections to the end of its process, which here goes on.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.timeout(600)  # the first test waits for all of that life
 OF_GROUPS = ("engine",)  # a model's name may stand where its command `of` would
 WIDTHS = (60, 80, 120)
+# Runs the lines that it is given with --json, and prints what each ended with and printed.
+RUNNER = [sys.executable, "-c", """
+import contextlib, io, json, sys
+from ostler.faces.cli import app
+said = []
+for line in sys.stdin.read().splitlines():
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            code = app._run([*line.split(), "--json"])
+        except SystemExit as ended:
+            code = ended.code
+    said.append((code, out.getvalue()))
+print(json.dumps(said))
+"""]  # fmt: skip
 # Runs the lines that it is given, and marks where a table begins and ends.
 DRIVER = [sys.executable, "-c", """
 import sys
@@ -61,27 +74,21 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Life:
-    place, looked = tmp_path_factory.mktemp("life"), dict[str, str]()
-    with pytest.MonkeyPatch.context() as patch:
-        env = environment(place / "home", shipped_hub)
-        for name in set(os.environ) - set(env):
-            patch.delenv(name)
-        for name, value in env.items():
-            patch.setenv(name, value)
-        shell = Shell(env)
-        settle(shell, place)
-        found = {line: printed(line, place) for line in LIFE}
-        server = shell.background("serve", "--port", "0")
-        try:
-            address_said(server)
-            for line in SERVED:
-                if line == "=tables":
-                    looked.update(looks(env, place))
-                else:
-                    found[f"{line} (served)"] = printed(line, place)
-        finally:
-            end(server)
-    return Life(found, looked)
+    place = tmp_path_factory.mktemp("life")
+    env = environment(place / "home", shipped_hub)
+    shell = Shell(env)
+    settle(shell, place)
+    said = printed(LIFE, env, place)
+    server = shell.background("serve", "--port", "0")
+    try:
+        address_said(server)
+        half = SERVED.index("=tables")
+        served = printed(SERVED[:half], env, place)
+        shown = looks(env, place)
+        served |= printed(SERVED[half + 1 :], env, place)
+    finally:
+        end(server)
+    return Life(said | {f"{line} (served)": text for line, text in served.items()}, shown)
 
 
 @pytest.fixture
@@ -141,23 +148,18 @@ def settle(shell: Shell, place: Path) -> None:
         store.jobs.tell(Job(id, "quantize", CHAT, f"local/{id}", "here", 1, now, now))
 
 
-def printed(line: str, place: Path) -> str:
-    """Run one line in this process and return what it printed; its exit code is as announced."""
+def printed(lines: Sequence[str], env: dict[str, str], place: Path) -> dict[str, str]:
+    """Run lines in one process; return what each printed. Their exit codes are as announced."""
     fill = {"tmp": place, "lists": place / "lists", "shipped": SHIPPED / "ostler"}
-    words = [word.format(**fill) for word in line.lstrip("-~").split()]
-    out, err = io.StringIO(), io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code: object = app._run([*words, "--json"])
-    except SystemExit as ended:
-        code = ended.code
-    assert line[0] == "~" or bool(code) is line.startswith("-"), (
-        line,
-        code,
-        out.getvalue(),
-        err.getvalue(),
+    asked = [line.lstrip("-~").format(**fill) for line in lines]
+    done = subprocess.run(
+        RUNNER, env=env, input="\n".join(asked), capture_output=True, text=True, check=True
     )
-    return out.getvalue()
+    found = {}
+    for line, (code, out) in zip(lines, json.loads(done.stdout), strict=True):
+        assert line[0] == "~" or bool(code) is line.startswith("-"), (line, code, out)
+        found[line] = out
+    return found
 
 
 def command_of(line: str) -> str:

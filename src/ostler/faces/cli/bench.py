@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from ostler.core.sizes import counted
 from ostler.errors import RequestFailed, UsageError
 from ostler.faces.cli import options, server, show
 from ostler.faces.cli.benching import entry, show_run, show_saved
+from ostler.faces.cli.waiting import waiting
 from ostler.faces.server.address import tls_of
 from ostler.nouns import Task, Workload
 from ostler.settings import Settings
@@ -127,7 +129,9 @@ async def _measured(
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
     port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))
-    async with held(ready, wiring.launcher(), port, log) as (_, at):
+    async with AsyncExitStack() as life:
+        with waiting(f"Starting {ready.choice.engine}"):
+            _, at = await life.enter_async_context(held(ready, wiring.launcher(), port, log))
         facts = ready.served.facts
         target = Target(
             at.host, at.port, at.model, task=ready.served.task, chat_template=facts.chat_template

@@ -11,6 +11,7 @@ from ostler.core import checkup
 from ostler.core.checkup import Finding
 from ostler.errors import Unwell
 from ostler.faces.cli import checks, options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 LOOKS = {"ok": "green", "info": "blue", "warn": "yellow", "fail": "red"}
@@ -40,7 +41,8 @@ def command(
     ostler doctor meta-llama/Llama-3.1-8B-Instruct --json
     """
     settings = replace(settings, offline=offline)
-    found = checks.run(checks.everything(settings, project, model))
+    with waiting("Looking at everything"):
+        found = checks.run(checks.everything(settings, project, model))
     if as_json:
         show.as_json({"state": checkup.worst(found), "findings": found})
     else:

@@ -7,6 +7,7 @@ import click
 from ostler import wiring
 from ostler.core.sizes import file_size
 from ostler.faces.cli import options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 SPARE = ("COMMIT", "FILES")  # columns that go where the room is too little
@@ -28,7 +29,8 @@ def command(settings: Settings, as_json: bool) -> None:
     """
     from ostler.verbs.usage import measure
 
-    used = measure(wiring.store(settings), settings.disk_warn_gb, settings.disk_critical_gb)
+    with waiting("Adding up"):
+        used = measure(wiring.store(settings), settings.disk_warn_gb, settings.disk_critical_gb)
     if as_json:
         show.as_json(used)
         return

@@ -10,6 +10,7 @@ from ostler import wiring
 from ostler.core import quants
 from ostler.core.refs import parse
 from ostler.errors import ModelNotFound, OfflineMissing, UnknownModel
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import Listing, Manifest, ModelFacts, Variant
 from ostler.settings import Settings
 from ostler.verbs.inspect import kept_facts, remote_facts
@@ -75,10 +76,11 @@ def naming_near(settings: Settings, name: str) -> Iterator[None]:
 
 def _on_the_hub(settings: Settings, text: str, endpoint: str | None, most: int | None) -> Known:
     ref = parse(text)
-    source = wiring.source(settings, endpoint, ref)
-    with naming_near(settings, ref.name):
-        listing = source.listing(ref)
-    choices = quants.variants(file.path for file in listing.files)
-    variant, _ = quants.choose(choices, ref.variant)
-    facts = remote_facts(source, listing, variant, most)
+    with waiting("Reading headers at the hub"):
+        source = wiring.source(settings, endpoint, ref)
+        with naming_near(settings, ref.name):
+            listing = source.listing(ref)
+        choices = quants.variants(file.path for file in listing.files)
+        variant, _ = quants.choose(choices, ref.variant)
+        facts = remote_facts(source, listing, variant, most)
     return Known(f"{listing.name}#{variant.name}", facts, variant, listing)

@@ -10,6 +10,7 @@ from ostler.core.refs import parse
 from ostler.core.sizes import file_size
 from ostler.errors import UnknownModel
 from ostler.faces.cli import options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import ModelRef
 from ostler.settings import Settings
 
@@ -53,7 +54,8 @@ def command(
 
 
 def _listed(settings: Settings, ref: ModelRef, endpoint: str | None) -> tuple[str, list[Entry]]:
-    listing = wiring.source(settings, endpoint, ref).listing(ref)
+    with waiting("Asking the hub"):
+        listing = wiring.source(settings, endpoint, ref).listing(ref)
     return listing.commit, [(f.path, f.size) for f in sorted(listing.files, key=lambda f: f.path)]
 
 

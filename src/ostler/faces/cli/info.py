@@ -93,6 +93,6 @@ def _origin(known: Known) -> list[tuple[str, str]]:
         return [*rows, *made, ("kept", f"{origin.pulled_at} by {origin.tool}")]
     return [
         *rows,
-        ("from", f"{origin.origin or 'unknown'}, {', '.join(origin.revisions)}"),
+        ("from", ", ".join((origin.origin or "unknown", *origin.revisions))),
         ("pulled", f"{origin.pulled_at} by {origin.tool}"),
     ]

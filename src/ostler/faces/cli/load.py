@@ -9,6 +9,7 @@ import click
 from ostler.core.sizes import duration as in_words
 from ostler.core.sizes import memory, seconds
 from ostler.faces.cli import options, server, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 LONGEST = 366 * 86_400.0  # seconds
@@ -80,7 +81,9 @@ def command(
         wish = {"max_concurrent": max_concurrent}
         server.ask(found, "PATCH", server.model_path(model, "wish"), wish)
     lease = f"load?seconds={duration:g}" if duration is not None else "load"
-    answer = server.ask(found, "POST", server.model_path(model, lease))
+    about = None if as_json else expected["seconds"]
+    with waiting(f"Loading {model}", about):
+        answer = server.ask(found, "POST", server.model_path(model, lease))
     if as_json:
         show.as_json(answer)
     else:

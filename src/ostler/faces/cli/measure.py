@@ -14,6 +14,7 @@ from ostler.core.pace import amount
 from ostler.core.sizes import memory
 from ostler.errors import UsageError
 from ostler.faces.cli import journal, options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import Measurement, Term, Workload
 from ostler.settings import Settings
 
@@ -63,7 +64,8 @@ def command(
     tokens = context or settings.context
     workload = Workload(tokens, sequences, kv_dtype, threads=settings.threads, flags=flags)
     if size is None:
-        terms, measured = asyncio.run(_by_starting(settings, named, workload, engine))
+        with waiting(f"Starting {named.id}"):
+            terms, measured = asyncio.run(_by_starting(settings, named, workload, engine))
     else:
         taken = amount(size, "--vram")
         if taken is None:

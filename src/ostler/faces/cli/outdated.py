@@ -7,6 +7,7 @@ import click
 from ostler import wiring
 from ostler.core.refs import parse
 from ostler.faces.cli import options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 
@@ -26,7 +27,8 @@ def command(settings: Settings, model: str | None, endpoint: str | None, as_json
 
     store = wiring.store(settings)
     models = store.matching(parse(model)) if model else store.manifests()
-    found = standings(models, lambda one: wiring.source_of(settings, one, endpoint))
+    with waiting("Asking the hubs"):
+        found = standings(models, lambda one: wiring.source_of(settings, one, endpoint))
     if as_json:
         show.as_json([{**show.plain(one), "outdated": one.outdated} for one in found])
         return

@@ -10,6 +10,7 @@ import click
 from ostler import wiring
 from ostler.core.sizes import counted
 from ostler.faces.cli import money, options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 
@@ -105,7 +106,8 @@ def update(
     if file:
         planned = pricing.plan_from_file(file, day)
     else:
-        planned = pricing.plan_from_gpuhunt(wiring.gpuhunt_items(providers), day)
+        with waiting("Asking the providers' lists"):
+            planned = pricing.plan_from_gpuhunt(wiring.gpuhunt_items(providers), day)
     if not dry_run:
         pricing.update(settings.home, planned)
     if as_json:

@@ -23,6 +23,7 @@ from ostler.faces.cli import (
     terms,
 )
 from ostler.faces.cli.facts import naming_near
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import Manifest, ModelRef, PullPlan
 from ostler.ports import Source
 from ostler.settings import Settings
@@ -106,7 +107,7 @@ def command(
     if repair and not dry_run:
         mend.kept(ref, source, store, how)
     with nullcontext() if dry_run else journal.planning(settings, ref.name):
-        with naming_near(settings, ref.name):
+        with waiting("Asking the hub"), naming_near(settings, ref.name):
             planned = pull.plan(ref, source, store, wanted)
         plan = permitted.plan(settings, planned)
     plan = terms.held(settings, plan, source, accept_licence, dry_run)
@@ -123,7 +124,7 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
     how = progress.kind(False, quiet)
     store = wiring.store(settings)
     permitted.source(settings, ref, None)
-    with naming_near(settings, ref.name):
+    with waiting("Asking the hub"), naming_near(settings, ref.name):
         planned = pull.plan(ref, source, store, pull.Options())
     plan = permitted.plan(settings, planned)
     plan = terms.held(settings, plan, source, accepted=False, dry_run=False)

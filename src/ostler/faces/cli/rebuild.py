@@ -7,6 +7,7 @@ import click
 from ostler import wiring
 from ostler.core.sizes import counted, file_size
 from ostler.faces.cli import journal, options, progress, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 
@@ -27,7 +28,8 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
     from ostler.verbs import rebuild
 
     store = wiring.store(settings)
-    plan = rebuild.plan(store)
+    with waiting("Looking at what is kept"):
+        plan = rebuild.plan(store)
     how = "none" if as_json or dry_run else progress.kind(as_json=False, quiet=False)
     if dry_run:
         back = plan.lost

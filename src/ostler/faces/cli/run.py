@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import click
@@ -18,6 +18,7 @@ from ostler.core.sizes import duration
 from ostler.errors import UnknownModel, UsageError
 from ostler.faces.cli import containing, journal, options, printing, server, show
 from ostler.faces.cli.containing import Where, means
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import Task, Workload
 from ostler.settings import Settings
 from ostler.verbs.chat import Endpoint, Piece, complete, embed, reply
@@ -171,7 +172,9 @@ async def _answer_alone(settings: Settings, named: Named, wish: Wish) -> None:
     port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))
     began, mark = asyncio.get_running_loop().time(), size_of(log)
-    async with held(ready, launcher, port, log) as (process, at):
+    async with AsyncExitStack() as life:
+        with waiting(f"Starting {ready.choice.engine}"):
+            process, at = await life.enter_async_context(held(ready, launcher, port, log))
         _say(wish, f"Ready in {duration(asyncio.get_running_loop().time() - began)}.\n")
         looking = asyncio.to_thread(
             measure, named, ready, wish.workload, process.pid, log, mark, wiring.reading()

@@ -7,6 +7,7 @@ import click
 from ostler import wiring
 from ostler.core.sizes import file_size
 from ostler.faces.cli import options, show
+from ostler.faces.cli.waiting import waiting
 from ostler.nouns import Found
 from ostler.settings import Settings
 
@@ -34,9 +35,9 @@ def command(
     from ostler.verbs.search import search
 
     text = " ".join(words)
-    found = search(
-        text, wiring.source(settings, endpoint), wiring.store(settings), limit=limit, exact=exact
-    )
+    with waiting("Asking the hub"):
+        source, store = wiring.source(settings, endpoint), wiring.store(settings)
+        found = search(text, source, store, limit=limit, exact=exact)
     if as_json:
         show.as_json(
             {

@@ -10,6 +10,7 @@ from ostler.core.drift import Difference
 from ostler.core.sizes import counted
 from ostler.errors import Drift
 from ostler.faces.cli import journal, options, show, syncing
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 from ostler.verbs import editing
 
@@ -38,7 +39,8 @@ def command(
     ostler sync --dry-run
     ostler sync --check -f docker-compose.yml
     """
-    before = syncing.look(settings, paths)
+    with waiting("Comparing"):
+        before = syncing.look(settings, paths)
     if check:
         _report(before.differences, as_json)
         if before.differences:

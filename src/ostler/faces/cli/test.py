@@ -11,6 +11,7 @@ from ostler.core.naming import Named
 from ostler.core.sizes import duration
 from ostler.errors import RequestFailed
 from ostler.faces.cli import options, server, show
+from ostler.faces.cli.waiting import waiting
 from ostler.faces.server.address import Found
 from ostler.nouns import Task
 from ostler.settings import Settings
@@ -31,7 +32,8 @@ def command(settings: Settings, model: str, as_json: bool) -> None:
     """
     found = server.needed(settings)
     named = wiring.named(settings, model)
-    tried = asyncio.run(_try(settings, named, found))
+    with waiting(f"Asking {named.id}"):
+        tried = asyncio.run(_try(settings, named, found))
     if as_json:
         show.as_json({"model": named.id, **show.plain(tried)})
         raise SystemExit(0 if tried.ok else RequestFailed.exit_code)

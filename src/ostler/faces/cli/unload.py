@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ostler.faces.cli import options, server, show
+from ostler.faces.cli.waiting import waiting
 from ostler.settings import Settings
 
 
@@ -22,7 +23,8 @@ def command(settings: Settings, model: str, force: bool, as_json: bool) -> None:
     """
     path = server.model_path(model, "unload") + ("?force=true" if force else "")
     found = server.needed(settings)
-    answer = server.ask(found, "POST", path)
+    with waiting(f"Unloading {model}"):
+        answer = server.ask(found, "POST", path)
     if as_json:
         show.as_json(answer)
         return
