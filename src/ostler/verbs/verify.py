@@ -16,7 +16,9 @@ from ostler.verbs.digest import Digest
 from ostler.verbs.progress import Report, Step, Tally, silent
 
 READ_SIZE = 1024 * 1024  # bytes
-WORKERS = 4  # files hashed at once; hashing frees the interpreter's lock
+# Files hashed at once: one for each processor, as hashing frees the interpreter's lock. With more
+# they take turns and the bytes just read grow cold; a disk is kept busy by reading ahead.
+WORKERS = min(os.cpu_count() or 1, 16)
 
 # One of these is what a tokenizer is loaded from, in any of the formats in use.
 TOKENIZERS = {
