@@ -58,7 +58,7 @@ def test_it_goes_out_in_order_at_the_end_of_the_turn() -> None:
 def connected(relay: Relay) -> tuple[Client, Upstream, Pipe, Pipe]:
     """A caller and its engine whose next request goes the short way."""
     relay.hear(Table("", models={"m": Model("ready", backends=(Backend("b", "127.0.0.1", 1),))}))
-    (pool,) = relay._pools.values()
+    (pool,) = relay.replicas.of(relay.routes.models["m"])
     here, there = Pipe(), Pipe()
     upstream, client = Upstream(pool), Client(relay)
     upstream.connection_made(cast(asyncio.Transport, there))

@@ -133,7 +133,7 @@ class Lanes:
         context = tracks[0].context
         if context is not None and too_long(tracks[0].model, context, tracks[0].target, body):
             return False
-        track = tracks[0] if len(tracks) == 1 else relay.least_busy(tracks)
+        track = tracks[0] if len(tracks) == 1 else relay.replicas.least_busy(tracks)
         pool, share = track.pool, track.share
         if not pool.idle or not (share.turns > 0 < share.left or self._is_let_in(track)):
             return False

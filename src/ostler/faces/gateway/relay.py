@@ -1,53 +1,46 @@
-"""The worker's state: routes, pools, waiting requests; and what changes it."""
+"""The worker's state, and which way each request goes."""
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import Transport
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from time import time
 
-from ostler.core.affinity import PREFIX, by_prefix
+from ostler.core.affinity import PREFIX
 from ostler.faces.gateway.allowance import Allowances
-from ostler.faces.gateway.body import wants_stream
 from ostler.faces.gateway.client_side import Client
 from ostler.faces.gateway.context import context_of, too_long
 from ostler.faces.gateway.counts import Counts
 from ostler.faces.gateway.decision import (
     Asked,
     decide,
-    loading,
     members_for,
-    too_many,
     unknown_model,
 )
 from ostler.faces.gateway.exchange import Exchange
 from ostler.faces.gateway.journal import Journal
 from ostler.faces.gateway.known import Known
-from ostler.faces.gateway.lanes import Lanes, Track, Usual
+from ostler.faces.gateway.lanes import Lanes, Usual
 from ostler.faces.gateway.messages import (
     Ended,
     Limits,
     Model,
-    Refuse,
     Table,
     ToGateway,
     ToKeeper,
     Took,
-    Want,
 )
-from ostler.faces.gateway.parking import Parking
 from ostler.faces.gateway.pool import ControlPool, Pool
-from ostler.faces.gateway.prompts import head_of
+from ostler.faces.gateway.replicas import Replicas
 from ostler.faces.gateway.request import Refusal
 from ostler.faces.gateway.routing import By, Routes, is_ready
 from ostler.faces.gateway.tunnel import Tunnels
 from ostler.faces.gateway.upstream import SWITCHED
+from ostler.faces.gateway.waiting import Waiting
 
 DUE_SECONDS = 0.1  # ended requests are told and written together; shares of limits are given back
-PROGRESS_SECONDS = 1.0  # between two comments to a caller whose model is being loaded
 BUSY = 429  # another model behind the same name may have room
 SWEEPS_PER_QUIET = 8  # so nobody stays longer than an eighth over the limit
 
@@ -80,8 +73,8 @@ class Relay:
         self.limits: Limits = self.routes.limits
         self.tell = tell
         self._control = ControlPool("")
-        self._pools: dict[str, Pool] = {}  # by the backend's id
-        self._parking: Parking[Exchange] = Parking()
+        self.replicas = Replicas(loop.time, tell)
+        self.waiting = Waiting(self)
 
     # --- requests -----------------------------------------------------------------------
 
@@ -124,16 +117,16 @@ class Relay:
             if wrong is not None:
                 exchange.refuse(wrong)
                 return
-            exchange.send(self._replica(exchange, model))
+            exchange.send(self.replicas.choose(exchange.body, model))
             if exchange.request.usual is not None:
                 self._learn(exchange, asked.id, model)
         else:
-            self._park(exchange, model)
+            self.waiting.park(exchange, model)
 
     def _learn(self, exchange: Exchange, asked: str, model: Model) -> None:
         """Let requests like this one go the short way, where nothing has to be weighed for each."""
         if exchange.model == asked and (len(model.backends) == 1 or model.choice != PREFIX):
-            self.lanes.learn(exchange, [self._pools[b.id] for b in model.backends])
+            self.lanes.learn(exchange, self.replicas.of(model))
 
     def _member(self, exchange: Exchange, name: str, model: Model) -> Refusal | str:
         """Choose among the models behind a name, and count the request in where it goes."""
@@ -168,26 +161,6 @@ class Relay:
             return None
         return too_long(id, context, way.target, exchange.body)
 
-    def _replica(self, exchange: Exchange, model: Model) -> Pool:
-        if len(model.backends) == 1:
-            return self._pools[model.backends[0].id]
-        return self._best([self._pools[b.id] for b in model.backends], exchange, model)
-
-    def least_busy(self, tracks: Sequence[Track]) -> Track:
-        """Return the one to the backend with the fewest requests."""
-        now = self.loop.time()
-        sound = [track for track in tracks if track.pool.rests_until <= now] or tracks
-        return min(sound, key=attrgetter("pool.in_flight"))
-
-    def _best(self, pools: list[Pool], exchange: Exchange, model: Model) -> Pool:
-        now = self.loop.time()
-        sound = [pool for pool in pools if pool.rests_until <= now] or pools
-        head = head_of(exchange.body) if model.choice == PREFIX and len(sound) > 1 else b""
-        if not head:
-            return min(sound, key=attrgetter("in_flight"))
-        loads = [pool.in_flight for pool in sound]
-        return sound[by_prefix(head, [pool.unit for pool in sound], loads)]
-
     def another(self, exchange: Exchange, tried: tuple[Pool, ...]) -> Pool | None:
         """Return where else a request can go, None where all have been tried.
 
@@ -197,9 +170,9 @@ class Relay:
             model = self.routes.models.get(id)
             if model is None or not is_ready(model):
                 continue
-            left = [self._pools[b.id] for b in model.backends if self._pools[b.id] not in tried]
+            left = [pool for pool in self.replicas.of(model) if pool not in tried]
             if left and self._moved(exchange, id, model):
-                return self._best(left, exchange, model)
+                return self.replicas.best(left, exchange.body, model)
         return None
 
     def _moved(self, exchange: Exchange, id: str, model: Model) -> bool:
@@ -245,55 +218,6 @@ class Relay:
         self._write_down()
         self.journal.log.close()
 
-    # --- waiting ------------------------------------------------------------------------
-
-    def _park(self, exchange: Exchange, model: Model) -> None:
-        id, limits = exchange.model, self.limits
-        if self._parking.want(id):
-            caller = exchange.request.caller
-            self.tell(Want(id, caller.role if caller else limits.default_role))
-        wait = exchange.request.wait(limits.wait_seconds)
-        if self.draining or wait <= 0:
-            exchange.refuse(loading(id, model.eta_seconds))
-        elif self._parking.length(id) >= limits.max_parked:
-            exchange.refuse(too_many(id, limits.max_parked))
-        else:
-            self._parking.park(id, exchange)
-            exchange.parked = self.allowances.park(id)
-            exchange.timer = self.loop.call_later(wait, self._give_up, exchange)
-            if exchange.request.wants_progress() and wants_stream(exchange.body):
-                self._announce(exchange)
-
-    def _announce(self, exchange: Exchange) -> None:
-        if exchange.timer is None:
-            return
-        model = self.routes.models.get(exchange.model)
-        exchange.announce(model.eta_seconds if model else None)
-        self.loop.call_later(PROGRESS_SECONDS, self._announce, exchange)
-
-    def _give_up(self, exchange: Exchange) -> None:
-        self.unpark(exchange)
-        model = self.routes.models.get(exchange.model)
-        exchange.refuse(loading(exchange.model, model.eta_seconds if model else None))
-
-    def unpark(self, exchange: Exchange) -> None:
-        """Take a request out of its line, if it stands in one."""
-        if exchange.timer is not None:
-            self._waits_no_more(exchange)
-            self._parking.leave(exchange.model, exchange)
-
-    def _waits_no_more(self, exchange: Exchange) -> None:
-        assert exchange.timer is not None
-        exchange.timer.cancel()
-        exchange.timer = None
-        self.allowances.unpark(exchange.parked)
-
-    def _released(self, id: str) -> list[Exchange]:
-        line = self._parking.release(id)
-        for exchange in line:
-            self._waits_no_more(exchange)
-        return line
-
     # --- the keeper's words -------------------------------------------------------------
 
     def hear(self, message: ToGateway) -> None:
@@ -301,7 +225,7 @@ class Relay:
         if isinstance(message, Table):
             self._take(message)
         else:
-            self._refuse(message)
+            self.waiting.refuse(message)
 
     def _take(self, table: Table) -> None:
         before, self.routes = self.routes, Routes(table)
@@ -310,48 +234,13 @@ class Relay:
         if table.limits.access_log != self.limits.access_log:
             self.journal.log.open(table.limits.access_log)
         self.limits = table.limits
-        self._renew_pools(table)
-        for id in self._parking.models():
-            model = table.models.get(id)
-            if is_ready(model):
-                for exchange in self._released(id):
-                    self.start(exchange)
-            elif model is None:
-                for exchange in self._released(id):
-                    self.start(exchange)  # which answers that there is no such model
-            elif _stopped_loading(before.models.get(id), model):
-                self._want_again(id, model)
-        if table.serial:
-            self.tell(Took(table.serial))
-
-    def _want_again(self, id: str, model: Model) -> None:
-        """A load has ended in nothing. Where it was stopped, requests that still wait start it
-        anew; where it failed, the keeper refuses them with its reason.
-        """
-        waited_for = self._parking.forget_want(id)
-        if waited_for and model.state == "stopped" and self._parking.want(id):
-            self.tell(Want(id))
-
-    def _renew_pools(self, table: Table) -> None:
         if table.control_socket != self._control.path:
             self._control.close()
             self._control = ControlPool(table.control_socket)
-        old, self._pools = self._pools, {}
-        for model in table.models.values():
-            for backend in model.backends:
-                pool = old.get(backend.id)
-                if pool is None or not pool.reaches(backend):
-                    pool = Pool(backend, self.tell)
-                pool.backend = backend
-                self._pools[backend.id] = pool
-        for id, pool in old.items():
-            if self._pools.get(id) is not pool:
-                pool.close()
-
-    def _refuse(self, message: Refuse) -> None:
-        refusal = Refusal(message.status, message.error, retry_after=message.retry_after)
-        for exchange in self._released(message.model):
-            exchange.refuse(refusal)
+        self.replicas.renew(table)
+        self.waiting.look(before, self.routes)
+        if table.serial:
+            self.tell(Took(table.serial))
 
     # --- the end ------------------------------------------------------------------------
 
@@ -364,9 +253,7 @@ class Relay:
     def drain(self) -> None:
         """Take nothing new: refuse who waits, let go of who is idle, let the others finish."""
         self.draining = True
-        for id in self._parking.models():
-            for exchange in self._released(id):
-                exchange.refuse(loading(id, None))
+        self.waiting.end()
         for client in list(self.clients):
             client.settle()
             if client.exchange is None:
@@ -391,7 +278,3 @@ class Relay:
                 client.transport.abort()
         self._tunnels.look(quiet)
         self.loop.call_later(pause, self.sweep)
-
-
-def _stopped_loading(before: Model | None, now: Model) -> bool:
-    return before is not None and before.state == "loading" and now.state != "loading"
