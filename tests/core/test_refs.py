@@ -95,3 +95,10 @@ def test_refusals_say_why(text: str, why: str) -> None:
 
 def test_longest_name_is_allowed() -> None:
     assert refs.parse("a/" + "b" * 94).name == "a/" + "b" * 94
+
+
+@pytest.mark.parametrize("path", ["/srv/models/qwen", "./qwen", "../x", "~/x", "."])
+def test_a_path_is_told_how_it_becomes_a_model(path: str) -> None:
+    with pytest.raises(BadRef, match="it is a path") as refused:
+        refs.parse(path)
+    assert f"ostler import {path}" in refused.value.hint

@@ -149,7 +149,7 @@ def test_an_open_address_needs_a_key(shell: Shell) -> None:
 def test_an_engine_that_cannot_is_refused_with_the_reason(shell: Shell) -> None:
     shell.ok("pull", f"{CHAT}#q8_0")
     refused(shell.run("run", CHAT, "Hi", "--engine", "mlx"), 17, "reads safetensors")
-    refused(shell.run("run", CHAT, "Hi", "--engine", "sglang"), 17, "NVIDIA")
+    refused(shell.run("run", CHAT, "Hi", "--engine", "sglang"), 17, "given safetensors")
     refused(shell.run("run", CHAT, "Hi", "--engine", "nothing"), 17, "llamacpp")
 
 

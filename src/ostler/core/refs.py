@@ -33,6 +33,8 @@ _PLACES = {
 _ADDRESS = re.compile(r"[a-z]+://[^/]*")
 _SECRET = re.compile(r"[a-z]+://[^/@]*:[^/@]*@|https?://[^/]*@")
 
+_PATH = re.compile(r"[/~]|\.{1,2}(?:/|$)")
+
 _EXAMPLE = "hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m"
 
 
@@ -49,6 +51,9 @@ def parse(text: str) -> ModelRef:
     for source, beginning in _PLACES.items():
         if begins := beginning.match(text):
             return _from_place(text, source, text[begins.end() :])
+    if _PATH.match(text):
+        take_in = f"`ostler import {text}` takes in what lies there; `ostler ls` shows its name."
+        raise _bad(text, "it is a path", take_in)
     rest, hash_mark, variant = text.partition("#")
     rest, at_mark, revision = rest.partition("@")
     source, colon, name = rest.rpartition(":")
