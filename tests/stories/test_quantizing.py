@@ -19,6 +19,7 @@ from ostler.errors import (
     EngineFailed,
     EngineUnsupported,
     InsufficientDisk,
+    UnknownJob,
     UsageError,
 )
 
@@ -281,5 +282,5 @@ def test_ctrl_c_ends_the_tool_too(shell: Shell, home: Path, slow: Path) -> None:
 
 def test_a_job_that_is_not_there(shell: Shell, home: Path) -> None:
     refused = shell.run("jobs", "cancel", "00000000")
-    assert refused.code == UsageError.exit_code
+    assert refused.code == UnknownJob.exit_code
     assert "`ostler jobs` lists them" in refused.err
