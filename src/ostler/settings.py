@@ -147,7 +147,8 @@ def _read(name: str, kind: str, value: Any, origin: str) -> Any:
             return _yes_or_no(name, str(value), origin)
         return _whole(name, value, origin) if kind == "int" else str(value).rstrip("/")
     except ValueError:
-        raise UsageError(f"{origin}: {name} must be a whole number, not {value!r}.") from None
+        what = f"{origin}: {name} must be a whole number, not {value!r}."
+        raise UsageError(what, hint=_else(name)) from None
 
 
 def _whole(name: str, value: Any, origin: str) -> int:
@@ -155,13 +156,19 @@ def _whole(name: str, value: Any, origin: str) -> int:
     least, most = BOUNDS.get(name, (0, None))
     if number < least or (most is not None and number > most):
         to = "or more" if most is None else f"to {most:,}"
-        raise UsageError(f"{origin}: {name} must be {least} {to}, not {value}.")
+        what = f"{origin}: {name} must be {least} {to}, not {value}."
+        raise UsageError(what, hint=_else(name))
     return number
+
+
+def _else(name: str) -> str:
+    return f"Mend it, or leave it out: then it is {getattr(Settings(), name)}."
 
 
 def _yes_or_no(name: str, text: str, origin: str) -> bool:
     if text.lower() not in (*YES, *NO):
-        raise UsageError(f"{origin}: {name} must be yes or no, not {text!r}.")
+        what = f"{origin}: {name} must be yes or no, not {text!r}."
+        raise UsageError(what, hint=_else(name))
     return text.lower() in YES
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -169,3 +170,55 @@ def test_the_doctor_sees_a_home_that_is_no_folder(capsys: pytest.CaptureFixture[
         app._run(["--home", "bytes", "doctor", "--offline"])
     assert end.value.code == 1
     assert "bytes is no folder." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "way"),
+    [("hub serve", "`ostler hub serve --help`"), ("pull -f nothing", "`ostler doctor`"),
+     ("config-of a/b use small --set context=1", "`ostler config-of --help`"),
+     ("compare a/b --nothing", "ostler compare --help")],
+)  # fmt: skip
+def test_a_refusal_without_a_way_back_gets_one(
+    line: str, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app._run(line.split()) != 0
+    assert way in capsys.readouterr().err
+
+
+ASKING = {
+    "rm ostler/tiny-embed-GGUF": "nothing was removed",
+    "keys revoke anna": "the key is still in force",
+    "models remove mine": "nothing was removed",
+    "cost book qwen3-8b --hours 1": "nothing was booked",
+    "models add": "All options are required",
+    "run ostler/tiny-embed-GGUF": "there is no terminal to chat on",
+}
+
+
+def test_nothing_is_asked_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor is anything done: each command says how it is done without a question."""
+    mine = "--name mine --hf-path a/b --params 1 --quantization fp16 --context 512 --no-check"
+    for line in (
+        f"pull folder:{SHIPPED} --quiet", "keys create anna", f"models add {mine}"
+    ):  # fmt: skip
+        assert app._run(line.split()) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for line, said in ASKING.items():
+        capsys.readouterr()
+        assert app._run(line.split()) == 2, line
+        err = capsys.readouterr().err
+        assert said in err, line
+        assert len(err.strip().splitlines()) > 1, line
+    assert app._run(["cost", "report"]) == 0
+    assert "Nothing was booked" in capsys.readouterr().out
+
+
+def test_every_question_is_asked_in_one_place() -> None:
+    folder = Path(app.__file__).parent
+    asking = {
+        path.name for path in folder.glob("*.py")
+        if "click.confirm(" in path.read_text() or "click.prompt(" in path.read_text()
+    }  # fmt: skip
+    assert asking == {"asking.py", "models.py"}, "and models.py looks for a terminal first"

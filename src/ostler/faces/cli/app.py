@@ -223,6 +223,7 @@ def _run(argv: list[str]) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except OstlerError as error:
+        error.hint = error.hint or _way_back(error, argv)
         show.error(error, as_json="--json" in argv)
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -242,6 +243,27 @@ def _run(argv: list[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         return _refused_by_the_system(error)
+
+
+def _way_back(error: OstlerError, argv: list[str]) -> str:
+    """Return the command to try after a refusal that names none."""
+    if isinstance(error, UsageError):
+        return f"`{_called(argv)} --help` shows what it takes, with examples."
+    if error.code in ("engine_failed", "request_failed"):
+        return "`ostler logs` lists the engines' own logs."
+    return "`ostler doctor` looks at all that an installation stands on."
+
+
+def _called(argv: list[str]) -> str:
+    """Return the command that was called, with the group it is of: `ostler keys create`."""
+    path, group = ["ostler"], click.Context(ostler)
+    for word in argv:
+        inner = group.command
+        found = inner.get_command(group, word) if isinstance(inner, click.Group) else None
+        if found is not None:
+            path.append(word)
+            group = click.Context(found, parent=group)
+    return " ".join(path)
 
 
 def _refused_by_the_system(error: OSError) -> int:

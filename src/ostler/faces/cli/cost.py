@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 
 import click
@@ -12,7 +11,7 @@ from ostler.core.needing import held_by
 from ostler.core.offers import Match, Wanted, closest
 from ostler.core.spending import Booking, Standing
 from ostler.errors import NoGpuFits, OverSpending, UsageError
-from ostler.faces.cli import journal, money, offering, options, show, spent
+from ostler.faces.cli import asking, journal, money, offering, options, show, spent
 from ostler.nouns import Workload
 from ostler.settings import Settings
 
@@ -230,11 +229,9 @@ def _warn(found: Standing) -> None:
 
 
 def _confirm(planned: int, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("Nobody is here to ask.", hint="Add --yes to book without being asked.")
-    click.confirm(f"Book {spending.dollars(planned)}?", abort=True)
+    if not yes:
+        question = f"Book {spending.dollars(planned)}?"
+        asking.confirm(question, "nothing was booked", "Add --yes to book without being asked.")
 
 
 def _entry(model: str, match: Match, hours: float, found: Standing) -> dict[str, object]:

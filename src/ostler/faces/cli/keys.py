@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 
 import click
 
 from ostler import wiring
-from ostler.errors import OstlerError, UsageError
-from ostler.faces.cli import journal, options, server, show
+from ostler.errors import OstlerError
+from ostler.faces.cli import asking, journal, options, server, show
 from ostler.nouns import AccessKey
 from ostler.settings import Settings
 
@@ -102,12 +101,10 @@ def revoke(settings: Settings, name: str, why: str, yes: bool, as_json: bool) ->
     with closing(wiring.records(settings)) as records:
         keyring.find(name, records)
         if not (yes or why):
-            if not sys.stdin.isatty():
-                raise UsageError(
-                    "There is no terminal to ask on, so the key is still in force.",
-                    hint=f"ostler keys revoke {name} --yes",
-                )
-            click.confirm(f"End the key '{name}'?", abort=True)
+            asking.confirm(
+                f"End the key '{name}'?", "the key is still in force",
+                f"ostler keys revoke {name} --yes",
+            )  # fmt: skip
         keyring.revoke(name, records, journal.actor(), why)
     known = _tell(settings)
     if as_json:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ostler.errors import UsageError
-from ostler.faces.cli import options, show
+from ostler.faces.cli import asking, options, show
 from ostler.settings import Settings
 
 TASKS = ("chat", "coding", "reasoning", "vision", "completion", "embed", "rerank")
@@ -150,7 +150,9 @@ def _asked() -> tuple[str, dict[str, Any]]:
 
     if not sys.stdin.isatty():
         raise UsageError(
-            f"There is no terminal to ask on. All options are required: {', '.join(FLAGS.values())}"
+            "There is no terminal to ask on. All options are required: "
+            f"{', '.join(FLAGS.values())}",
+            hint="ostler models add --help",
         )
     show.heading("Add a model of your own")
     id = click.prompt("Name")
@@ -181,12 +183,10 @@ def remove(settings: Settings, model: str, yes: bool, dry_run: bool, as_json: bo
     path = catalogue.plan_remove(settings.home, model)
     if not dry_run:
         if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError(
-                    "There is no terminal to ask on, so nothing was removed.",
-                    hint=f"ostler models remove {model} --yes",
-                )
-            click.confirm(f"Remove custom model '{model}'?", abort=True)
+            asking.confirm(
+                f"Remove custom model '{model}'?", "nothing was removed",
+                f"ostler models remove {model} --yes",
+            )  # fmt: skip
         catalogue.remove(path)
     if as_json:
         show.as_json({"id": model, "removed": not dry_run, "file": path})

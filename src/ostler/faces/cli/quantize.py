@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 
 import click
@@ -11,8 +10,8 @@ import click
 from ostler import wiring
 from ostler.core.pace import amount
 from ostler.core.sizes import file_size, memory
-from ostler.errors import EngineUnsupported, UsageError
-from ostler.faces.cli import journal, making, options, show
+from ostler.errors import EngineUnsupported
+from ostler.faces.cli import asking, journal, making, options, show
 from ostler.nouns import Manifest, Workload
 from ostler.settings import Settings
 from ostler.verbs import quantize
@@ -107,13 +106,12 @@ def _confirm(plan: Plan, model: str, yes: bool) -> None:
     first = proven[0]
     what = f"{first.name} has it ready-made"
     pull = f"ostler pull {first.name}" + (f"#{first.variant}" if first.variant else "")
-    if not sys.stdin.isatty():
-        raise UsageError(
-            f"{what}, and there is no terminal to ask on.",
-            hint=f"{pull}   or: ostler quantize {model} --to {plan.method.name} --yes",
-            ready=plan.ready,
-        )
-    click.confirm(f"{what} ({pull}). Make it here all the same?", abort=True)
+    asking.confirm(
+        f"{what} ({pull}). Make it here all the same?",
+        f"nothing was made: {what}",
+        f"{pull}   or: ostler quantize {model} --to {plan.method.name} --yes",
+        ready=plan.ready,
+    )
 
 
 def _show_plan(plan: Plan, as_json: bool) -> None:

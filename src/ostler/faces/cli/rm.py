@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,7 @@ from ostler import wiring
 from ostler.core.refs import parse
 from ostler.core.sizes import counted, file_size
 from ostler.errors import UsageError
-from ostler.faces.cli import journal, options, show
+from ostler.faces.cli import asking, journal, options, show
 from ostler.faces.cli.loaded import loaded
 from ostler.nouns import Removal
 from ostler.settings import Settings
@@ -62,12 +61,7 @@ def command(
             show.as_json(_entries(removals, removed=False) | _files(retired, keep))
         return
     if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError(
-                "There is no terminal to ask on, so nothing was removed.",
-                hint=f"ostler rm {model} --yes",
-            )
-        click.confirm("Remove it?", abort=True)
+        asking.confirm("Remove it?", "nothing was removed", f"ostler rm {model} --yes")
     copies = retiring.carry_out(settings, retired, force=force)
     freed = 0 if keep else remove.carry_out(removals, store, purge=purge)
     for one in removals:
