@@ -112,10 +112,11 @@ def test_under_tls_the_cookie_is_secure(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/../../v1"]
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/../v1", "//["]
 )
 def test_after_signing_in_nobody_is_led_away(client: httpx2.AsyncClient, to: str) -> None:
-    assert signed_in(client, "anna", to=to).headers["location"].startswith(BASE)
+    led = signed_in(client, "anna", to=to).headers["location"]
+    assert led == BASE or led.startswith(f"{BASE}/%5C")
 
 
 def test_an_unknown_key_is_said_to_be_unknown(client: httpx2.AsyncClient) -> None:

@@ -55,6 +55,18 @@ def test_the_difference_makes_one_tree_into_the_other(old: Node, new: Node) -> N
     assert applied(packed(old), difference(old, new)) == packed(new)
 
 
+ROWS = st.lists(
+    st.sampled_from([h("p", "a"), h("p", "b"), h("p", "a", key="k"), h("td", "a"), "text", "t"]),
+    max_size=6,
+)
+
+
+@given(ROWS, ROWS)
+def test_children_that_come_and_go_are_exchanged(old: list[Node], new: list[Node]) -> None:
+    before, after = h("div", old), h("div", new)
+    assert applied(packed(before), difference(before, after)) == packed(after)
+
+
 @given(NODES)
 def test_what_is_the_same_needs_nothing(tree: Node) -> None:
     assert difference(tree, copy.deepcopy(tree)) == []

@@ -164,9 +164,9 @@ def _page(said: str, status: int = 200, to: str = "") -> Response:
 
 def _own(to: str) -> str:
     """Return where to go after signing in: a page of the dashboard and nowhere else."""
-    parts = urlsplit(to)
-    if not to.startswith("/") or to.startswith("//") or parts.netloc or "\\" in to:
+    if not to.startswith("/") or to.startswith("//") or "/.." in to:
         return BASE
+    parts = urlsplit(to)
     query = f"?{parts.query}" if parts.query else ""
     return f"{BASE}{quote(parts.path.rstrip('/'))}{query}"
 
