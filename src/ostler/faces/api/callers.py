@@ -17,7 +17,8 @@ from ostler.faces.gateway.messages import Key
 # guarded by the gateway either (health, the API's own description) is anybody's.
 OPERATORS = ("/api", "/estimate", "/v1/downloaded_models", "/v1alpha")
 ANY_KEY = ("/v1", "/metrics", "/models")
-ABOUT_ITSELF = ("/api/caller", "/api/dashboard/tickets")  # what every key may ask, though it lies among the operators'
+# What every key may ask, though it lies among the operators'.
+ABOUT_ITSELF = ("/api/caller", "/api/dashboard/tickets")
 NOBODY = Key("", "", "operator")  # where no key is needed, everybody on this machine operates
 
 
