@@ -1,4 +1,4 @@
-"""Every command block of the pages on choosing, licences, watching runs, in an empty home each."""
+"""Every command block of these pages runs, in an empty home each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.docs.test_tour import blocks, run
 from tests.stories.conftest import ROOT, Shell, environment
 
 
-@pytest.mark.parametrize("page", ["choose", "licences", "watch"])
+@pytest.mark.parametrize("page", ["choose", "licences", "watch", "terminal"])
 def test_the_page(
     page: str, tmp_path: Path, shipped_hub: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
