@@ -72,6 +72,14 @@ def test_what_runs_is_shown_and_what_went_well_for_a_while() -> None:
     assert [one.state for one in work.pieces([good], [bad], now, (found[2].key,))] == ["available"]
 
 
+def test_a_proof_that_failed_is_forgotten_with_the_next() -> None:
+    failed = job("failed", ended=1.0)
+    later = job("running", kind="repair", id="11111111", began=200.0)
+    other = job("running", kind="repair", id="22222222", began=200.0, model="org/b")
+    assert [one.kind for one in work.pieces([], [failed, later], 2.0, ())] == ["repair"]
+    assert len(work.pieces([], [failed, other], 2.0, ())) == 2
+
+
 @pytest.mark.parametrize(
     ("piece", "words"),
     [
@@ -212,6 +220,13 @@ def test_a_licence_says_what_it_asks_and_who_accepted_it() -> None:
     assert "accepted by anna" in detail.licence(accepted)
     assert detail.policy(TERMS) is None
     assert detail.policy({**TERMS, "decision": "warn"}) == "warn: allowed"
+
+
+def test_a_shape_is_written_as_far_as_it_is_known() -> None:
+    known = {"architecture": "llama", "layers": 2, "hidden": 128, "heads": 1, "kv_heads": None,
+             "head_dim": None, "experts": None, "vocabulary": 1600}  # fmt: skip
+    assert detail.shape(known) == "llama: 2 layers, hidden size 128, 1 head, 1,600 words"
+    assert detail.shape(dict.fromkeys(known)) == "unknown"
 
 
 def test_trash_and_archive_say_when_they_are_empty() -> None:

@@ -18,7 +18,7 @@ from ostler.nouns import Event
 from ostler.store import Store
 from ostler.verbs.progress import Progress, Step
 
-PATIENCE = 20.0
+PATIENCE = 20.0  # seconds; a thread of a test that failed goes on no longer
 
 
 class Book(list[Event]):
@@ -35,9 +35,9 @@ class Steady:
         self.let_go, self.begun = threading.Event(), threading.Event()
 
     def __call__(self, telling: Telling) -> dict[str, Any]:
-        done = 0
+        done, deadline = 0, time.monotonic() + PATIENCE
         self.begun.set()
-        while not self.let_go.wait(0.002):
+        while not self.let_go.wait(0.002) and time.monotonic() < deadline:
             done = min(done + 1, 99)
             telling.report(Progress(Step.PROGRESS, "a.gguf", done, 100, done, 100))
         return {"clean": True}

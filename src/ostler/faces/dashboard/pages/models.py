@@ -22,6 +22,7 @@ VIEWS = {
     "archive": "Archive",
 }  # fmt: skip
 SELDOM = 4.9  # seconds between two looks at the store, where nothing has happened
+NOW = 0.01  # seconds that an answer may be old which other tabs are to have too
 Shown = Mapping[str, Any]
 
 
@@ -46,7 +47,7 @@ class Models(Fetching):
     text: str = ""
     task: str = ""
     _put_away: set[str] = field(default_factory=set)
-    _fresh: float = 0.0  # seconds that the store may be old at the next look
+    _fresh: float = NOW  # seconds that the store may be old at the next look
     _before: frozenset[str] = frozenset()  # work that ran at the last look
 
     @property
@@ -64,7 +65,7 @@ class Models(Fetching):
         self.pieces = work.pieces(pulls, jobs, time.time(), self._put_away)
         running = frozenset(one.key for one in self.pieces if one.active)
         if self._before - running:  # something has ended
-            self._fresh = 0.0
+            self._fresh = NOW
         self._before = running
         self.store = await self.get("/api/store", fresh=self._fresh)
         await self._look_closer()
@@ -81,7 +82,7 @@ class Models(Fetching):
             self.entries = await self.get("/api/catalogue", fresh=30.0)
         elif self.shows == "hub":
             await self.look_at_the_hub()
-        elif model and (self.chosen is None or not self._fresh):
+        elif model and (self.chosen is None or self._fresh == NOW):
             await self._choose(model)
 
     async def _choose(self, model: str) -> None:
@@ -91,7 +92,7 @@ class Models(Fetching):
             self.chosen, self.missing = None, model
 
     async def heard(self, event: Mapping[str, Any]) -> None:
-        self._fresh = 0.0
+        self._fresh = NOW
 
     # --- what is shown ----------------------------------------------------------------------
 
@@ -219,7 +220,7 @@ class Models(Fetching):
         if not await self.desk.confirm(title, *_leaving(plan, purge), yes=yes, danger=True):
             return
         gone = await self.ask("DELETE", path, purge=purge, force=force)
-        self.chosen, self._fresh = None, 0.0
+        self.chosen, self._fresh = None, NOW
         self.desk.address()
         if purge:
             self.desk.toast(f"{model} is removed: {file_size(gone['freed_bytes'])} freed.")
@@ -229,7 +230,7 @@ class Models(Fetching):
 
     async def do_restore(self, model: str) -> None:
         back = await self.ask("POST", "/api/trash/restore", {"model": model})
-        self.removed, self._fresh = None, 0.0
+        self.removed, self._fresh = None, NOW
         self.desk.toast(f"{model} is back: {file_size(back['bytes'])}.")
         await self.look()
 

@@ -13,11 +13,6 @@ from ostler.faces.dashboard.parts.words import clock, count, duration, file_size
 from ostler.faces.dashboard.stocking.kept import HERE, exactly, weights
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
-SHAPE = (
-    ("layers", "layers"), ("hidden", "hidden size"), ("heads", "heads"), ("kv_heads", "KV heads"),
-    ("head_dim", "head size"), ("vocabulary", "words"), ("experts", "experts"),
-)  # fmt: skip
-
 
 def detail(one: Mapping[str, Any], archiving: bool) -> Tag:
     """Return the panel of one kept model; `archiving` shows the form that asks where to."""
@@ -45,7 +40,6 @@ def detail(one: Mapping[str, Any], archiving: bool) -> Tag:
 
 def about(one: Mapping[str, Any]) -> list[tuple[str, Child]]:
     """Return what is known of it, as label and value."""
-    shape = ", ".join(f"{one[name]:,} {word}" for name, word in SHAPE if one[name])
     context = f"{one['context_length']:,} tokens" if one["context_length"] else "unknown"
     shared = one["bytes"] - one["own_bytes"]
     size = f"{file_size(one['bytes'])} ({one['bytes']:,} bytes)"
@@ -55,7 +49,7 @@ def about(one: Mapping[str, Any]) -> list[tuple[str, Child]]:
         ("Size", f"{size}, {file_size(shared)} of it shared" if shared else size),
         ("Parameters", exactly(one["parameters"])),
         ("Context", context),
-        ("Shape", f"{one['architecture'] or 'unknown'}: {shape}" if shape else one["architecture"]),
+        ("Shape", shape(one)),
         ("Licence", licence(one["terms"])),
         ("Policy", policy(one["terms"])),
         ("From", one["origin"] or "unknown"),
@@ -66,6 +60,22 @@ def about(one: Mapping[str, Any]) -> list[tuple[str, Child]]:
         ("Made by", one["made_by"]),
         ("Folder", h("code", one["folder"])),
     ]
+
+
+def shape(one: Mapping[str, Any]) -> str:
+    """Write a model's shape: `llama: 2 layers, hidden size 128, 4 heads`; only what is known."""
+    parts = [
+        count(one["layers"], "layer") if one["layers"] else "",
+        f"hidden size {one['hidden']:,}" if one["hidden"] else "",
+        count(one["heads"], "head") if one["heads"] else "",
+        count(one["kv_heads"], "KV head") if one["kv_heads"] else "",
+        f"head size {one['head_dim']}" if one["head_dim"] else "",
+        count(one["experts"], "expert") if one["experts"] else "",
+        f"{one['vocabulary']:,} words" if one["vocabulary"] else "",
+    ]
+    said = ", ".join(part for part in parts if part)
+    named = one["architecture"] or "unknown"
+    return f"{named}: {said}" if said else str(named)
 
 
 def licence(terms: Mapping[str, Any]) -> str:

@@ -109,6 +109,8 @@ def room(store: Mapping[str, Any]) -> Tag:
 
 def _said(store: Mapping[str, Any]) -> str:
     models = store["models"]
+    if not models:
+        return f"Models will be kept in {store['home']}."
     names = len({one["name"] for one in models})
     said = f"{count(len(models), 'model')} of {count(names, 'repository', 'repositories')}"
     said += f" in {store['home']}."

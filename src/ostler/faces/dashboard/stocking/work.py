@@ -13,6 +13,7 @@ from ostler.faces.dashboard.tree import Node, Tag, act, h
 
 ACTIVE = ("requested", "waiting", "downloading", "running")
 LASTS = 45.0  # seconds for which what has gone well is still shown
+PROOFS = ("verify", "repair")
 KINDS = {
     "pull": "Download", "sample": "Shipped model", "verify": "Verify", "repair": "Repair",
     "archive": "Archive", "unarchive": "Bring back", "quantize": "Quantize", "add": "Add",
@@ -53,13 +54,31 @@ def pieces(
 ) -> list[Piece]:
     """Return what is to be shown: what runs, what went wrong, and what has just gone well."""
     found = [_pull(one) for one in pulls if _shows(one["status"], one["ended_at"], now)]
-    found += [_job(one, now) for one in jobs if _shows(one["state"], one["ended"], now)]
+    found += [
+        _job(one, now)
+        for one in jobs
+        if _shows(one["state"], one["ended"], now) and not _answered(one, jobs)
+    ]
     kept = [one for one in found if one.key not in put_away]
     return sorted(kept, key=lambda one: not one.active)
 
 
 def _shows(state: str, ended: float | None, now: float) -> bool:
     return state in (*ACTIVE, "failed", "cancelled") or now - (ended or 0) < LASTS
+
+
+def _answered(one: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a proof that failed was followed by another of the same model."""
+    return (
+        one["kind"] in PROOFS
+        and one["state"] == "failed"
+        and any(
+            later["kind"] in PROOFS
+            and later["model"] == one["model"]
+            and later["began"] > one["began"]
+            for later in jobs
+        )
+    )
 
 
 def _pull(one: Mapping[str, Any]) -> Piece:
