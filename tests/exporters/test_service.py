@@ -50,6 +50,8 @@ def test_it_is_the_systems_or_the_users() -> None:
     assert system["Service"]["User"] == "anna"
     assert "User" not in user["Service"]
     assert system["Service"]["ReadWritePaths"] == "/h"
+    text = service(ARGV, ENV, "/h", "anna")
+    assert "Environment=TRITON_CACHE_DIR=/h/cache/triton" in text, "what may be written"
     assert "ReadWritePaths" not in user["Service"], "a user's own systemd may not mount"
     targets = (system["Install"]["WantedBy"], user["Install"]["WantedBy"])
     assert targets == ("multi-user.target", "default.target")

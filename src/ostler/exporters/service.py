@@ -17,6 +17,13 @@ SYSTEM = (
     "ProtectClock=yes",
     "ProtectHostname=yes",
 )
+# Where engines keep kernels that they compiled: below ~/.cache, which the unit may not write.
+CACHES = {
+    "VLLM_CACHE_ROOT": "vllm",
+    "TRITON_CACHE_DIR": "triton",
+    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+    "CUDA_CACHE_PATH": "cuda",
+}
 # GPUs stay visible (no PrivateDevices), and compilers of kernels may write code
 # (no MemoryDenyWriteExecute).
 EVERYWHERE = (
@@ -42,6 +49,8 @@ def service(
     `home` is what the server writes into, `writes` are other folders; `drain` is how long running
     answers may go on, in seconds. Secrets are in a file of the home, and never here.
     """
+    caches = {name: f"{home}/cache/{place}" for name, place in CACHES.items()} if user else {}
+    env = caches | dict(env)
     lines = [
         "[Unit]",
         "Description=Ostler, open language models at one address",
