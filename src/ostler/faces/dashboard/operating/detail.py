@@ -120,7 +120,11 @@ def _found(findings: Sequence[Mapping[str, Any]]) -> Tag:
     rows = [
         h(
             "li",
-            h("span.row.tight", badges.state(one["state"], kinds[one["state"]]), one["what"]),
+            h(
+                "span.finding",
+                badges.state(one["state"], kinds[one["state"]]),
+                h("span", one["what"]),
+            ),
             panels.advised(one["fix"]) if one["fix"] else None,
             key=place,
         )

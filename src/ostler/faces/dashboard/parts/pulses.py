@@ -13,8 +13,7 @@ from ostler.faces.dashboard.tree import Tag
 def figures(pulse: Mapping[str, Any]) -> list[Tag]:
     """Return requests a second, errors, who waits and the time to the first token.
 
-    `pulse` is what `/api/pulse` gives. Its newest slice is not over, so it is left out of lines
-    and rates; until another one is over there is no rate.
+    `pulse` is what `/api/pulse` gives. Its newest slice is not over, so it is left out of rates.
     """
     slices, span = pulse["slices"][:-1], pulse["slice_seconds"]
     minutes = round(len(slices) * span / 60)
@@ -22,7 +21,7 @@ def figures(pulse: Mapping[str, Any]) -> list[Tag]:
         _requests(slices, span, minutes),
         _errors(pulse["slices"], minutes),
         _waiting(slices, pulse["waiting"], minutes),
-        _first(slices, minutes),
+        _first(pulse["slices"], minutes),
     ]
 
 
