@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, Shell, address_said, end, environment
 
-from ostler.faces.api import lamini
+from ostler.faces.api import dashboards, lamini
 from ostler.faces.api.app import control_app
+from ostler.faces.dashboard.session import Sessions
 
 PATIENCE = 60.0
 # What would end the server, stream without end, spawn a download, or lock the test out.
@@ -25,6 +26,7 @@ LEFT_OUT = {
     ("get", "/api/events"),
     ("post", "/api/pulls"),
     ("post", "/api/additions"),
+    ("post", "/api/samples"),
     ("post", "/api/keys"),
     *(("post", path) for path in lamini.PATHS),
 }
@@ -86,6 +88,7 @@ def spread(router: Any) -> Iterator[APIRoute]:
 
 def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any]) -> None:
     app: Any = control_app(Nothing())  # type: ignore[arg-type]
+    app.include_router(dashboards.routes(Sessions(), ""))  # comes with the dashboard
     real = {(m.lower(), one.path.replace(":path", "")) for one in spread(app) for m in one.methods}
     told = {(method, path) for path, ways in document["paths"].items() for method in ways}
     assert told <= real

@@ -213,6 +213,19 @@ def test_a_model_is_added_whole(client: httpx2.Client, inn: Inn) -> None:
     inn.shell.ok("unload", EMBED)
 
 
+def test_a_tiny_model_comes_along(client: httpx2.Client, inn: Inn) -> None:
+    here = ended(client, client.post("/api/samples", json={"task": "rerank"}))
+    assert (here["state"], here["result"]["name"]) == ("done", RERANK)
+    inn.shell.ok("rm", RERANK, "--purge", "--yes")
+    made = ended(client, client.post("/api/samples", json={"task": "rerank"}))
+    assert (made["kind"], made["state"]) == ("sample", "done"), made
+    (one,) = [one for one in client.get("/api/store").json()["models"] if one["name"] == RERANK]
+    assert one["commit"] == made["result"]["commit"] != here["result"]["commit"]
+    inn.shell.ok("rm", RERANK, "--purge", "--yes")
+    inn.shell.ok("pull", RERANK, "--quiet")
+    refused(client.post("/api/samples", json={"task": "sing"}), 422, "invalid_request")
+
+
 # --- what could be ----------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ostler import wiring
 from ostler.errors import Cancelled, OstlerError, from_code
 from ostler.faces.api.work_schemas import (
     AddPlanned,
@@ -35,7 +36,7 @@ class Makings:
     def __init__(
         self, settings: Settings, works: Works, looked: Callable[[], Awaitable[None]]
     ) -> None:
-        self._works, self._looked = works, looked
+        self._settings, self._works, self._looked = settings, works, looked
         self._env = {**environment(), "OSTLER_HOME": str(settings.home)}
 
     async def plan_quantize(self, wanted: ToQuantize) -> QuantizePlanned:
@@ -59,10 +60,16 @@ class Makings:
         return self._works.begin("add", wanted.model, by, self._body(words))
 
     def sample(self, wanted: ToSample, by: str) -> Work:
-        """Begin to keep a shipped model."""
-        name = SAMPLES[wanted.task]
-        words = ("pull", f"folder:{MODELS}/ostler/{name}", "--json")
-        return self._works.begin("sample", f"ostler/{name}", by, self._body(words))
+        """Begin to keep a shipped model; one of its name that is kept already will do."""
+        name = f"ostler/{SAMPLES[wanted.task]}"
+        pull = self._body(("pull", f"folder:{MODELS}/{name}", "--json"))
+
+        async def body(telling: Telling) -> Result:
+            kept = await asyncio.to_thread(wiring.store(self._settings).manifests)
+            here = next((one for one in kept if one.name == name.partition("#")[0]), None)
+            return {"name": here.name, "commit": here.commit} if here else await pull(telling)
+
+        return self._works.begin("sample", name, by, body)
 
     def _body(self, words: tuple[str, ...]) -> Body:
         async def body(telling: Telling) -> Result:

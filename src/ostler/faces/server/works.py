@@ -103,7 +103,7 @@ class Works:
 
     def every(self) -> list[Work]:
         """Return this server's work, the newest first, then other processes' jobs. May block."""
-        ours = [one.said.model_copy() for one in reversed(self._told.values())]
+        ours = [one.said.model_copy() for one in reversed(list(self._told.values()))]
         return [*ours, *(of_job(one) for one in self._store.jobs.all())]
 
     def one(self, id: str) -> Work:
