@@ -64,9 +64,7 @@ def test_a_hung_engine_is_ended_and_said_to_have_hung(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_one_that_answers_is_left_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_answers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "SICK", 0.5)
     monkeypatch.setattr(rules, "HUNG", 5.0)  # a machine that is busy may starve it for a while
 
