@@ -40,6 +40,15 @@ def test_the_first_key_closes_the_door_and_lets_its_maker_in(visit: Visits, fres
     page.goto("/dashboard/keys")
     expect(page.get_by_role("rowheader", name="olga (yours)")).to_be_visible()
     assert key not in page.content()
+    with httpx2.Client(base_url=fresh.address, headers={"authorization": f"Bearer {key}"}) as api:
+        for number in range(60):
+            assert api.post("/api/keys", json={"name": f"k{number:02}"}).status_code == 201
+    page.reload()
+    expect(page.get_by_text("1 to 50 of 61")).to_be_visible()
+    page.get_by_role("button", name="Later rows").click()
+    expect(page.get_by_text("51 to 61 of 61")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="k50")).to_be_visible()
+    inspect(page, "keys-many")
 
 
 def test_a_key_is_made_shown_once_rotated_and_ended(visit: Visits, guarded: Bed) -> None:
@@ -100,20 +109,3 @@ def test_a_users_key_is_told_that_the_page_is_an_operators(visit: Visits, guarde
     expect(page.get_by_text("This page is an operator's")).to_be_visible()
     expect(page.get_by_role("button", name="Make the key")).to_have_count(0)
     inspect(page, "no-rights")
-
-
-def test_a_thousand_keys_are_shown_in_pages(visit: Visits, fresh: Bed) -> None:
-    headers = {"authorization": ""}
-    with httpx2.Client(base_url=fresh.address, timeout=60) as client:
-        for number in range(120):
-            made = client.post(
-                "/api/keys", json={"name": f"k{number:03}", "role": "operator"}, headers=headers
-            )
-            headers = {"authorization": f"Bearer {made.json()['key']}"}
-    page = visit(bed=fresh, key=headers["authorization"].removeprefix("Bearer "))
-    page.goto("/dashboard/keys")
-    expect(page.get_by_text("1 to 50 of 120")).to_be_visible()
-    page.get_by_role("button", name="Later rows").click()
-    expect(page.get_by_text("51 to 100 of 120")).to_be_visible()
-    expect(page.get_by_role("rowheader", name="k050")).to_be_visible()
-    inspect(page, "keys-many")
