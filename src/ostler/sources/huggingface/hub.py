@@ -61,6 +61,7 @@ class HuggingFace:
         self._patience = patience or Patience(attempts=4)
         self._client = _client()
         self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
+        self._straight_on = direct.usable()  # as the client, which reads the environment once
         self._answers = Answers()  # through the HTTP library, where there is a proxy
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
 
@@ -176,7 +177,7 @@ class HuggingFace:
         if start or end is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         explain = self._explainer(listing, file)
-        way = self._straight if direct.usable() else self._through_proxy
+        way = self._straight if self._straight_on else self._through_proxy
         with ExitStack() as stack:
             body = stack.enter_context(way(url, headers, explain))
             if body is None:  # 416: what is there is shorter than what we ask for
