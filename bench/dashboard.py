@@ -1,4 +1,4 @@
-"""How soon the dashboard is seen and answers, in the Chromium that its tests use.
+"""How soon the dashboard is seen and answers, in the Chromium that its tests use; what it takes.
 
 A cold visit is a browser that has never been here: nothing is cached. A warm one comes again. Paint
 is the browser's own first contentful paint, from the moment that the address was asked for. The
@@ -20,6 +20,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tools import chromium
 
+from bench.dashboard_idle import idle
 from bench.kept import home
 from bench.rows import Row, median
 
@@ -52,6 +53,8 @@ def rows(rounds: int) -> list[Row]:
         browser = driver.chromium.launch(executable_path=str(chromium.program()), env=env)
         started = [_first_of_all(browser, Path(folder)) for _ in range(STARTS)]
         with _server(Path(folder)) as address:
+            unused = idle(browser, address, Path(folder))
+        with _server(Path(folder)) as address:
             _visit(browser.new_context(), f"{address}/dashboard")
             cold: list[dict[str, float]] = []
             warm: list[dict[str, float]] = []
@@ -77,6 +80,7 @@ def rows(rounds: int) -> list[Row]:
         Row("fetched, cold", round(median([one["bytes"] for one in cold]) / 1000, 1), "kB"),
         Row("fetched, warm", round(median([one["bytes"] for one in warm]) / 1000, 1), "kB"),
         Row("requests, cold", median([one["requests"] for one in cold]), ""),
+        *unused,
     ]
 
 
