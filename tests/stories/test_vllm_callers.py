@@ -1,6 +1,6 @@
-"""A whole round of a tool call with the official client: the call, the tool's word, the answer.
+"""vLLM as its callers meet it: a whole round of a tool call, and what it refuses. `make test-vllm`.
 
-vLLM holds its models to a call; the tiny one would make none by itself. `make test-vllm`.
+The official client asks; vLLM holds its models to a call, where the tiny one would make none.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from tests.stories.conftest import ROOT, Shell, address_said, end, environment
@@ -102,3 +103,26 @@ def test_a_call_comes_in_pieces_too(client: openai.OpenAI) -> None:
     assert [piece.function.name for piece in pieces if piece.function.name] == ["weather"]
     arguments = "".join(piece.function.arguments or "" for piece in pieces)
     assert json.loads(arguments)["town"] in TOWNS
+
+
+def test_an_answer_longer_than_the_context_is_refused_as_by_vllm_itself(
+    client: openai.OpenAI,
+) -> None:
+    port = str(client.base_url)
+    server = httpx2.get(port.replace("/v1/", "/api/fleet")).json()
+    (one,) = [one for one in server["models"] if one["id"] == CHAT]
+    engine = openai.OpenAI(
+        base_url=f"http://127.0.0.1:{one['port']}/v1", api_key="none", max_retries=0
+    )
+    for asked in (client, engine):
+        with pytest.raises(openai.BadRequestError) as refused:
+            asked.chat.completions.create(
+                model=CHAT, messages=[ASKED], max_tokens=one["context"] + 1
+            )
+        assert str(one["context"]) in str(refused.value)
+    assert refused.value.status_code == 400
+    fits = client.chat.completions.create(
+        model=CHAT, messages=[ASKED], max_tokens=one["context"], temperature=0, stop=["a"]
+    )
+    assert fits.choices
+    engine.close()
