@@ -23,6 +23,8 @@ FIRST_LINE = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 LINES = st.sampled_from(
     [
         b"POST /v1/chat/completions HTTP/1.1\r\n", b"GET /v1/models HTTP/1.1\r\n",
+        b"GET /dashboard/ws HTTP/1.1\r\n", b"Origin: http://h\r\n", b"Origin: null\r\n",
+        b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\n",
         b"POST /v1/x HTTP/1.0\r\n", b"Host: h\r\n", b"Host : h\r\n", b"Content-Length: 5\r\n",
         b"Content-Length: 99999999999999999999\r\n", b"Content-Length: -1\r\n",
         b"content-length: 5, 6\r\n", b"Transfer-Encoding: chunked\r\n",
