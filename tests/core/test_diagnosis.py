@@ -91,6 +91,8 @@ VLLM = {
     "context_exceeds_model": "Value error, User-specified max_model_len (999999) is greater than "
     "the derived max_model_len (max_position_embeddings=2048.0 or model_max_length=None in "
     "model's config.json).",
+    "worker_died": "(APIServer pid=27046) WARNING 11-21 20:19:52 [core_client.py:817] [shutdown] "
+    "MPClient: engine core exited unexpectedly; starting cleanup",
     "bad_flag": "api_server.py: error: unrecognized arguments: --disable-log-requests",
     "port_in_use": "OSError: [Errno 98] Address already in use",
     "out_of_memory": "RuntimeError: [enforce fail at alloc_cpu.cpp:127] err == 0. "

@@ -10,6 +10,7 @@ from ostler.engines.infinity import Infinity
 from ostler.engines.llamacpp import AmpereLlamaCpp
 from ostler.engines.mlx import Mlx
 from ostler.engines.sglang import Sglang
+from ostler.launchers.process import KILLED
 from ostler.nouns import Format, Installed, ModelFacts, Served, Task, Workload
 from ostler.ports import Engine
 from ostler.testing.engines import MACHINES, EngineContract
@@ -167,3 +168,20 @@ def test_the_ampere_build_is_not_for_nvidia_s_ampere() -> None:
     assert not engine.judge(gguf, ARM, binary).can
     assert engine.judge(gguf, altra, binary).can
     assert "not installed" in engine.judge(gguf, altra, None).because
+
+
+def test_sglang_that_killed_itself_is_not_called_killed_by_somebody() -> None:
+    """In the words of 0.5.23; a cause that it names comes first."""
+    last = (
+        "[2026-11-21 18:57:23] Subprocess scheduler_0 (pid=1591) crashed with exit code -15.",
+        f"ostler: {KILLED}",
+    )
+    found = Sglang().diagnose(last, -9)
+    assert found is not None
+    assert found.cause == "worker_died"
+    known = Sglang().diagnose(("torch.OutOfMemoryError: CUDA out of memory.", *last), -9)
+    assert known is not None
+    assert known.cause == "out_of_memory"
+    silent = Sglang().diagnose(last[1:], -9)
+    assert silent is not None
+    assert silent.cause == "killed"

@@ -56,12 +56,6 @@ REMOTE_CODE = Pattern(
 
 SHARED: tuple[Pattern, ...] = (
     Pattern(
-        "killed",
-        r"^ostler: ended by signal 9: not by the system",
-        "It was killed (signal 9), and not by the system for want of memory.",
-        "`ostler load MODEL` starts it again.",
-    ),
-    Pattern(
         "missing_library",
         r"libgomp\.so\.1: cannot open shared object file",
         "It needs the system's OpenMP library, which is not installed.",
@@ -143,6 +137,12 @@ SHARED: tuple[Pattern, ...] = (
         r":?(?P<which>.*)|error: argument ",
         "This version of the engine does not know one of its flags.",
         "`ostler engine ls` shows the version; update the engine.",
+    ),
+    Pattern(
+        "killed",
+        r"^ostler: ended by signal 9: not by the system",
+        "It was killed (signal 9), and not by the system for want of memory.",
+        "`ostler load MODEL` starts it again.",
     ),
 )
 

@@ -73,3 +73,10 @@ PATTERNS: tuple[Pattern, ...] = (
     ),
     REMOTE_CODE,
 )
+# What is said whatever its engine core died of; it only counts when nothing above names the reason.
+LAST_RESORT = Pattern(
+    "worker_died",
+    r"EngineDeadError|[Ee]ngine core (exited unexpectedly|proc \S+ died)",
+    "Its engine core died, and vLLM ends with that.",
+    "`ostler logs MODEL` has what the core said before; `dmesg` tells of a kill by the system.",
+)

@@ -64,6 +64,17 @@ PATTERNS: tuple[Pattern, ...] = (
 )
 
 
+# It kills all of its processes, itself too, when one has failed; this only counts when nothing
+# above names the reason.
+LAST_RESORT = Pattern(
+    "worker_died",
+    r"Scheduler hit an exception|Received sigquit from a child process"
+    r"|Subprocess \S+ .*crashed with exit code",
+    "One of its processes failed, and SGLang ended them all.",
+    "`ostler logs MODEL` has what that one said.",
+)
+
+
 class Sglang:
     """SGLang's OpenAI server."""
 
@@ -108,7 +119,10 @@ class Sglang:
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
         """Read SGLang's log for a cause of death; None where it says nothing known."""
-        return diagnose(log, exit_code, PATTERNS)
+        found = diagnose(log, exit_code, PATTERNS)
+        if found is None or found.cause == "killed":
+            return diagnose(log, None, (LAST_RESORT,)) or found
+        return found
 
 
 def refusal(facts: ModelFacts, hardware: Hardware) -> str:

@@ -10,7 +10,7 @@ from ostler.core.launching import needs_code, process, threads
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.core.memory.vllm_cpu import cache_gib
 from ostler.core.versions import version_of
-from ostler.core.vllm_causes import PATTERNS
+from ostler.core.vllm_causes import LAST_RESORT, PATTERNS
 from ostler.core.vllm_versions import least, no_kernels, refused_flag
 from ostler.nouns import (
     Diagnosis,
@@ -95,7 +95,7 @@ class Vllm:
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:
         """Read vLLM's log for a cause of death; None where it says nothing known."""
-        return diagnose(log, exit_code, PATTERNS)
+        return diagnose(log, None, PATTERNS) or diagnose(log, exit_code, (LAST_RESORT,))
 
 
 def refusal(facts: ModelFacts, hardware: Hardware) -> str:
