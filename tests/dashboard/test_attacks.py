@@ -22,7 +22,7 @@ from ostler.faces.hub.visitors import Door
 from ostler.testing.server import running
 from tests.conftest import safetensors, write_files
 from tests.dashboard.conftest import Bed, Visits, served
-from tests.stories.conftest import CHAT, Shell, environment
+from tests.stories.conftest import CHAT, Shell, end, environment
 
 SOCKET = "/dashboard/_nicegui_ws/socket.io/?EIO=4&transport="
 UPGRADE = {
@@ -253,16 +253,22 @@ def test_no_path_leads_out_of_the_assets(guarded: Bed, root: str) -> None:
 def test_a_page_alone_costs_little_and_not_for_long(fresh: Bed) -> None:
     """Pages that no browser lives in are let go; the server stays as small as it was."""
 
+    assert fresh.process
+
     def memory() -> int:
+        assert fresh.process
         found = Path(f"/proc/{fresh.process.pid}/statm").read_text().split()[1]
         return int(found) * os.sysconf("SC_PAGE_SIZE")
 
-    for _ in range(30):
+    for _ in range(20):
         assert asked(fresh, "GET", "/dashboard")[0] == 200
     before = memory()
-    for _ in range(200):
+    for _ in range(150):
         assert asked(fresh, "GET", "/dashboard")[0] == 200
-    assert memory() - before < 40 * 2**20
+    assert memory() - before < 30 * 2**20
+    assert asked(fresh, "GET", SOCKET + "polling")[0] == 200  # who never comes back for an answer
+    assert fresh.process.poll() is None
+    assert end(fresh.process) == 0
 
 
 def test_another_sites_pages_cannot_ask_for_ours_as_pictures(bed: Bed) -> None:
