@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ostler.errors import UsageError
-from ostler.nouns.facts import LONGEST_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ class Settings:
 
 
 LAUNCHERS = ("process", "container")
+LONGEST_CONTEXT = 2**31 - 1  # tokens; engines count them in 32 bits
 # The least and the most of whole numbers; None: no most.
 BOUNDS: dict[str, tuple[int, int | None]] = {
     "port": (0, 65_535), "workers": (1, 64), "threads": (1, 4096), "context": (1, LONGEST_CONTEXT),

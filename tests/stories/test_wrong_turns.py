@@ -148,6 +148,7 @@ def test_bad_yaml(shell: Shell) -> None:
     try:
         address_said(server)
         assert "is not YAML" in shell.ok("status").out, "a server that runs says it, too"
+        assert "Cannot be met" in shell.ok("preload").out, "it is asked, not the file"
     finally:
         end(server)
 

@@ -106,9 +106,6 @@ class ModelFacts:
 # --- what it needs ------------------------------------------------------------------------
 
 
-LONGEST_CONTEXT = 2**31 - 1  # tokens; engines count them in 32 bits
-
-
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What the model will be asked to carry."""

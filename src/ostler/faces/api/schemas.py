@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ostler.nouns.facts import LONGEST_CONTEXT
+from ostler.settings import LONGEST_CONTEXT
 
 
 class Model(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ostler.nouns.facts import LONGEST_CONTEXT
+from ostler.settings import LONGEST_CONTEXT
 
 MOST_GPUS = 1024  # every one of them is looked at
 GPUS = click.IntRange(1, MOST_GPUS)

@@ -29,7 +29,7 @@ from ostler.core.fleet.pools import Share
 from ostler.core.sizes import seconds
 from ostler.errors import UsageError
 from ostler.faces.server.flaws import refusal
-from ostler.nouns.facts import LONGEST_CONTEXT
+from ostler.settings import LONGEST_CONTEXT
 from ostler.store import durable
 from ostler.store.locks import hold
 from ostler.verbs import editing as files
