@@ -121,7 +121,7 @@ def _steps(
         yield f"ostler test {names[0]}", "one real request, timed"
         yield "ostler top", "watch it"
     elif names:
-        yield "ostler serve", "all of them at one OpenAI-compatible address"
+        yield "ostler serve", "all of them, at one address"
         yield f"ostler run {names[0]}", "chat"
     elif any(one.running for one in downloads):
         yield "ostler downloads", "how far it is"
