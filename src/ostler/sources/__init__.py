@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import weakref
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ostler.core.reasons import why
 from ostler.errors import UsageError
@@ -54,41 +55,65 @@ def _trust(name: str, place: str) -> ssl.SSLContext:
         ) from error
 
 
-class Answers:
-    """The answers that are being read through the HTTP library, so that they can be broken off."""
+class Caller:
+    """An HTTP client, and the connections it waits on, so that the waits can be broken off."""
+
+    def __init__(self, timeout: httpx2.Timeout, headers: Mapping[str, str] | None = None) -> None:
+        import httpx2
+
+        self._options = (timeout, headers)
+        self._lines = _Lines()
+        hooks = {"request": [self._lines.follow]}
+        self.http = httpx2.Client(
+            timeout=timeout, headers=headers, follow_redirects=True, verify=trust(),
+            event_hooks=hooks,
+        )  # fmt: skip
+        # what is asked of a source that stands apart ends with the source
+        weakref.finalize(self, self.http.close)
+
+    def apart(self) -> Caller:
+        """Return the same with no connection yet."""
+        return Caller(*self._options)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def hang_up(self) -> None:
+        """Wake whoever waits for an answer, its head or its bytes: none come any more."""
+        self._lines.cut()
+
+
+class _Lines:
+    """The sockets of one client, which it does not know: nothing here keeps that from going."""
 
     def __init__(self) -> None:
-        self._open: set[httpx2.Response] = set()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._over = False
 
-    @contextmanager
-    def reading(self, answer: httpx2.Response) -> Iterator[None]:
-        """Read an answer, and close it; once `hang_up` was called its bytes end at once."""
-        try:
-            with self._lock:
-                self._open.add(answer)
-                over = self._over
-            if over:
-                _break_off(answer)
-            yield
-        finally:
-            with self._lock:
-                self._open.discard(answer)
-            answer.close()
+    def follow(self, request: httpx2.Request) -> None:
+        """Have the library tell of the connection that a request makes."""
+        request.extensions = {**request.extensions, "trace": self._connected}
 
-    def hang_up(self) -> None:
-        """Wake whoever waits for an answer's next bytes: none come any more."""
+    def cut(self) -> None:
         with self._lock:
             self._over = True
-            known = list(self._open)
-        for answer in known:
-            _break_off(answer)
+            known = list(self._sockets)
+        for one in known:
+            _shut(one)
+
+    def _connected(self, event: str, facts: Mapping[str, Any]) -> None:
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        made = facts["return_value"].get_extra_info("socket")
+        if isinstance(made, socket.socket):
+            with self._lock:
+                self._sockets.add(made)
+                over = self._over
+            if over:
+                _shut(made)
 
 
-def _break_off(answer: httpx2.Response) -> None:
-    stream = answer.extensions.get("network_stream")
-    known = stream.get_extra_info("socket") if stream else None
-    if isinstance(known, socket.socket):
-        with suppress(OSError):  # it has just ended by itself
-            socket.socket.shutdown(known, socket.SHUT_RDWR)  # past TLS, which would wait
+def _shut(known: socket.socket) -> None:
+    with suppress(OSError):  # it has just ended by itself
+        socket.socket.shutdown(known, socket.SHUT_RDWR)  # past TLS, which would wait

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -31,7 +31,7 @@ from ostler.errors import (
     TokenRejected,
 )
 from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources import Answers, trust
+from ostler.sources import Caller
 
 HOME = "https://modelscope.cn"
 DEFAULT = "master"
@@ -59,27 +59,24 @@ class ModelScope:
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx2.Client(
-            headers=headers, timeout=TIMEOUT, follow_redirects=True, verify=trust()
-        )
-        self._answers = Answers()
+        self._caller = Caller(TIMEOUT, headers)
 
     @property
     def origin(self) -> str:
         return self.endpoint
 
     def close(self) -> None:
-        self._client.close()
+        self._caller.close()
 
     def apart(self) -> ModelScope:
-        """Return the same source with answers of its own, for one pull."""
+        """Return the same source with connections of its own, for one pull."""
         other = copy.copy(self)
-        other._answers = Answers()
+        other._caller = self._caller.apart()
         return other
 
     def hang_up(self) -> None:
-        """Break off the bytes that are on their way."""
-        self._answers.hang_up()
+        """Break off what is on its way."""
+        self._caller.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, `master` where it names none.
@@ -112,10 +109,10 @@ class ModelScope:
         asked = {"Revision": listing.revision or DEFAULT, "FilePath": file.path}
         url = f"{self._model(listing.name)}/repo"
         headers = {"Accept-Encoding": "identity", **byte_range(start, end)}
-        request = self._client.build_request("GET", url, params=asked, headers=headers)
+        request = self._caller.http.build_request("GET", url, params=asked, headers=headers)
         with self._reaching():
-            answer = self._client.send(request, stream=True)
-        with self._answers.reading(answer):
+            answer = self._caller.http.send(request, stream=True)
+        with closing(answer):
             if answer.status_code == 404:
                 raise FileNotInRepo(f"{listing.name} has no file {file.path}.", path=file.path)
             self._check(answer, listing.name)
@@ -152,7 +149,7 @@ class ModelScope:
 
     def _ask(self, name: str, revision: str | None, url: str, params: dict[str, str]) -> Any:
         with self._reaching():
-            answer = self._client.get(url, params=params)
+            answer = self._caller.http.get(url, params=params)
             if answer.status_code == 404 and params:
                 raise RevisionNotFound(
                     f"{name} has no revision {revision or DEFAULT!r} at {self.endpoint}.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -16,7 +16,7 @@ from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import AuthRequired, FileNotInRepo, GatedRepo, HubUnreachable, ModelNotFound
 from ostler.nouns import RemoteFile
-from ostler.sources import Answers, trust
+from ostler.sources import Caller
 from ostler.sources.git import program
 
 JSON = "application/vnd.git-lfs+json"
@@ -29,22 +29,21 @@ class Lfs:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = httpx2.Client(timeout=TIMEOUT, follow_redirects=True, verify=trust())
+        self._caller = Caller(TIMEOUT)
         self._login: dict[str, str] = {}
-        self._answers = Answers()
 
     def close(self) -> None:
-        self._client.close()
+        self._caller.close()
 
     def apart(self) -> Lfs:
-        """Return the same source with answers of its own, for one pull."""
+        """Return the same source with connections of its own, for one pull."""
         other = copy.copy(self)
-        other._answers = Answers()
+        other._caller = self._caller.apart()
         return other
 
     def hang_up(self) -> None:
-        """Break off the bytes that are on their way."""
-        self._answers.hang_up()
+        """Break off what is on its way."""
+        self._caller.hang_up()
 
     @contextmanager
     def open(self, file: RemoteFile, start: int, end: int | None) -> Iterator[Stream]:
@@ -61,9 +60,9 @@ class Lfs:
         href, header = self._action(file)
         headers = {**header, "Accept-Encoding": "identity", **byte_range(start, end)}
         with self._reaching():
-            request = self._client.build_request("GET", href, headers=headers)
-            answer = self._client.send(request, stream=True)
-        with self._answers.reading(answer):
+            request = self._caller.http.build_request("GET", href, headers=headers)
+            answer = self._caller.http.send(request, stream=True)
+        with closing(answer):
             self._check(answer, file.path)
             begin, size = place_in_file(answer.status_code, answer.headers)
             yield Stream(begin, size, self._received(answer))
@@ -97,7 +96,7 @@ class Lfs:
         url = self.url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
         headers = {"Accept": JSON, "Content-Type": JSON, **self._login}
         with self._reaching():
-            return self._client.post(url, json=asked, headers=headers)
+            return self._caller.http.post(url, json=asked, headers=headers)
 
     def _log_in(self) -> bool:
         """Take name and password from where git keeps them; False where it has none."""

@@ -74,13 +74,13 @@ class GitRemote:
         self._remove()
 
     def apart(self) -> GitRemote:
-        """Return the same source with answers of its own, for one pull."""
+        """Return the same source with connections of its own, for one pull."""
         other = copy.copy(self)
         other._lfs = self._lfs.apart()
         return other
 
     def hang_up(self) -> None:
-        """Break off the bytes that are on their way."""
+        """Break off what is on its way."""
         self._lfs.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:

@@ -12,7 +12,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -25,7 +25,7 @@ from huggingface_hub.utils import logging as hub_logging
 from ostler.core.patience import Patience
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
-from ostler.sources import Answers, trust
+from ostler.sources import Caller, trust
 from ostler.sources.huggingface import direct, reading, refusals
 from ostler.sources.huggingface.body import HubBody
 from ostler.sources.huggingface.direct import Direct
@@ -37,6 +37,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 10.0  # seconds
 AGENT = f"ostler/{__version__}"
 READ_TIMEOUT = 30.0  # seconds without a byte before the connection is given up
+TIMEOUT = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
 ASKED_OF_SEARCH = ["downloads", "gated", "pipeline_tag", "tags", "usedStorage"]
 
 
@@ -59,15 +60,14 @@ class HuggingFace:
         self.endpoint = endpoint.rstrip("/")
         self._token = token
         self._patience = patience or Patience(attempts=4)
-        self._client = _client()
+        self._caller = Caller(TIMEOUT)
         self._direct = Direct(CONNECT_TIMEOUT, READ_TIMEOUT)
         self._straight_on = direct.usable()  # as the client, which reads the environment once
-        self._answers = Answers()  # through the HTTP library, where there is a proxy
         hub_logging.set_verbosity(logging.CRITICAL)  # it would write past our own output
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._caller.close()
         self._direct.close()
         huggingface_hub.close_session()
 
@@ -75,13 +75,13 @@ class HuggingFace:
         """Return the same hub with connections of its own for bytes."""
         other = copy.copy(self)
         other._direct = self._direct.apart()
-        other._answers = Answers()
+        other._caller = self._caller.apart()
         return other
 
     def hang_up(self) -> None:
         """Break off the bytes that are on their way, and ask for none any more."""
         self._direct.hang_up()
-        self._answers.hang_up()
+        self._caller.hang_up()
 
     def listing(self, ref: ModelRef) -> Listing:
         """Return the repository at the ref's revision, `main` where it names none.
@@ -109,7 +109,7 @@ class HuggingFace:
     def _model_page(self, name: str, revision: str) -> Any:
         """Ask for a model's page. HfApi does the same, and takes 60 ms to be imported."""
         self._unless_offline(name, revision, None)
-        answer = self._client.get(
+        answer = self._caller.http.get(
             f"{self.endpoint}/api/models/{name}/revision/{quote(revision, safe='')}",
             params={"blobs": True},
             headers=self._headers(),
@@ -209,7 +209,7 @@ class HuggingFace:
         self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
     ) -> Iterator[HubBody | None]:
         response = self._send(url, headers, explain)
-        with self._answers.reading(response):
+        with closing(response):
             if response.status_code == 416:
                 yield None
                 return
@@ -223,8 +223,8 @@ class HuggingFace:
         self, url: str, headers: dict[str, str], explain: Callable[[Exception], Exception]
     ) -> httpx2.Response:
         try:
-            request = self._client.build_request("GET", url, headers=headers)
-            return self._client.send(request, stream=True, follow_redirects=True)
+            request = self._caller.http.build_request("GET", url, headers=headers)
+            return self._caller.http.send(request, stream=True)
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise explain(error) from error
 
@@ -238,7 +238,7 @@ class HuggingFace:
 
     def _search_page(self, words: str, limit: int) -> tuple[Found, ...]:
         """Ask for one page. HfApi.list_models would try a dead hub for half a minute."""
-        answer = self._client.get(
+        answer = self._caller.http.get(
             f"{self.endpoint}/api/models",
             params={"search": words, "limit": limit, "expand": ASKED_OF_SEARCH},
             headers=self._headers(),
@@ -251,5 +251,4 @@ class HuggingFace:
 
 
 def _client() -> httpx2.Client:
-    timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
-    return httpx2.Client(follow_redirects=True, timeout=timeout, verify=trust())
+    return httpx2.Client(follow_redirects=True, timeout=TIMEOUT, verify=trust())
