@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+from collections.abc import Mapping
 
+import pytest
+from fastapi import FastAPI
+
+from ostler.errors import AuthRequired, OstlerError
+from ostler.faces.dashboard.asking import Asking, Caller
 from ostler.faces.dashboard.session import IDLE, MOST, TICKET, Sessions
+from ostler.faces.gateway.messages import Key
+
+
+class Door:
+    def keys(self) -> Mapping[str, Key]:
+        return {}
 
 
 class Clock:
@@ -37,6 +50,23 @@ def test_a_session_ends_when_nobody_used_it_for_long() -> None:
         assert found.key == "key"
     clock.now += IDLE + 1
     assert sessions.find(name) is None
+
+
+def test_a_tab_that_is_looked_at_keeps_its_session() -> None:
+    clock = Clock()
+    sessions = Sessions(clock)
+    name = sessions.begin("key")
+    session = sessions.find(name)
+    assert session
+    caller = Caller(Asking(FastAPI(), Door(), "http://h:1"), "key", session=session)
+    for _ in range(3):
+        clock.now += IDLE - 1
+        with pytest.raises(OstlerError):  # there is no such path; it was asked for all the same
+            asyncio.run(caller.get("/nothing"))
+    assert sessions.find(name) is session
+    sessions.end(name)
+    with pytest.raises(AuthRequired):
+        asyncio.run(caller.get("/nothing"))
 
 
 def test_an_ended_session_is_unknown_and_a_ticket_opens_none() -> None:

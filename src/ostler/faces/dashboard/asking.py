@@ -160,8 +160,11 @@ class Caller:
 
     def _still(self) -> None:
         """Raise AuthRequired where the browser has signed out, in another tab perhaps."""
-        if self.session is not None and self.session.ended:
+        if self.session is None:
+            return
+        if self.session.ended:
             raise AuthRequired("You are signed out.", hint="Sign in again.")
+        self.session.touch()
 
     async def stream(
         self, path: str, value: Any = None, method: str = "GET", after: str = "", **query: Any

@@ -20,6 +20,11 @@ class Session:
     key: str = field(repr=False)
     used: float  # of the clock
     ended: bool = False  # tabs that are open still know it
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    def touch(self) -> None:
+        """Note that it is used: by a tab that is looked at, too."""
+        self.used = self.clock()
 
 
 @dataclass
@@ -41,7 +46,7 @@ class Sessions:
         if session is None or now - session.used > IDLE:
             self.end(name)
             return None
-        session.used = now
+        session.touch()
         return session
 
     def end(self, name: str) -> None:
@@ -63,7 +68,7 @@ class Sessions:
 
     def _keep(self, among: dict[str, Session], key: str) -> str:
         name = secrets.token_urlsafe(32)
-        among[_hash(name)] = Session(key, self.clock())
+        among[_hash(name)] = Session(key, self.clock(), clock=self.clock)
         for old in list(among)[:-MOST]:
             among.pop(old).ended = True
         return name
