@@ -168,7 +168,7 @@ def rents(bookings: Iterable[Booking], now: datetime) -> tuple[Rent, ...]:
                 one.model, one.gpu, one.count, one.provider,
                 ends_at=(began + length).isoformat(timespec="seconds"),
                 seconds_left=(began + length - now).total_seconds(),
-                so_far_cents=round(one.cents * max(now - began, timedelta()) / length),
+                so_far_cents=round(one.cents * (max(now - began, timedelta()) / length)),
                 booked_cents=one.cents,
             )
         )  # fmt: skip
