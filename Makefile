@@ -3,6 +3,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 BIN := .venv/bin
 STAMP := .venv/.ready
 
+# The tests start programs by the thousand: modules are compiled once, not at every start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-triton test-vllm test-infinity test-sglang test-llama-server engines consumers check format lock models docs clean
 
 setup: $(STAMP)
