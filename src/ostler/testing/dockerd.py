@@ -193,5 +193,10 @@ def bridge() -> Iterator[str]:
             fcntl.ioctl(way, SET_FLAGS, struct.pack("16sH14x", name, UP))
             yield name.decode()
         finally:
-            fcntl.ioctl(way, SET_FLAGS, struct.pack("16sH14x", name, 0))
-            fcntl.ioctl(way, DELETE_BRIDGE, name.ljust(16, b"\0"))
+            delete_bridge(way, name)
+
+
+def delete_bridge(way: socket.socket, name: bytes) -> None:
+    """Remove a bridge. Raises OSError where there is none."""
+    fcntl.ioctl(way, SET_FLAGS, struct.pack("16sH14x", name, 0))
+    fcntl.ioctl(way, DELETE_BRIDGE, name.ljust(16, b"\0"))

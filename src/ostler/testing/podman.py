@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ostler.nouns import Image
@@ -23,6 +24,7 @@ from ostler.testing.dockerd import (
     PATIENCE,
     Dockerd,
     Unavailable,
+    delete_bridge,
     imported,
     wait_for,
 )
@@ -104,6 +106,9 @@ def podman(unpacked: Path, folder: Path) -> Iterator[Dockerd]:
         finally:
             server.terminate()
             server.wait(PATIENCE)
+            # Its plugin made the bridge with the first container, if there was one.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way, suppress(OSError):
+                delete_bridge(way, bridge_name().encode())
 
 
 def configured(unpacked: Path, tree: Path, folder: Path) -> dict[str, str]:
@@ -155,7 +160,7 @@ def network(folder: Path) -> dict[str, object]:
     subnet = f"10.{150 + number % 50}.{number // 50 % 256}.0/24"
     own = {"type": "host-local", "ranges": [[{"subnet": subnet}]], "dataDir": f"{folder}/state/ip"}
     ways = {**own, "routes": [{"dst": "0.0.0.0/0"}]}
-    bridge = {"type": "bridge", "bridge": f"ostlerp{number % 10**7}", "isGateway": True}
+    bridge = {"type": "bridge", "bridge": bridge_name(), "isGateway": True}
     return {
         "cniVersion": "0.4.0",
         "name": "podman",
@@ -164,6 +169,11 @@ def network(folder: Path) -> dict[str, object]:
             {"type": "ostler-proxy", "capabilities": {"portMappings": True}},
         ],
     }
+
+
+def bridge_name() -> str:
+    """The bridge of this run's containers; a name has at most 15 letters."""
+    return f"ostlerp{os.getpid() % 10**7}"
 
 
 def settings(unpacked: Path, tree: Path, folder: Path) -> str:
