@@ -138,6 +138,12 @@ class EngineUnsupported(OstlerError):
     code, http_status, exit_code = "engine_unsupported", 409, 17
 
 
+class UnsupportedArchitecture(EngineUnsupported):
+    """No engine here, or not the one that was named, loads models of this architecture."""
+
+    code, http_status, exit_code = "unsupported_architecture", 409, 55
+
+
 class DoesNotFit(OstlerError):
     """The model needs more memory than there is."""
 

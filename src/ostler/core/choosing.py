@@ -6,10 +6,11 @@ chosen. Every other engine is listed with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ostler.errors import EngineUnsupported
+from ostler.core.architectures import SAME_LIST, Listed, held
+from ostler.errors import EngineUnsupported, UnsupportedArchitecture
 from ostler.nouns import Choice, Format, Hardware, Installed, ModelFacts, Task, Verdict
 
 GPUS = ("nvidia", "amd", "apple")
@@ -101,16 +102,25 @@ RULES: tuple[Rule, ...] = (
 
 
 def choose(
-    facts: ModelFacts, hardware: Hardware, verdicts: Iterable[Verdict], wanted: str | None = None
-) -> Choice:
+    facts: ModelFacts, hardware: Hardware, verdicts: Iterable[Verdict], wanted: str | None = None,
+    lists: Mapping[str, Listed] | None = None,
+) -> Choice:  # fmt: skip
     """Return the engine, the rule that chose it and what all others said.
 
-    `verdicts` come from the engines themselves. `wanted` is the user's own choice.
-    Raises EngineUnsupported.
+    `verdicts` come from the engines themselves, and are held against the architectures in `lists`.
+    `wanted` is the user's own choice. Raises EngineUnsupported, UnsupportedArchitecture.
     """
+    lists = lists or {}
     rule = next(rule for rule in RULES if rule.matches(facts, hardware))
-    every = {verdict.engine: verdict for verdict in verdicts}
+    every = {
+        one.engine: held(one, facts, lists)
+        if one.can or one.because.startswith(NOT_INSTALLED)
+        else one
+        for one in verdicts
+    }
     if wanted is not None:
+        if wanted in every and every[wanted].unlisted:
+            raise unsupported([every[wanted]], facts, lists)
         return forced(wanted, every)
     order = [name for name in rule.engines if name in every]
     order += [name for name in every if name not in order]
@@ -118,6 +128,8 @@ def choose(
     for verdict in verdicts_in_order:
         if verdict.can and verdict.installed:
             return Choice(verdict.engine, rule.because, verdict.installed, verdicts_in_order)
+    if any(one.unlisted for one in verdicts_in_order) and not installing(verdicts_in_order):
+        raise unsupported(verdicts_in_order, facts, lists)
     raise nobody(rule, verdicts_in_order, facts)
 
 
@@ -161,6 +173,25 @@ def nobody(rule: Rule, verdicts: Sequence[Verdict], facts: ModelFacts) -> Engine
         hint=installing(verdicts) or other,
         rule=rule.because,
         refused=refused,
+    )
+
+
+def unsupported(
+    verdicts: Sequence[Verdict], facts: ModelFacts, lists: Mapping[str, Listed]
+) -> UnsupportedArchitecture:
+    """The error when some of them could run the model, were its architecture one of theirs."""
+    lacking, name = [one for one in verdicts if one.unlisted], facts.architecture
+    first = lacking[0]
+    who = f"{first.engine} does not load" if len(verdicts) == 1 else "No engine here loads"
+    reasons = "; ".join(one.because for one in lacking)
+    other = "" if facts.format is Format.GGUF else ", `ostler search NAME` finds GGUF files of it"
+    named = {one.engine: lists[SAME_LIST.get(one.engine, one.engine)] for one in lacking}
+    return UnsupportedArchitecture(
+        f"{who} models of the architecture {name!r}: {reasons}.",
+        hint=f"`ostler engine {first.engine} --architectures` lists what it loads{other}.",
+        architecture=name,
+        refused={one.engine: one.because for one in verdicts},
+        lists={engine: listed.as_facts(name) for engine, listed in named.items()},
     )
 
 

@@ -1,4 +1,4 @@
-"""The tables that come along, each with its sources: GPUs, prices, licences, models.
+"""The tables that come along, each with its sources: GPUs, prices, licences, models, engines.
 
 The files are read when asked for, and once in a process.
 """
@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what reads one table is not made to wait for what reads the others
+    from ostler.core.architectures import Listed
     from ostler.core.catalogue import Entry
     from ostler.core.gpus import Gpu
     from ostler.core.licences import Licence
@@ -54,6 +55,14 @@ def catalogue() -> tuple[Entry, ...]:
     from ostler.core.catalogue import parse
 
     return parse(table("catalogue.csv"), table("variants.csv"))
+
+
+@cache
+def architectures() -> dict[str, Listed]:
+    """Return the architectures that engines load, by engine."""
+    from ostler.core.architectures import parse
+
+    return parse(json.loads(text("architectures.json")))
 
 
 @cache

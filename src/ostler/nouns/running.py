@@ -100,6 +100,7 @@ class Verdict:
     because: str
     installed: Installed | None = None
     kinds: tuple[str, ...] = ()  # of the devices it would use here; empty: of any
+    unlisted: bool = False  # it cannot, as it does not load models of this architecture
 
 
 @dataclass(frozen=True, slots=True)

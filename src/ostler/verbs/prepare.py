@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ostler import data
 from ostler.core.choosing import choose
 from ostler.core.learning import helpful
 from ostler.core.naming import Named
@@ -128,12 +129,15 @@ def known(
 
 
 def choose_engine(facts: ModelFacts, machine: Machine, wanted: str | None = None) -> Choice:
-    """Ask every engine what it says of the model, and choose. Raises EngineUnsupported."""
+    """Ask every engine what it says of the model, and choose.
+
+    Raises EngineUnsupported, UnsupportedArchitecture.
+    """
     verdicts = [
         engine.judge(facts, machine.hardware, machine.installed.get(engine.name))
         for engine in machine.engines
     ]
-    return choose(facts, machine.hardware, verdicts, wanted)
+    return choose(facts, machine.hardware, verdicts, wanted, data.architectures())
 
 
 def as_served(named: Named, store: Store, facts: ModelFacts) -> Served:

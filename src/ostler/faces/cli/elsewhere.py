@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ostler import wiring
+from ostler import data, wiring
 from ostler.core import quants
+from ostler.core.architectures import held
+from ostler.core.choosing import unsupported
 from ostler.core.refs import parse
 from ostler.errors import EngineUnsupported, UnknownModel
 from ostler.faces.cli import terms
@@ -57,12 +59,17 @@ def usual(model: Elsewhere) -> str:
 def accepted(engine: Engine, installed: Installed, facts: ModelFacts, gpus: int) -> None:
     """Refuse what the engine could not run on a machine with so many GPUs.
 
-    Raises EngineUnsupported with the engine's own reason.
+    Raises EngineUnsupported with the engine's own reason, UnsupportedArchitecture.
     """
     devices = [Device("cpu", 0, "a processor", 64 * GIB, 64 * GIB)]
     devices += [Device("nvidia", number, "a GPU", 80 * GIB, 80 * GIB) for number in range(gpus)]
     there = Hardware("linux", "x86_64", "", 1, tuple(devices))
     verdict = engine.judge(facts, there, installed)
+    if verdict.can:
+        lists = data.architectures()
+        verdict = held(verdict, facts, lists)
+        if verdict.unlisted:
+            raise unsupported([verdict], facts, lists)
     if not verdict.can:
         hint = "" if gpus else "--gpus 1 gives it one; llamacpp runs GGUF without."
         raise EngineUnsupported(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from ostler import wiring
-from ostler.errors import EngineUnsupported
+from ostler.errors import EngineUnsupported, UsageError
 from ostler.faces.cli import options, show
 from ostler.nouns import Choice
 from ostler.settings import Settings
@@ -31,6 +31,7 @@ def command() -> None:
     \b
     ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
     ostler engine ls
+    ostler engine vllm --architectures
     ostler engine images
     ostler engine install transformers
     """
@@ -38,6 +39,7 @@ def command() -> None:
 
 @command.command("of")
 @click.argument("model")
+@click.option("--architectures", is_flag=True, help="List what the engine MODEL loads; no model.")
 @click.option("--explain", is_flag=True, help="Also say what every other engine said.")
 @options.engine
 @options.within
@@ -45,8 +47,8 @@ def command() -> None:
 @options.as_json
 @click.pass_obj
 def of(
-    settings: Settings, model: str, explain: bool, engine: str | None, within: str | None,
-    image: str | None, as_json: bool,
+    settings: Settings, model: str, architectures: bool, explain: bool, engine: str | None,
+    within: str | None, image: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Say which engine runs MODEL here, and the rule that chose it.
 
@@ -56,7 +58,11 @@ def of(
     ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --explain
     ostler engine Qwen/Qwen2.5-0.5B-Instruct --engine transformers
     ostler engine Qwen/Qwen2.5-0.5B-Instruct-GGUF --in container
+    ostler engine vllm --architectures
     """
+    if architectures:
+        _list(model, as_json)
+        return
     from ostler.faces.cli import containing
     from ostler.verbs.inspect import kept_facts
     from ostler.verbs.prepare import choose_engine
@@ -79,6 +85,28 @@ def of(
     _show(choice, explain)
     if used:
         show.line(f"Its image is {used.reference}: {used.why}.")
+
+
+def _list(engine: str, as_json: bool) -> None:
+    from ostler import data
+    from ostler.core.architectures import SAME_LIST
+
+    lists = data.architectures()
+    listed = lists.get(SAME_LIST.get(engine, engine))
+    if listed is None:
+        raise UsageError(
+            f"There is no list of the architectures that {engine!r} loads.",
+            hint=f"There are lists of {', '.join(lists)}: ostler engine vllm --architectures",
+        )
+    if as_json:
+        show.as_json(listed.as_facts())
+        return
+    show.note(
+        f"{listed.engine} {listed.version} ({listed.date}) loads {len(listed.names)}, by "
+        f"{listed.by}; read from {listed.source}."
+    )
+    for name in listed.names:
+        show.line(name)
 
 
 def _show(choice: Choice, explain: bool) -> None:
