@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import HubForTests
 from tests.stories.conftest import CHAT, SHIPPED, Done, Shell, environment
 
+from ostler import data
 from ostler.errors import every
 from ostler.testing.faults import Answer, CutAfter, FlipByte
 
@@ -191,6 +193,30 @@ def test_an_engine_that_dies_at_its_start(shell: Shell) -> None:
     assert done.code == 13, done.err
     assert "Error:" in done.err
     refused(shell.run("verify"), 1, CHAT)
+
+
+def test_an_architecture_that_no_engine_loads(at_fault: Shell, hub: HubForTests) -> None:
+    """It is refused before a byte of its weights is asked for whole, and again before a start."""
+    name, odd = "acme/odd", "NeverHeardOfForCausalLM"
+    shutil.copytree(SHIPPED / "ostler/tiny-llama", hub.path(name))
+    vllm = data.architectures()["vllm"]
+    said = f"vllm {vllm.version} ({vllm.date}) loads {len(vllm.names)}"
+    config = json.loads(hub.path(f"{name}/config.json").read_text())
+    config |= {"architectures": [odd], "model_type": "never_heard_of"}
+    hub.path(f"{name}/config.json").write_text(json.dumps(config))
+    refused(at_fault.run("run", name, "Hi"), 55, odd, "transformers", "--architectures")
+    nothing_kept(at_fault)
+    at_fault.ok("pull", name)  # to keep it is another matter
+    refused(at_fault.run("run", name, "Hi"), 55, odd, said)
+    refused(at_fault.run("engine", name, "--engine", "vllm"), 55, "vllm does not load")
+    error = at_fault.run("engine", name, "--json").json()["error"]
+    assert error["code"] == "unsupported_architecture"
+    whole = at_fault.ok("engine", "vllm", "--architectures")
+    assert whole.out.split() == error["facts"]["lists"]["vllm"]["names"]
+    assert "LlamaForCausalLM" in whole.out.split()
+    listed = at_fault.ok("engine", "vllm", "--architectures", "--json").json()
+    assert listed["count"] == len(whole.out.split())
+    refused(at_fault.run("engine", "nobody", "--architectures"), 2, "llamacpp")
 
 
 def test_errors_as_json_carry_their_stable_code(shell: Shell) -> None:

@@ -183,11 +183,12 @@ def unsupported(
     lacking, name = [one for one in verdicts if one.unlisted], facts.architecture
     first = lacking[0]
     who = f"{first.engine} does not load" if len(verdicts) == 1 else "No engine here loads"
+    kind = f"models of the architecture {name!r}"
     reasons = "; ".join(one.because for one in lacking)
     other = "" if facts.format is Format.GGUF else ", `ostler search NAME` finds GGUF files of it"
     named = {one.engine: lists[SAME_LIST.get(one.engine, one.engine)] for one in lacking}
     return UnsupportedArchitecture(
-        f"{who} models of the architecture {name!r}: {reasons}.",
+        f"{who} {kind}: {reasons}.",
         hint=f"`ostler engine {first.engine} --architectures` lists what it loads{other}.",
         architecture=name,
         refused={one.engine: one.because for one in verdicts},

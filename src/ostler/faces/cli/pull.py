@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -119,8 +120,14 @@ def command(
             terms.keep_texts(settings, manifest)
 
 
-def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> Manifest:
-    """Fetch a model for another command, which chose nothing but its name."""
+def fetch(
+    settings: Settings, ref: ModelRef, source: Source, *, quiet: bool,
+    judge: Callable[[PullPlan], None] = lambda plan: None,
+) -> Manifest:  # fmt: skip
+    """Fetch a model for another command, which chose nothing but its name.
+
+    `judge` is asked before its weights are: it raises what is against using them.
+    """
     how = progress.kind(False, quiet)
     store = wiring.store(settings)
     permitted.source(settings, ref, None)
@@ -128,6 +135,7 @@ def fetch(settings: Settings, ref: ModelRef, source: Source, *, quiet: bool) -> 
         planned = pull.plan(ref, source, store, pull.Options())
     plan = permitted.plan(settings, planned)
     plan = terms.held(settings, plan, source, accepted=False, dry_run=False)
+    judge(plan)
     pull_shown.plan_of(plan, store, limits(settings), how, dry_run=False)
     return _carry_out(settings, plan, source, how, wiring.origin(settings, ref), (str(ref),))
 

@@ -19,7 +19,7 @@ from ostler.errors import UnknownModel, UsageError
 from ostler.faces.cli import containing, journal, options, printing, server, show
 from ostler.faces.cli.containing import Where, means
 from ostler.faces.cli.waiting import waiting
-from ostler.nouns import Task, Workload
+from ostler.nouns import PullPlan, Task, Workload
 from ostler.settings import Settings
 from ostler.verbs.chat import Endpoint, Piece, complete, embed, reply
 
@@ -115,8 +115,8 @@ def command(
         raise UsageError(
             f"There is no prompt, and {why}.", hint=f'ostler run {model} "Why is the sky blue?"'
         )
-    named = _kept_or_fetched(settings, model, endpoint, offline, quiet or as_json)
     where = Where(within or settings.launcher, image, engine_version)
+    named = _kept_or_fetched(settings, model, endpoint, offline, quiet or as_json, engine, where)
     wish = Wish(
         prompt, system, max_tokens, temperature, engine, workload, quiet or as_json, where, as_json
     )
@@ -124,9 +124,10 @@ def command(
 
 
 def _kept_or_fetched(
-    settings: Settings, model: str, endpoint: str | None, offline: bool, quiet: bool
-) -> Named:
-    """Return the model, fetched first where it is not kept here."""
+    settings: Settings, model: str, endpoint: str | None, offline: bool, quiet: bool,
+    engine: str | None, where: Where,
+) -> Named:  # fmt: skip
+    """Return the model, fetched first where it is not kept here and an engine may load it."""
     try:
         return wiring.named(settings, model)
     except UnknownModel as error:
@@ -137,7 +138,15 @@ def _kept_or_fetched(
     from ostler.faces.cli.pull import fetch
 
     ref = parse(model)
-    fetch(settings, ref, wiring.source(settings, endpoint, ref), quiet=quiet)
+    source = wiring.source(settings, endpoint, ref)
+
+    def judge(plan: PullPlan) -> None:
+        from ostler.verbs.foresee import foresee
+
+        if where.launcher != "container":
+            foresee(plan, source, wiring.machine(settings, remembers=False), engine)
+
+    fetch(settings, ref, source, quiet=quiet, judge=judge)
     return wiring.named(settings, model)
 
 
