@@ -119,7 +119,12 @@ def here(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Settings
         (("--replicas", "2"), 2, "2 replicas", "--access ReadWriteMany"),
         (("--name", "LLM_Qwen"), 2, "no name for Kubernetes", "--name llm-qwen"),
         (("--image", "vllm/vllm-openai:latest"), 2, "not pinned by a digest", "imagetools"),
-        (("--ostler-image", "ostler:1"), 2, "not pinned by a digest", "--ostler-image NAME@sha256:"),
+        (
+            ("--ostler-image", "ostler:1"),
+            2,
+            "not pinned by a digest",
+            "--ostler-image NAME@sha256:",
+        ),
         (("--ingress", "chat.example"), 2, "no key is asked for", "--api-key-secret"),
         (("--gpus", "0"), 17, "could not run this model there", "--gpus 1"),
         (("--gpus", "3"), 41, "heads", ""),
