@@ -64,20 +64,26 @@ class DirectBody:
         return count
 
     def _gather(self, window: memoryview) -> int:
-        """Receive for a moment. What breaks off then is told with the next call."""
+        """Wait for what comes, then receive for a moment. What breaks off then is told next."""
         if self._broken:
             raise self._broken
-        count, until = 0, time.monotonic() + MOMENT
+        count = self._receive(window)
+        if not (count and self._beyond and self._sock):
+            return count
+        patience, until = self._sock.gettimeout(), time.monotonic() + MOMENT
+        self._sock.settimeout(MOMENT)  # a server that stalls keeps nothing back that has come
         try:
             while count < len(window):
-                got = self._receive(window[count:])
+                got = self._sock.recv_into(window[count:])
                 count += got
                 if not got or time.monotonic() > until:
                     break
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            if not count:
-                raise
+        except TimeoutError:
+            pass
+        except (OSError, ValueError) as error:
             self._broken = error
+        finally:
+            self._sock.settimeout(patience)
         return count
 
     def _receive(self, window: memoryview) -> int:
