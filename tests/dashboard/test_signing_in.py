@@ -6,7 +6,7 @@ import json
 
 from playwright.sync_api import expect
 
-from tests.dashboard.conftest import Bed, Visits, inspect
+from tests.dashboard.conftest import Bed, Visits, inspect, live
 from tests.stories.conftest import CHAT
 
 COOKIE = "ostler-"
@@ -72,7 +72,7 @@ def test_a_user_sees_the_playground_alone(visit: Visits, guarded: Bed) -> None:
 
 def test_what_is_done_is_told_by_the_keys_name(visit: Visits, guarded: Bed) -> None:
     page = visit(bed=guarded, key=guarded.operator)
-    page.goto("/dashboard/deployments")
+    live(page, "/dashboard/deployments")
     page.get_by_role("button", name=f"Load {CHAT}").click()
     expect(page.get_by_text("is ready on cpu")).to_be_visible()
     page.goto("/dashboard/activity?of=models")

@@ -181,7 +181,8 @@ def test_a_dead_engine(served: tuple[Shell, str]) -> None:
     step = died(shell)
     assert "died" in step["what"], step
     assert "signal 9" in step["what"], step
-    shell.ok(*step["fix"].split()[1:])
+    (load,) = commands(step["fix"])
+    shell.ok(*load)
     # The next request starts it anew; nobody has to do anything.
     assert "OK" in shell.ok("test", CHAT).out
 

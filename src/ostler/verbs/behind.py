@@ -26,6 +26,17 @@ class Behind:
         self.wait()
         self._task = self._pool.submit(write)
 
+    def then(self, do: Callable[[], None]) -> None:
+        """Do this too, once what was begun is written, unless that failed."""
+        written = self._task
+
+        def after() -> None:
+            if written:
+                written.result()
+            do()
+
+        self._task = self._pool.submit(after)
+
     def wait(self) -> None:
         """Return when what was begun is written. Raises what stopped it, each time it is asked."""
         if self._task:

@@ -124,9 +124,13 @@ class Keeper:
             self._let_go()
             self._ears.changed(withdrawn)
 
-    def ask(self, model: str, preempts: bool = True, lease: float | None = None) -> None:
-        """Somebody needs this model; with a lease, for so many seconds."""
-        self.tell(f.Asked(model, self._clock(), preempts, lease))
+    def ask(self, model: str, preempts: bool = True) -> None:
+        """Somebody needs this model."""
+        self.tell(f.Asked(model, self._clock(), preempts))
+
+    def load(self, model: str, lease: float | None = None) -> None:
+        """The operator wants this model loaded, now; with a lease, for so many seconds."""
+        self.tell(f.Asked(model, self._clock(), lease=lease, insists=True))
 
     def stop(self, model: str, force: bool = False) -> None:
         """The operator wants this model stopped."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from ostler.core.blocks import BLOCK
+from ostler.core.blocks import BLOCK, Mark
 from ostler.errors import OstlerError
 from ostler.nouns import RemoteFile
 from ostler.store.writing import ALIGNED, Pen, pages
@@ -139,13 +139,13 @@ class Transfer(Receiver):
             if until == self.file.size and body.size is None and readinto(memoryview(bytearray(1))):
                 raise mismatch(self.file, f"{self.file.size} bytes", "more bytes")
         self._commit(pen, page)
-        self._catch_up()
+        self._behind.wait()
 
     def _begin_anew(self, page: Page, start: int) -> None:
         """The server ignored the range and sends the file from its first byte."""
         if start != 0:
             raise mismatch(self.file, f"byte {page.at} next", f"byte {start}")
-        self._catch_up()
+        self._behind.wait()
         self.part.keep(0)
         self.digest, self._marked = Digest(self.file), 0
         page.base = page.fill = self.received = 0
@@ -153,19 +153,14 @@ class Transfer(Receiver):
 
     def _commit(self, pen: Pen, page: Page) -> None:
         """Begin to write what was received, once all before it is written, and hash it."""
-        self._catch_up()
         buffer, fill, base = page.buffer, page.fill, page.base  # the page soon is the next one
         self._behind.begin(lambda: self.written(lambda: pen.write(buffer, fill, base)))
         self.digest.update(buffer[self.digest.count - base : fill])
-
-    def _catch_up(self) -> None:
-        """Wait for what is being written, and mark the place where a block ends."""
-        self._behind.wait()
         if self.digest.count % BLOCK == 0:
-            self._mark()
+            mark = self.digest.mark
+            self._behind.then(lambda: self._mark(mark))  # at once: others read up to there
 
-    def _mark(self) -> None:
-        mark = self.digest.mark
+    def _mark(self, mark: Mark) -> None:
         if self._marked < mark.offset < self.file.size:
             self.written(lambda: self.part.mark(mark))
             self._marked = mark.offset
@@ -174,7 +169,7 @@ class Transfer(Receiver):
         """Keep the beginning of a block that will not be filled now."""
         self._commit(pen, page)
         self._behind.wait()
-        self._mark()
+        self._mark(self.digest.mark)
 
     @contextmanager
     def _buffer(self) -> Iterator[memoryview]:

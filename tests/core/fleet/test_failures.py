@@ -22,6 +22,13 @@ def test_the_back_off_doubles_to_a_limit(failures: int, wait: float) -> None:
     assert refusal.retry_after == wait
 
 
+def test_an_operator_who_insists_waits_for_no_back_off() -> None:
+    story = Story()
+    story.say(f.Asked("a", 0), f.Failed("a", 1, "It died."))
+    assert isinstance(story.say(f.Asked("a", 1.5))[0], f.Refuse)
+    assert story.say(f.Asked("a", 1.5, insists=True)) == (f.Size("a"),)
+
+
 def test_a_pinned_model_comes_back_by_itself_three_times() -> None:
     story = Story(a=f.Rules(pinned=True))
     story.say(f.Wished(0, story.wishes, story.berths))

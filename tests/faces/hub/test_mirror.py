@@ -210,26 +210,18 @@ def test_what_comes_is_told_like_any_download_and_can_be_ended(
     stall = Stall(after=BLOCK + 1000)
     hub.faults.add(f"*/{FILE}", stall, times=1)
     address = mirror()
-    answers: list[object] = []
-
-    def read() -> None:
-        try:
-            answers.append(get(address, resolve(NAME, FILE)))
-        except http.client.HTTPException as error:
-            answers.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    assert stall.reached.wait(20)
-    until = time.monotonic() + 20
-    while not (told := store.downloads.all()) and time.monotonic() < until:
-        time.sleep(0.05)
-    (one,) = told
-    assert (one.name, one.variant, one.running) == (NAME, FILE, True)
-    assert one.words[1:] == ("--include", FILE, "--endpoint", hub.address)
-    assert downloads.cancel(store, one, purge=False) == 0
-    reader.join(20)
-    assert isinstance(answers[0], http.client.IncompleteRead)
+    with urllib.request.urlopen(f"{address}/{resolve(NAME, FILE)}", timeout=30) as answer:
+        assert answer.read(BLOCK) == content[:BLOCK]  # the first block is proven and on its way
+        assert stall.reached.is_set()
+        until = time.monotonic() + 20
+        while not (told := store.downloads.all()) and time.monotonic() < until:
+            time.sleep(0.05)
+        (one,) = told
+        assert (one.name, one.variant, one.running) == (NAME, FILE, True)
+        assert one.words[1:] == ("--include", FILE, "--endpoint", hub.address)
+        assert downloads.cancel(store, one, purge=False) == 0
+        with pytest.raises(http.client.IncompleteRead):
+            answer.read()
     (left,) = store.downloads.all()
     assert (left.state, left.running) == ("cancelled", False)
     assert get(address, resolve(NAME, FILE)) == (200, content)  # who asks again begins it again

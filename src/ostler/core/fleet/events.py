@@ -12,13 +12,15 @@ from ostler.core.fleet.state import Berth, Nap, Wishes
 class Asked:
     """Somebody needs this model now; others may be stopped for it where `preempts`.
 
-    With a `lease` it ends so many seconds after it is ready, or after now where it is.
+    With a `lease` it ends so many seconds after it is ready, or after now where it is. Who
+    `insists`, an operator, may have mended what failed: no back-off holds them up.
     """
 
     model: str
     at: float
     preempts: bool = True
     lease: float | None = None
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def asked(turn: Turn, event: Asked) -> None:
     if rules.closed:
         turn.do(Refuse(event.model, "outside_schedule", rules.closed))
         return
-    if unit.state is State.FAILED and turn.at < unit.retry_at:
+    if unit.state is State.FAILED and turn.at < unit.retry_at and not event.insists:
         wait = unit.retry_at - turn.at
         what = f"{unit.why} It may be tried again in {duration(wait)}."
         answer(turn, Refuse(unit.model, "engine_failed", what, logs(unit), wait))

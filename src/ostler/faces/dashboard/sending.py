@@ -122,14 +122,19 @@ def _pack(answer: Response) -> Response:
 
 
 def _page(answer: Response, scope: Scope) -> Response:
-    """Give a page its policy, and the picture of it that is seen before a program has run."""
+    """Give a page its policy, and the picture of it that is seen before a program has run.
+
+    The picture cannot be clicked: nobody would hear it.
+    """
     if "x-nicegui-content" not in answer.headers:
         return answer
     nonce = secrets.token_urlsafe(16)
     body = SCRIPT.sub(b'<script nonce="%b"' % nonce.encode(), bytes(answer.body))
     body = FALLBACK.sub(b"", body)
     first = "".join(scope["ostler.first"]).encode()
-    body = APP.sub(lambda _: b'<div id="app">%b</div>' % first, body)
+    body = APP.sub(
+        lambda _: b'<div id="app"><div inert style="display: contents">%b</div></div>' % first, body
+    )
     found = Response(body, answer.status_code, media_type="text/html")
     found.headers.update(
         {

@@ -117,7 +117,7 @@ class Desk:
 
     def begin(self, name: str) -> None:
         """Have a model loaded; nobody waits for it."""
-        self._keeper.ask(self.canonical(name))
+        self._keeper.load(self.canonical(name))
 
     def deployments(self) -> Sequence[Deployment]:
         return every(self._keeper, self._hands, self._directory, self.running())

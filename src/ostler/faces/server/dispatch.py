@@ -46,11 +46,11 @@ class Dispatch:
         """
         if f.routable(self.keeper.fleet, model):
             if lease is not None:
-                self.keeper.ask(model, lease=lease)
+                self.keeper.load(model, lease)
             return
         future = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(model, []).append(future)
-        self.keeper.ask(model, lease=lease)
+        self.keeper.load(model, lease)
         await future
 
     # --- what the keeper says ---------------------------------------------------------------
