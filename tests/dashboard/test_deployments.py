@@ -59,6 +59,7 @@ def test_a_pinned_model_asks_before_it_is_unloaded(page: Page) -> None:
     page.goto("/dashboard/deployments")
     row = page.locator("tbody", has_text=MODEL)
     row.get_by_role("button", name=f"Pin {MODEL}").click()
+    expect(row.get_by_role("button", name=f"Unpin {MODEL}")).to_be_visible()
     expect(row.get_by_text("ready", exact=True)).to_be_visible()
     row.get_by_role("button", name=f"Unload {MODEL}").click()
     dialog = page.get_by_role("dialog", name=f"Unload {MODEL}?")

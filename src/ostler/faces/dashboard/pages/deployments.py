@@ -42,13 +42,16 @@ class Deployments(Page):
     _explained: str = ""  # the failure that was looked into
 
     async def look(self) -> None:
+        await self._look(fresh=0.9)
+
+    async def _look(self, fresh: float) -> None:
         models: Mapping[str, Any]
         deployed: Sequence[Mapping[str, Any]]
         pulse: Mapping[str, Any]
         models, deployed, pulse = await asyncio.gather(
-            self.get("/v1/models", fresh=0.9),
-            self.get("/api/deployments", fresh=0.9),
-            self.get("/api/pulse", fresh=0.9),
+            self.get("/v1/models", fresh=fresh),
+            self.get("/api/deployments", fresh=fresh),
+            self.get("/api/pulse", fresh=fresh),
         )
         self.models = listed.every(models["data"], deployed)
         self.waiting = pulse["waiting"]
@@ -105,6 +108,7 @@ class Deployments(Page):
         self.desk.toast(f"{model} is ready, for {duration(seconds)}.")
 
     async def do_unload(self, model: str) -> None:
+        await self._look(fresh=0.0)  # what is shown may be older than a pin, or a request
         one = next((one for one in self.models if one.id == model), None)
         if one is None or not await self._sure(one):
             return
