@@ -162,7 +162,11 @@ def _whole(name: str, value: Any, origin: str) -> int:
 
 
 def _else(name: str) -> str:
-    return f"Mend it, or leave it out: then it is {getattr(Settings(), name)}."
+    usual = getattr(Settings(), name)
+    if usual is None:
+        return "Mend it, or leave it out."
+    said = ("no", "yes")[usual] if isinstance(usual, bool) else usual
+    return f"Mend it, or leave it out: then it is {said}."
 
 
 def _yes_or_no(name: str, text: str, origin: str) -> bool:

@@ -42,7 +42,7 @@ def read_since(_: click.Context, __: click.Parameter, value: str | None) -> str 
         return value if value in (None, START) else seconds(value)
     except ValueError as error:
         raise UsageError(
-            f"{error}.", hint="ostler logs MODEL --since 10m, or --since start"
+            f"--since: {error}.", hint="ostler logs MODEL --since 10m, or --since start"
         ) from None
 
 
