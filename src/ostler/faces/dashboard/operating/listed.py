@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ostler.faces.dashboard.parts import badges, panels
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, finder, first, pager, table
 from ostler.faces.dashboard.parts.words import duration, memory
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
@@ -91,12 +91,7 @@ def found(models: Iterable[Listed], text: str) -> list[Listed]:
 def listing(models: Sequence[Listed], text: str, at: int, chosen: str) -> Tag:
     """Return the models from one row on, a field to find some, and pages."""
     shown = found(models, text)
-    field = h(
-        "div.field",
-        h("label.visually-hidden", "Find a model or a state", for_="find"),
-        h("input#find", type="search", placeholder="Find a model or a state", value=text,
-          on_input=act("find"), data_wait=200),
-    )  # fmt: skip
+    field = h("div.field", finder("Find a model or a state", text))
     at = first(at, len(shown))
     rows = [_row(one, chosen) for one in shown[at : at + PAGE]]
     inside: Node

@@ -20,6 +20,15 @@ class Column:
     hidden: bool = False  # its title is for screen readers alone, such as that of buttons
 
 
+def finder(label: str, text: str) -> tuple[Tag, Tag]:
+    """Return the field that finds rows by what is typed: the page's `do_find` is told."""
+    return (
+        h("label.visually-hidden", label, for_="find"),
+        h("input#find", type="search", placeholder=label, value=text, on_input=act("find"),
+          data_wait=200),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row: what tells it from others, its cells, and what is said under it over its width."""

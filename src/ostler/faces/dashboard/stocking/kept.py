@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from ostler.core.sizes import parameters
 from ostler.faces.dashboard.parts import badges, charts, panels
 from ostler.faces.dashboard.parts.charts import Segment
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, finder, first, pager, table
 from ostler.faces.dashboard.parts.words import count, file_size
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
 
@@ -41,12 +41,7 @@ def _searched(one: Model) -> str:
 def listing(models: Sequence[Model], text: str, at: int, chosen: str) -> Tag:
     """Return the kept models from one row on, a field to find some, and pages."""
     shown = found(models, text)
-    field = h(
-        "div.field",
-        h("label.visually-hidden", "Find a kept model", for_="find"),
-        h("input#find", type="search", placeholder="Find a kept model", value=text,
-          on_input=act("find"), data_wait=200),
-    )  # fmt: skip
+    field = h("div.field", finder("Find a kept model", text))
     inside: Node = h("p.muted", f"No kept model has '{text.strip()}' in its name or licence.")
     if shown:
         at = first(at, len(shown))

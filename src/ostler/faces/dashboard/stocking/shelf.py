@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ostler.core.sizes import parameters
 from ostler.faces.dashboard.parts import badges, panels
-from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, first, pager, table
+from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, finder, first, pager, table
 from ostler.faces.dashboard.parts.words import clock, file_size, memory
 from ostler.faces.dashboard.stocking.hub import link
 from ostler.faces.dashboard.tree import Child, Node, Tag, act, h
@@ -41,10 +41,8 @@ def catalogue(rows: Sequence[Mapping[str, Any]], task: str, text: str, at: int) 
         "div.row.tight",
         h("label.visually-hidden", "Task", for_="task"),
         h("select#task", options, on_change=act("task")),
-        h("label.visually-hidden", "Find in the catalogue", for_="find"),
-        h("input#find", type="search", placeholder="Find in the catalogue", value=text,
-          on_input=act("find"), data_wait=200),
-    )  # fmt: skip
+        finder("Find in the catalogue", text),
+    )
     inside: Node = h("p.muted", "The catalogue has none such.")
     if shown:
         at = first(at, len(shown))
