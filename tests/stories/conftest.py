@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,14 @@ class Inn:
 
 @pytest.fixture(scope="session")
 def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
-    shell = Shell(environment(tmp_path_factory.mktemp("inn"), shipped_hub))
+    with opened(tmp_path_factory.mktemp("inn"), shipped_hub) as inn:
+        yield inn
+
+
+@contextmanager
+def opened(home: Path, hub: str) -> Iterator[Inn]:
+    """A server with the three tiny models, for tests that others would not want in theirs."""
+    shell = Shell(environment(home, hub))
     for model in (f"{CHAT}#q8_0", EMBED, RERANK):
         shell.ok("pull", model, "--quiet")
     server = shell.background("serve", "--port", "0")

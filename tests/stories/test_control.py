@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, Shell, address_said, end, environment
+from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, opened
 
 from ostler.faces.api import dashboards, lamini
 from ostler.faces.api.app import control_app
@@ -37,14 +37,8 @@ SPELLINGS = {*lamini.PATHS, "/estimate", "/"}
 @pytest.fixture(scope="module")
 def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
     """A server of these tests' own: they wish things that others would not."""
-    shell = Shell(environment(tmp_path_factory.mktemp("control"), shipped_hub))
-    for model in (f"{CHAT}#q8_0", EMBED, RERANK):
-        shell.ok("pull", model, "--quiet")
-    server = shell.background("serve", "--port", "0")
-    try:
-        yield Inn(address_said(server), shell, server)
-    finally:
-        assert end(server) == 0
+    with opened(tmp_path_factory.mktemp("control"), shipped_hub) as inn:
+        yield inn
 
 
 @pytest.fixture(scope="module")

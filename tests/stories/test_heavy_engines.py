@@ -223,14 +223,22 @@ def test_each_death_has_its_cause(
     vllm: Installed, served: Served, tmp_path: Path, damage: str,
     flags: tuple[tuple[str, str], ...], cause: str,
 ) -> None:  # fmt: skip
-    folder = shutil.copytree(HOME, tmp_path / "model", copy_function=shutil.copyfile)
-    broken = replace(served, folder=str(folder))
+    dies(Vllm(), vllm, served, tmp_path, damage, flags, cause)
+
+
+def dies(
+    engine: Vllm | Sglang, installed: Installed, served: Served, place: Path, damage: str,
+    flags: tuple[tuple[str, str], ...], cause: str,
+) -> None:  # fmt: skip
+    """Start an engine on a damaged copy, or with these flags: its end has this cause."""
+    folder = shutil.copytree(HOME, place / "model", copy_function=shutil.copyfile)
     damaged(folder, damage)
     port = free_port("127.0.0.1", port_range(PORTS))
     load = Workload(512, 1, threads=1, flags=flags)
-    spec = Vllm().launch(vllm, broken, load, "127.0.0.1", port)
+    broken = replace(served, folder=str(folder))
+    spec = engine.launch(installed, broken, load, "127.0.0.1", port)
     with pytest.raises(EngineFailed) as died:
-        starting(spec, str(tmp_path / "log"), Vllm())
+        starting(spec, str(place / "log"), engine)
     assert died.value.facts["cause"] == cause, died.value.facts
     assert died.value.hint
 
@@ -315,13 +323,4 @@ def test_each_death_of_sglang_has_its_cause(
     sglang: Installed, served: Served, tmp_path: Path, damage: str,
     flags: tuple[tuple[str, str], ...], cause: str,
 ) -> None:  # fmt: skip
-    folder = shutil.copytree(HOME, tmp_path / "model", copy_function=shutil.copyfile)
-    broken = replace(served, folder=str(folder))
-    damaged(folder, damage)
-    port = free_port("127.0.0.1", port_range(PORTS))
-    load = Workload(512, 1, threads=1, flags=flags)
-    spec = Sglang().launch(sglang, broken, load, "127.0.0.1", port)
-    with pytest.raises(EngineFailed) as died:
-        starting(spec, str(tmp_path / "log"), Sglang())
-    assert died.value.facts["cause"] == cause, died.value.facts
-    assert died.value.hint
+    dies(Sglang(), sglang, served, tmp_path, damage, flags, cause)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, Shell, address_said, end, environment
+from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, opened
 
 from ostler.faces.client.client import Ostler
 
@@ -20,14 +20,8 @@ PATIENCE = 60.0
 @pytest.fixture(scope="module")
 def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
     """A server of these tests' own: they take models away."""
-    shell = Shell(environment(tmp_path_factory.mktemp("stock"), shipped_hub))
-    for model in (f"{CHAT}#q8_0", EMBED, RERANK):
-        shell.ok("pull", model, "--quiet")
-    server = shell.background("serve", "--port", "0")
-    try:
-        yield Inn(address_said(server), shell, server)
-    finally:
-        assert end(server) == 0
+    with opened(tmp_path_factory.mktemp("stock"), shipped_hub) as inn:
+        yield inn
 
 
 @pytest.fixture(scope="module")
