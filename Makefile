@@ -27,7 +27,7 @@ engines: setup
 # Programs of others that ours are held against: helm, kubernetes-validate, tritonserver, dockerd, clients, a browser.
 consumers: setup
 	@$(BIN)/python -m tools.consumers
-	@$(BIN)/python tools/containers.py
+	@$(BIN)/python -m tools.containers
 	@$(BIN)/python -m tools.wheelhouse
 	@$(BIN)/python -m tools.chromium
 

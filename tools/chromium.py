@@ -11,23 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.parse
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.containers import fetch
+from tools import debs
+from tools.debs import SERVER, bring, unpack
 
 HERE = Path(__file__).resolve().parent
 PINS = HERE / "chromium.sha256"
 PLACE = HERE.parent / ".consumers" / "chromium"
-STAMP = ".ready"
-SERVER = "http://deb.debian.org/"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 WANTED = ("chromium-headless-shell", "fonts-liberation", "fonts-dejavu-core")
 # Every system has the first; the others are for a desktop, or for installing.
@@ -55,24 +52,14 @@ def main(words: Sequence[str]) -> None:
         lines = [f"{sha256}  {path}\n" for path, sha256 in sorted(offered(MAIN).items())]
         PINS.write_text("".join(lines))
         return
-    if ready():
-        return
-    missing = why_not()
-    if not missing:
-        try:
-            unpack()
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            missing = str(error)
+    missing = bring(PLACE, edition(), fill)
     if missing:
         print(f"NO BROWSER for the tests: {missing}. Those of the dashboard will be skipped.")
 
 
 def ready() -> bool:
     """Whether what is pinned, or what stood in for it, has been unpacked."""
-    try:
-        return (PLACE / STAMP).read_text() == edition()
-    except FileNotFoundError:
-        return False
+    return debs.ready(PLACE, edition())
 
 
 def edition() -> str:
@@ -80,40 +67,16 @@ def edition() -> str:
     return hashlib.sha256(PINS.read_bytes() + FONTS.encode()).hexdigest()
 
 
-def why_not() -> str:
-    """Why these packages are of no use here, or an empty text."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"these packages are for Linux on x86_64, not {sys.platform} {platform.machine()}"
-    return "" if shutil.which("dpkg") else "there is no dpkg to unpack them with"
-
-
-def unpack() -> None:
-    """Fetch and prove every package, see that the browser starts, then put it into its place."""
+def fill(folder: Path, tree: Path) -> None:
+    """Unpack what is pinned, or what Debian has in its place, and see that the browser starts."""
     print("Fetching Chromium for the tests (130 MB, once)", flush=True)
-    PLACE.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
-        tree = Path(folder, "tree")
-        for file in fetched(Path(folder)):
-            subprocess.run(["dpkg", "-x", file, tree], check=True)
-        (tree / "fonts.conf").write_text(FONTS)
-        print(f"  {version(tree)}", flush=True)
-        (tree / STAMP).write_text(edition())
-        shutil.rmtree(PLACE, ignore_errors=True)
-        tree.rename(PLACE)
-
-
-def fetched(folder: Path) -> list[Path]:
-    """Return the files of all packages: the pinned, or what Debian has in their place."""
     try:
-        return fetch_all(folder, pinned())
+        unpack(pinned(), folder, tree)
     except OSError as gone:
         print(f"  A pinned package is gone ({gone}): asking Debian's index", flush=True)
-        return fetch_all(folder, offered(MAIN, SECURITY))
-
-
-def fetch_all(folder: Path, packages: dict[str, str]) -> list[Path]:
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda path: fetch(folder, path, packages[path], SERVER), packages))
+        unpack(offered(MAIN, SECURITY), folder, tree)
+    (tree / "fonts.conf").write_text(FONTS)
+    print(f"  {version(tree)}", flush=True)
 
 
 def pinned() -> dict[str, str]:

@@ -8,20 +8,12 @@ they are skipped. `make consumers` runs this; it needs dpkg, and takes a few sec
 from __future__ import annotations
 
 import hashlib
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
-import urllib.error
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PLACE = ROOT / ".consumers" / "containers"
-STAMP = ".ready"
-POOL = "http://deb.debian.org/debian/pool/main/"
+from tools.debs import bring, unpack
+
+PLACE = Path(__file__).resolve().parent.parent / ".consumers" / "containers"
+POOL = "debian/pool/main/"
 # Debian 12's, but for Compose and Podman, which are Debian 13's: the first with Compose v2 and
 # with quadlets. Of Podman the generator runs on Debian 12 too, the rest does not.
 PACKAGES = {
@@ -65,68 +57,17 @@ PODMAN = {
 
 def main() -> None:
     """Unpack the packages, once; say why where it cannot be done."""
-    if ready():
-        return
-    missing = why_not()
-    if not missing:
-        try:
-            unpack()
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
-            missing = str(error)
+    parts = (*PACKAGES.values(), *PODMAN.values())
+    missing = bring(PLACE, hashlib.sha256("".join(parts).encode()).hexdigest(), fill)
     if missing:
         print(f"No dockerd for the tests: {missing}. Those that need it will be skipped.")
 
 
-def ready() -> bool:
-    """Whether these very packages have been unpacked."""
-    try:
-        return (PLACE / STAMP).read_text() == edition()
-    except FileNotFoundError:
-        return False
-
-
-def edition() -> str:
-    """One word for this set of packages."""
-    parts = (*PACKAGES.values(), *PODMAN.values())
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def why_not() -> str:
-    """Why these packages are of no use here, or an empty text."""
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        return f"these packages are for Linux on x86_64, not {sys.platform} {platform.machine()}"
-    return "" if shutil.which("dpkg") else "there is no dpkg to unpack them with"
-
-
-def unpack() -> None:
-    """Fetch and prove every package, then put them into their place by one rename."""
+def fill(folder: Path, tree: Path) -> None:
+    """Unpack Docker's packages into the tree, and Podman's beside them."""
     print("Fetching dockerd and podman for the tests (145 MB, once)", flush=True)
-    PLACE.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
-        tree = Path(folder, "tree")
-        tree.mkdir()
-        for packages, place in ((PACKAGES, tree), (PODMAN, tree / "podman")):
-            with ThreadPoolExecutor() as pool:
-                files = list(pool.map(lambda one: fetch(Path(folder), *one), packages.items()))
-            for file in files:
-                subprocess.run(["dpkg", "-x", file, place], check=True)
-        (tree / STAMP).write_text(edition())
-        shutil.rmtree(PLACE, ignore_errors=True)
-        tree.rename(PLACE)
-
-
-def fetch(folder: Path, path: str, sha256: str, server: str = POOL) -> Path:
-    """Download one package and prove its hash. Raises OSError, ValueError."""
-    try:
-        with urllib.request.urlopen(server + path.replace("+", "%2b"), timeout=60) as answer:
-            body: bytes = answer.read()
-    except urllib.error.URLError as error:
-        raise OSError(f"{server}{path}: {error}") from None
-    if hashlib.sha256(body).hexdigest() != sha256:
-        raise ValueError(f"{path} is not the file that this project pins")
-    file = folder / path.rpartition("/")[2]
-    file.write_bytes(body)
-    return file
+    for packages, place in ((PACKAGES, tree), (PODMAN, tree / "podman")):
+        unpack({POOL + path: sha256 for path, sha256 in packages.items()}, folder, place)
 
 
 if __name__ == "__main__":
