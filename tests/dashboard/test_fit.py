@@ -66,6 +66,16 @@ def test_controls_are_moved_and_the_link_follows(page: Page, bed: Bed) -> None:
     expect(required).not_to_have_text(total)
 
 
+def test_the_link_has_the_address_that_the_browser_came_by(page: Page, bed: Bed) -> None:
+    """Behind a reverse proxy the server's own address is of no use to others."""
+    name = bed.address.replace("127.0.0.1", "localhost")
+    live(page, f"{name}{BIG}")
+    link = page.locator("p.command code").filter(has_text=FIT)
+    expect(link).to_have_text(re.compile(f"^{re.escape(name)}{FIT}\\?model=llama-3.1-8b&gpu=L4&"))
+    page.goto(link.inner_text())
+    expect(page.get_by_text("llama-3.1-8b does not fit on L4.")).to_be_visible()
+
+
 def test_each_term_has_its_reason_on_demand(page: Page) -> None:
     live(page, BIG)
     why = page.get_by_text("2 (keys, values) x 32 layers x 8 KV heads")

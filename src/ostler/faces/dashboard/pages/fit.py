@@ -35,7 +35,6 @@ class Fit(Page):
     kept: Sequence[str] = ()
     listed: Sequence[str] = ()
     gpus: Sequence[Shown] = ()
-    address: str = ""
     reasons: set[str] = field(default_factory=set)  # terms whose reason is shown
     every_gpu: bool = False
     at: int = 0
@@ -46,16 +45,13 @@ class Fit(Page):
         self.choice = of_query(self.query)
         store: Shown
         entries: Sequence[Shown]
-        server: Shown
-        store, entries, self.gpus, server = await asyncio.gather(
+        store, entries, self.gpus = await asyncio.gather(
             self.get("/api/store", fresh=5.0),
             self.get("/api/catalogue", fresh=30.0),
             self.get("/api/gpus", fresh=300.0),
-            self.get("/api/server", fresh=5.0),
         )
         self.kept = [one["id"] for one in store["models"]]
         self.listed = [one["id"] for one in entries]
-        self.address = server["address"]
         if self.choice.model:
             await self._ask()
 
@@ -144,7 +140,7 @@ class Fit(Page):
         ]  # fmt: skip
 
     def _kept_for_later(self) -> Tag:
-        link = f"{self.address}{HERE}?{urlencode(self.choice.query)}"
+        link = f"{self.desk.origin}{HERE}?{urlencode(self.choice.query)}"
         fitted = self.fitted or {}
         return panels.panel(
             "The same again",
