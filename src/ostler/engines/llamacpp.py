@@ -8,6 +8,7 @@ from ostler.core.diagnosis import FETCH_AGAIN, SMALLER, Pattern, diagnose
 from ostler.core.flags import extra
 from ostler.core.launching import process
 from ostler.core.memory import DEFAULT_CONTEXT
+from ostler.core.scores import of_llamacpp
 from ostler.errors import EngineUnsupported
 from ostler.nouns import (
     Diagnosis,
@@ -114,6 +115,7 @@ class LlamaCpp:
             metrics_path="/metrics",
             env={} if installed.via == "wheel" else SETTINGS,
             watches_parent=installed.via == "wheel",
+            scores=of_llamacpp(model.facts),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:

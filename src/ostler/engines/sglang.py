@@ -11,6 +11,7 @@ from ostler.core.diagnosis import DAMAGED_SAFETENSORS, FETCH_AGAIN, SMALLER, Pat
 from ostler.core.flags import extra
 from ostler.core.launching import needs_code, process, threads
 from ostler.core.memory import DEFAULT_CONTEXT
+from ostler.core.scores import of_sglang
 from ostler.nouns import (
     Diagnosis,
     Format,
@@ -115,6 +116,7 @@ class Sglang:
             *(self.name, words, model, host, port, START_SECONDS),
             env=env | threads(workload),
             metrics_path="/metrics",
+            scores=of_sglang(model.facts),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:

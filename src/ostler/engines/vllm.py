@@ -9,6 +9,7 @@ from ostler.core.flags import extra
 from ostler.core.launching import needs_code, process, threads
 from ostler.core.memory import DEFAULT_CONTEXT
 from ostler.core.memory.vllm_cpu import cache_gib
+from ostler.core.scores import of_vllm
 from ostler.core.versions import version_of
 from ostler.core.vllm_causes import LAST_RESORT, PATTERNS
 from ostler.core.vllm_versions import least, no_kernels, refused_flag
@@ -91,6 +92,7 @@ class Vllm:
             env=environment(installed, model, workload),
             metrics_path="/metrics",
             sleep_mode=SLEEP_MODE if can_sleep(installed, workload) else None,
+            scores=of_vllm(model.facts),
         )
 
     def diagnose(self, log: Sequence[str], exit_code: int | None) -> Diagnosis | None:

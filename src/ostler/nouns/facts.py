@@ -101,6 +101,7 @@ class ModelFacts:
     tied: bool = False  # the output matrix is the embedding matrix
     experts: int | None = None
     experts_per_token: int | None = None
+    score_functions: tuple[tuple[str, str], ...] = ()  # of a reranker, by the setting that names it
 
 
 # --- what it needs ------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from ostler.nouns.facts import ModelFacts
 from ostler.nouns.keeping import Task
@@ -142,6 +143,14 @@ class SleepMode:
     asleep: str  # GET; answers {"is_sleeping": true or false}
 
 
+class Scores(StrEnum):
+    """How an engine says a reranker's scores; callers are given the sigmoid of its raw output."""
+
+    GIVEN = "given"  # on that scale, or on one of the model's maker: passed on
+    LIST = "list"  # the same, as a bare list
+    LOGITS = "logits"  # raw, whatever their form
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """A process to be: everything that a launcher or an exporter needs, and nothing run yet."""
@@ -161,6 +170,7 @@ class LaunchSpec:
     model_name: str = ""  # what this engine wants to read in a request's `model`
     devices: tuple[str, ...] = ()  # the ids of those it may use: ("nvidia:0",); empty: all
     adds_done: bool = False  # its streams end without `data: [DONE]`; the gateway adds it
+    scores: Scores = Scores.GIVEN  # of a reranker
     deadline: float = 120.0  # seconds until it must have answered a real request
     watches_parent: bool = False  # it ends by itself when whoever started it dies
     sleep_mode: SleepMode | None = None  # None: it cannot sleep

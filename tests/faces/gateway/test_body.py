@@ -112,7 +112,7 @@ def test_sglang_s_list_of_scores_becomes_what_all_others_answer() -> None:
     """As 0.5.23 answers: the best first, raw scores, and the text where it was asked for."""
     best = {"score": 0.0, "document": "a cat", "index": 1, "meta_info": {"id": "x"}}
     answer = json.dumps([best, {"score": -800.0, "index": 0}]).encode()
-    said = json.loads(one_scale(answer))
+    said = json.loads(one_scale(answer, logits=True))
     assert said == {
         "results": [
             {"index": 1, "relevance_score": 0.5, "document": {"text": "a cat"}},
@@ -121,6 +121,16 @@ def test_sglang_s_list_of_scores_becomes_what_all_others_answer() -> None:
     }
 
 
+def test_a_list_of_scores_on_the_scale_keeps_them() -> None:
+    answer = json.dumps([{"score": 0.25, "index": 1}, {"score": 0.0, "index": 0}]).encode()
+    assert json.loads(one_scale(answer, logits=False)) == {
+        "results": [
+            {"index": 1, "relevance_score": 0.25},
+            {"index": 0, "relevance_score": 0.0},
+        ]
+    }
+
+
 @pytest.mark.parametrize("other", [b"[]x", b"[1]", b'[{"index": 0}]', b'{"data": []}', b"3"])
 def test_what_is_no_rerank_answer_is_left_alone(other: bytes) -> None:
-    assert one_scale(other) == other
+    assert one_scale(other, logits=True) == one_scale(other, logits=False) == other

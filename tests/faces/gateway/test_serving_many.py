@@ -97,7 +97,7 @@ def test_a_request_that_was_sent_is_not_sent_again(
 
 
 def test_scores_are_on_one_scale(gateway: Gateway, engine: Puppet) -> None:
-    served(gateway, engine.backend(logits=True))
+    served(gateway, engine.backend(scores="logits"))
     body = {"results": [{"index": 0, "relevance_score": s} for s in (0.0, -800.0, 2.5)]}
     for path, scores in ((b"/v1/rerank", [0.5, 0.0, 1 / (1 + math.exp(-2.5))]), (b"/v1/x", None)):
         for _ in range(2):
@@ -112,7 +112,7 @@ def test_scores_are_on_one_scale(gateway: Gateway, engine: Puppet) -> None:
 
 
 def test_an_error_of_a_reranker_is_passed_on(gateway: Gateway, engine: Puppet) -> None:
-    served(gateway, engine.backend(logits=True))
+    served(gateway, engine.backend(scores="logits"))
     caller = gateway.connect()
     caller.send(post(CALL, path=b"/v1/rerank"))
     wire = engine.accept()

@@ -10,6 +10,7 @@ from ostler.core.facts.attention import ENCODERS, attention
 from ostler.core.facts.experts import number as number_of_experts
 from ostler.core.facts.matrices import matrices, tied
 from ostler.core.facts.sane import sane
+from ostler.core.scores import named
 from ostler.nouns import Format, ModelFacts, Task
 
 # A model that also sees or hears keeps its language model's settings in one of these.
@@ -73,6 +74,7 @@ def facts(
         tied=tied(sane(outer), counted),
         experts=number_of_experts(counted),
         experts_per_token=_number(text, EXPERTS),
+        score_functions=named(outer) if task is Task.RERANK else (),
     )
 
 

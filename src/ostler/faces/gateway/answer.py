@@ -127,11 +127,14 @@ class Answer(ABC):
 
     @property
     def rescores(self) -> bool:
-        """Say whether the answer's scores are put on another scale."""
-        way, pool = self.request.way, self._pool
-        if pool is None or not pool.backend.logits or way is None:
+        """Say whether the answer's scores are put on another scale, or in another form."""
+        way = self.request.way
+        if self._scores() == "given" or way is None:
             return False
         return way.target.partition(b"?")[0].endswith(b"/rerank")
+
+    def _scores(self) -> str:
+        return "given" if self._pool is None else self._pool.backend.scores
 
     def _collect(self, upstream: Upstream, payload: bytes, *, ended: bool) -> None:
         """Keep what came; when it is whole, change it and pass it on."""
@@ -147,7 +150,7 @@ class Answer(ABC):
                 upstream.status, whole = translated(upstream.status, whole)
                 self._status = upstream.status
             else:
-                whole = one_scale(whole)
+                whole = one_scale(whole, logits=self._scores() == "logits")
             named = ((name, value) for name, value in upstream.headers if name != b"content-length")
             upstream.headers = [*named, (b"content-length", b"%d" % len(whole))]
         self.relay(whole, ended=True)

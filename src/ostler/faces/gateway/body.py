@@ -79,19 +79,19 @@ def wants_stream(body: bytes) -> bool:
         return False
 
 
-def one_scale(answer: bytes) -> bytes:
-    """Return a rerank answer whose logits are given as their sigmoid, from 0 to 1.
+def one_scale(answer: bytes, *, logits: bool) -> bytes:
+    """Return a rerank answer in one form, and its scores as their sigmoid where they are `logits`.
 
-    llama.cpp and SGLang give a reranker's raw output, others its sigmoid; clients compare scores
-    with thresholds. SGLang gives a bare list, which becomes what all others answer. Whatever is no
-    such answer is returned as it is.
+    Clients compare scores with thresholds. SGLang gives a bare list, which becomes what all others
+    answer. Whatever is no such answer is returned as it is.
     """
     try:
         said: Any = msgspec.json.decode(answer)
         if isinstance(said, list):
             said = {"results": [_result(one) for one in said]}
         for result in said["results"]:
-            result["relevance_score"] = _sigmoid(result["relevance_score"])
+            score = result["relevance_score"]
+            result["relevance_score"] = _sigmoid(score) if logits else score
     except (*NOT_JSON, KeyError, TypeError):
         return answer
     return msgspec.json.encode(said)

@@ -19,8 +19,8 @@ class Backend(Struct, frozen=True):
     """One engine that serves a model.
 
     `model_name` is what it wants to read in a request's `model`; empty: it does not care.
-    `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out. `logits`
-    means its rerank scores are logits (llama.cpp), which callers are given as their sigmoid.
+    `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out. `scores`
+    says how it gives a reranker's, as `nouns.Scores` does: "given", "list" or "logits".
     `context` is how many tokens it takes, prompt and answer together, None where that is not
     known; `bounds_answer` means that it refuses requests for a longer answer.
     """
@@ -30,7 +30,7 @@ class Backend(Struct, frozen=True):
     port: int
     model_name: str = ""
     adds_done: bool = False
-    logits: bool = False
+    scores: str = "given"
     context: int | None = None
     bounds_answer: bool = False
 

@@ -64,8 +64,6 @@ def route(keeper: Keeper, name: str, models: Sequence[str]) -> Model:
     return Model(id=name, created=0, owned_by="ostler", state=state)
 
 
-# These give a reranker's raw output where others give its sigmoid.
-GIVES_LOGITS = frozenset({"llamacpp", "ampere", "sglang"})
 # These keep to a fixed context and refuse a longer prompt; others cut it off, or take it.
 HAS_CONTEXT = frozenset({"llamacpp", "ampere", "vllm", "sglang"})
 # These refuse to be asked for an answer longer than the context; llama.cpp ends it there.
@@ -104,7 +102,7 @@ def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
         spec.port,
         spec.model_name,
         spec.adds_done,
-        logits=spec.engine in GIVES_LOGITS,
+        scores=spec.scores,
         context=None if context is None else -(-context // BLOCK) * BLOCK,
         bounds_answer=spec.engine in BOUNDS_ANSWER,
     )
