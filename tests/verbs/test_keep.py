@@ -58,8 +58,8 @@ class Hands:
     async def wake(self, unit: str, process: Process) -> None:
         await sleeping.wake_up(process.spec)
 
-    def obituary(self, process: Process, code: int) -> tuple[str, str]:
-        return f"It died with {code}.", ""
+    def obituary(self, process: Process, code: int) -> f.Failure:
+        return f.Failure(f"It died with {code}.")
 
     def ended(self, unit: str) -> None:
         pass

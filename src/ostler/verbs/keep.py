@@ -18,7 +18,7 @@ from ostler.ports import Process
 from ostler.verbs.prepare import Prepared
 
 T = TypeVar("T")
-BUG = "Ostler has a bug; the server's own words say more.", ""
+BUG = f.Failure("Ostler has a bug; the server's own words say more.")
 SOON = 2.0  # seconds that an engine of no use is given to end
 TICK = 0.5  # seconds; TTLs, back-offs and hours are kept to this precision
 
@@ -56,8 +56,8 @@ class Hands(Protocol):
         """Have it take its memory again; return when it can answer. Raises OstlerError."""
         ...
 
-    def obituary(self, process: Process, code: int) -> tuple[str, str]:
-        """Return why an engine died, from its own log, and the cause's stable word."""
+    def obituary(self, process: Process, code: int) -> f.Failure:
+        """Return why an engine died, from its own log."""
         ...
 
     def ended(self, unit: str) -> None:
@@ -90,7 +90,7 @@ class Life:
     devices: tuple[str, ...] = ()
     task: asyncio.Task[None] | None = None
     turning: asyncio.Task[None] | None = None  # over, to sleep or awake
-    of_no_use: tuple[str, str] | None = None  # why it failed though its process runs
+    of_no_use: f.Failure | None = None  # why it failed though its process runs
     fitting: Fitting | None = None
     process: Process | None = None
     began: float | None = None  # when its engine was started
@@ -148,7 +148,7 @@ class Keeper:
     def give_up(self, unit: str, why: str, cause: str) -> None:
         """A ready engine is of no use any more though its process runs: end it, and say why."""
         if (life := self.lives.get(unit)) and self.fleet.unit(unit).state is f.State.READY:
-            life.of_no_use = why, cause
+            life.of_no_use = f.Failure(why, cause)
             life.stop.set()
 
     def withdrawn(self, unit: str) -> None:
@@ -230,7 +230,7 @@ class Keeper:
         try:
             await self._hands.wake(unit, life.process)
         except OstlerError as error:
-            life.of_no_use = error.what, str(error.facts.get("cause", ""))
+            life.of_no_use = failure_of(error)
             life.stop.set()
         else:
             life.ready_seconds = self._clock() - life.began
@@ -238,11 +238,11 @@ class Keeper:
 
     async def _live(self, unit: str, life: Life, less: bool = False) -> None:
         """One engine's life, from the question what it needs to its end."""
-        died: tuple[str, str] | None = BUG
+        died: f.Failure | None = BUG
         try:
             died = await self._rise_and_run(unit, life, less)
         except OstlerError as error:
-            died = error.what, str(error.facts.get("cause", ""))
+            died = failure_of(error)
         finally:
             if self.lives.get(unit) is life:
                 del self.lives[unit]
@@ -250,9 +250,9 @@ class Keeper:
                 life.turning.cancel()
             at = self._clock()
             self._hands.ended(unit)
-            self.tell(f.Failed(unit, at, *died) if died else f.Ended(unit, at))
+            self.tell(f.Failed(unit, at, died) if died else f.Ended(unit, at))
 
-    async def _rise_and_run(self, unit: str, life: Life, less: bool) -> tuple[str, str] | None:
+    async def _rise_and_run(self, unit: str, life: Life, less: bool) -> f.Failure | None:
         """Return why the engine failed, or None where it ended because we asked."""
         if life.process is None and not await self._rise(unit, life, less):
             return None
@@ -285,6 +285,11 @@ class Keeper:
         life.ready_seconds = self._clock() - life.began
         self.tell(f.Ready(unit, self._clock()))
         return True
+
+
+def failure_of(error: OstlerError) -> f.Failure:
+    """Return a refusal as the fleet carries it."""
+    return f.Failure(error.what, str(error.facts.get("cause", "")), error.code, error.hint)
 
 
 async def _unless(stop: asyncio.Event, work: Awaitable[T]) -> T | None:

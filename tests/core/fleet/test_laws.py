@@ -92,7 +92,7 @@ class History(RuleBasedStateMachine):
             self.world.sizing_ends(unit)
         else:
             self.world.sizing.discard(unit)
-            self.world.tell(f.Failed(unit, self.world.now, "Its files are damaged."))
+            self.world.tell(f.Failed(unit, self.world.now, f.Failure("Its files are damaged.")))
 
     @precondition(lambda self: self.world.engines)
     @rule(data=st.data(), good=st.sampled_from([True, True, True, False]))

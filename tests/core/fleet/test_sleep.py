@@ -90,7 +90,7 @@ def test_a_wake_that_fails_is_a_failure_with_its_reason() -> None:
     story = up_asleep()
     story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.StopAsked("b", 42), f.Ended("b", 42))
     assert story.say(f.Asked("a", 43)) == (f.Wake("a"),)
-    (refusal,) = story.say(f.Failed("a", 44, "It sleeps on."))
+    (refusal,) = story.say(f.Failed("a", 44, f.Failure("It sleeps on.")))
     assert isinstance(refusal, f.Refuse)
     assert refusal.what == "It sleeps on."
     assert (story.fleet.held("gpu:0"), story.fleet.held("cpu")) == (0, 0)

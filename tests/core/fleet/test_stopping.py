@@ -46,5 +46,5 @@ def test_late_words_of_a_life_that_is_ending_change_nothing() -> None:
     assert story.sized("a", 3) == ()
     assert story.say(f.Ready("a", 2)) == ()
     assert story.state("a") is f.State.STOPPING
-    story.say(f.Failed("a", 3, "It was killed."))
+    story.say(f.Failed("a", 3, f.Failure("It was killed.")))
     assert story.state("a") is f.State.STOPPED

@@ -56,6 +56,7 @@ class World:
         self.answers: Counter[int] = Counter()
         self.requests = 0
         self.warnings: list[f.Warn] = []
+        self.used: set[str] = set()  # units that were told of as busy
         self.tell(f.Wished(0.0, self.wishes, berths))
 
     # --- the keeper -----------------------------------------------------------------------
@@ -64,6 +65,9 @@ class World:
         before = self.fleet
         self.fleet, actions = f.step(before, event)
         assert f.step(before, event) == (self.fleet, actions), "same history, same actions"
+        if isinstance(event, f.Busy) and self.fleet.unit(event.unit).busy:
+            self.used.add(event.unit)
+        self.check_units()
         withdrawn = []
         for action in actions:
             match action:
@@ -107,6 +111,13 @@ class World:
         states = {m: f.state_of(self.fleet, m) for m in NEEDS}
         self.outbox.append(Table(self.serial, routes, states))
         self.leaving += [(self.serial, unit) for unit in withdrawn]
+
+    def check_units(self) -> None:
+        for unit in self.fleet.units.values():
+            assert (unit.failure is not None) == (unit.state is f.State.FAILED)
+            if not unit.busy:
+                assert (unit.used_at is not None) == (unit.id in self.used), "its last use is known"
+            assert unit.used_at is None or unit.used_at <= self.now
 
     def check_may_go(self, before: f.Fleet, unit: str, event: f.Event) -> None:
         model = unit.partition("~")[0]
@@ -252,7 +263,7 @@ class World:
 
     def dies(self, unit: str, cause: str = "") -> None:
         self.goes(unit)
-        self.tell(f.Failed(unit, self.now, "It died.", cause))
+        self.tell(f.Failed(unit, self.now, f.Failure("It died.", cause)))
 
     def stop_is_done(self, unit: str) -> None:
         self.sizing.discard(unit)

@@ -31,6 +31,7 @@ from ostler.core.fleet.events import (
     Wished,
     Withdrawn,
 )
+from ostler.core.fleet.failure import Failure
 from ostler.core.fleet.life import FIRST_BACKOFF, LONGEST_BACKOFF, PROVEN
 from ostler.core.fleet.routing import BEST_FIRST, routable, state_of
 from ostler.core.fleet.state import (
@@ -70,6 +71,7 @@ __all__ = [
     "Ended",
     "Event",
     "Failed",
+    "Failure",
     "Fleet",
     "Idle",
     "Nap",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ostler.core.fleet.failure import Failure
 from ostler.core.fleet.state import Berth, Nap, Wishes
 
 
@@ -66,8 +67,7 @@ class Failed:
 
     unit: str
     at: float
-    why: str
-    cause: str = ""  # a stable word, as in a Diagnosis
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ stopped -> sizing -> waiting -> starting -> ready -> draining -> stopping -> sto
 
 from __future__ import annotations
 
-from ostler.core.fleet import thrashing
+from ostler.core.fleet import refusals, thrashing
 from ostler.core.fleet.actions import Refuse, Size, Sleep, Stop, Withdraw
 from ostler.core.fleet.events import (
     Adopted,
@@ -39,7 +39,6 @@ from ostler.core.fleet.state import (
     Unit,
 )
 from ostler.core.fleet.turn import Turn
-from ostler.core.sizes import duration
 
 FIRST_BACKOFF = 1.0  # seconds after a first failure; doubles with each further one
 LONGEST_BACKOFF = 300.0
@@ -56,10 +55,8 @@ def asked(turn: Turn, event: Asked) -> None:
     if rules.closed:
         turn.do(Refuse(event.model, "outside_schedule", rules.closed))
         return
-    if unit.state is State.FAILED and turn.at < unit.retry_at and not event.insists:
-        wait = unit.retry_at - turn.at
-        what = f"{unit.why} It may be tried again in {duration(wait)}."
-        answer(turn, Refuse(unit.model, "engine_failed", what, logs(unit), wait))
+    if unit.failure and turn.at < unit.retry_at and not event.insists:
+        answer(turn, refusals.failed(unit, unit.failure, unit.retry_at - turn.at, now=False))
         return
     thrashing.notice(turn, unit)
     if event.lease is not None:
@@ -149,18 +146,20 @@ def failed(turn: Turn, event: Failed) -> None:
     if unit.state not in ALIVE:
         return
     turn.seating = True
+    failure = event.failure
     allowed = turn.fleet.rules(unit.model).less_context
-    if event.cause == OUT_OF_MEMORY and allowed and not unit.less:
-        turn.enter(unit, State.SIZING, less=True, why=event.why, wanted=False)
+    if failure.cause == OUT_OF_MEMORY and allowed and not unit.less:
+        turn.enter(unit, State.SIZING, less=True, why=failure.why, wanted=False)
         turn.do(Size(unit.id, less=True))
         return
     served = unit.state in (State.READY, State.DRAINING)
     failures = 1 if served and turn.at - unit.since >= PROVEN else unit.failures + 1
     wait = min(FIRST_BACKOFF * 2 ** (failures - 1), LONGEST_BACKOFF)
     turn.enter(
-        unit, State.FAILED, wanted=False, failures=failures, retry_at=turn.at + wait, why=event.why
-    )
-    answer(turn, Refuse(unit.model, "engine_failed", event.why, logs(unit), wait))
+        unit, State.FAILED, wanted=False, failures=failures, retry_at=turn.at + wait,
+        why=failure.why, failure=failure,
+    )  # fmt: skip
+    answer(turn, refusals.failed(unit, failure, wait, now=True))
 
 
 def busy(turn: Turn, event: Busy) -> None:
@@ -177,7 +176,7 @@ def idle(turn: Turn, event: Idle) -> None:
     unit = turn.fleet.unit(event.unit)
     if unit.state in HOLDING and unit.busy:
         usage = (unit.usage or NEVER)._replace(last=turn.at)
-        unit = turn.put(unit, busy=False, usage=usage)
+        unit = turn.put(unit, busy=False, usage=usage, used_at=turn.at)
         _stop_if_left(turn, unit)
         turn.seating = True
 
@@ -252,8 +251,3 @@ def ended(turn: Turn, event: Ended) -> None:
         gone = turn.enter(unit, State.STOPPED, failures=0, less=False)
         if unit.wanted:
             raise_unit(turn, gone, unit.preempts)
-
-
-def logs(unit: Unit) -> str:
-    """The command that shows an engine's own words."""
-    return f"ostler logs {unit.model}"

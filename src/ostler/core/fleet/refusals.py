@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ostler.core.fleet.actions import Refuse
+from ostler.core.fleet.failure import Failure
 from ostler.core.fleet.pools import tiers
 from ostler.core.fleet.state import Fleet, State, Unit
 from ostler.core.fleet.turn import Turn
@@ -32,6 +33,17 @@ def answer(turn: Turn, refusal: Refuse) -> None:
     )  # fmt: skip
     if not any(unit.state in up for unit in units):
         turn.do(refusal)
+
+
+def failed(unit: Unit, failure: Failure, wait: float, now: bool) -> Refuse:
+    """The answer where it could not be sized or started, or died: `now`, or a while ago.
+
+    It may be asked for again after so many seconds, unless that mends nothing.
+    """
+    again = None if failure.lasting else wait
+    later = "" if now or again is None else f" It may be tried again in {duration(wait)}."
+    hint = failure.hint or f"ostler logs {unit.model}"
+    return Refuse(unit.model, failure.code, failure.why + later, hint, again)
 
 
 def never(fleet: Fleet, unit: Unit) -> Refuse:

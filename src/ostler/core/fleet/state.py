@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ostler.core.fleet.failure import Failure
 from ostler.core.fleet.returning import Usage
 from ostler.core.fleet.shelves import Shelves
 
@@ -93,6 +94,7 @@ class Unit(NamedTuple):
     lease: float | None = None  # seconds that it may run once it is ready; None: no limit
     until: float | None = None  # when its lease ends
     usage: Usage | None = None  # kept when it is stopped: it may be asked for again
+    used_at: float | None = None  # when its last request ended; None: none has
     evicted_at: float | None = None
     dismissed: bool = False  # stopped or refused; not raised by a pin alone
     # What went wrong.
@@ -102,6 +104,7 @@ class Unit(NamedTuple):
     broke_at: float = 0.0
     avoided_until: float = 0.0  # its circuit is open: requests go to other replicas
     why: str = ""  # why it failed, was stopped or refused
+    failure: Failure | None = None  # while it is failed, and at no other time
 
     def but(self, changes: Mapping[str, Any]) -> Unit:
         """Return it with changes; for a few of its many fields faster than `_replace`."""

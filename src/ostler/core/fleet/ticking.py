@@ -88,7 +88,8 @@ def raise_pinned(turn: Turn) -> None:
 
 def _recovers(turn: Turn, unit: Unit) -> bool:
     most = turn.fleet.wishes.policy.restarts
-    return unit.state is State.FAILED and unit.failures < most and turn.at >= unit.retry_at
+    may = unit.failure is not None and not unit.failure.lasting
+    return may and unit.failures < most and turn.at >= unit.retry_at
 
 
 def wished(turn: Turn, event: Wished) -> None:

@@ -51,8 +51,10 @@ class Turn:
 
     def enter(self, unit: Unit, state: State, **changes: Any) -> Unit:
         """Bring a unit into a state, and every index up to it."""
+        changes = {"failure": None, **changes}
         if state not in HOLDING:
-            changes = {**GONE, **changes}
+            used_at = self.at if unit.busy else unit.used_at
+            changes = {**GONE, "used_at": used_at, **changes}
             self.seating = self.seating or unit.state in HOLDING
         after = unit.but({"state": state, "since": self.at, **changes})
         fleet = self.fleet

@@ -93,7 +93,8 @@ class Dispatch:
         """All callers of a model are refused: those of the API here, the others by the gateway."""
         error = from_code(refusal.code, refusal.what, refusal.hint)
         self._settle(refusal.model, error)
-        status = error.http_status if refusal.retry_after is None else 503
+        # A 401 would tell callers that their own key is wrong.
+        status = 502 if error.http_status == 401 else error.http_status
         fault = m.Fault(refusal.what, type_of(status), refusal.code, refusal.hint)
         self.link.refuse(m.Refuse(refusal.model, status, fault, refusal.retry_after))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ostler import wiring
 from ostler.core.diagnosis import named as with_name
 from ostler.core.diagnosis import unknown
-from ostler.core.fleet import REPLICA
+from ostler.core.fleet import REPLICA, Failure
 from ostler.core.fleet.loading import Speed
 from ostler.core.naming import Named
 from ostler.core.placing import room
@@ -201,13 +201,14 @@ class ServerHands:
         await sleeping.wake_up(process.spec)
         self._wakes = process.spec.model.facts.weight_bytes / max(clock() - began, 0.01)
 
-    def obituary(self, process: Process, code: int) -> tuple[str, str]:
+    def obituary(self, process: Process, code: int) -> Failure:
         """Say why a running engine died, from its own log."""
         spec = process.spec
         log = tail(process.log_path, 0)
         found = self._engines[spec.engine].diagnose(log, code) or unknown(log, code)
-        what = with_name(found, spec.model.id).what
-        return f"{spec.engine} died while it served {spec.model.id}. {what}", found.cause
+        meant = with_name(found, spec.model.id)
+        what = f"{spec.engine} died while it served {spec.model.id}. {meant.what}"
+        return Failure(what, meant.cause, hint=meant.advice)
 
     def ended(self, unit: str) -> None:
         """Forget an engine that is gone."""
