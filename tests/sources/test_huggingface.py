@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -202,6 +203,33 @@ def test_a_dead_hub_is_named_at_once() -> None:
 def test_something_that_is_no_hub_is_said_to_be_none(hub: Hub, at: Any, body: bytes) -> None:
     hub.faults.add("/api/models/*", Answer(200, body=body))
     with pytest.raises(HubUnreachable, match="not as a Hugging Face Hub"):
+        at().listing(refs.parse("acme/tiny"))
+
+
+FILE = {"rfilename": "config.json", "size": 2, "blobId": "a" * 40}
+LARGE = FILE | {"lfs": {"sha256": "b" * 64, "size": 2}}
+
+
+@pytest.mark.parametrize(
+    ("page", "says"),
+    [
+        ({"siblings": [FILE | {"blobId": "../../up"}]}, "'../../up' is no hash"),
+        ({"siblings": [LARGE | {"lfs": {"sha256": "../up", "size": 2}}]}, "'../up' is no hash"),
+        ({"siblings": [FILE | {"size": -1}]}, "-1 is no size"),
+        ({"siblings": [FILE | {"size": 2**63}]}, "is no size"),
+        ({"sha": "../../up"}, "'../../up' is no commit"),
+        ({"sha": None}, "not as a Hugging Face Hub"),
+        ({"id": "../../up"}, "not a repository id"),
+    ],
+)
+def test_what_a_hub_says_is_no_path_before_it_is_looked_at(
+    hub: Hub, at: Any, page: dict[str, Any], says: str
+) -> None:
+    sound = {"id": "acme/tiny", "sha": "1" * 40, "siblings": [FILE, LARGE]}
+    hub.faults.add("/api/models/*", Answer(200, body=json.dumps(sound).encode()), times=1)
+    assert len(at().listing(refs.parse("acme/tiny")).files) == 2
+    hub.faults.add("/api/models/*", Answer(200, body=json.dumps(sound | page).encode()))
+    with pytest.raises(HubUnreachable, match=says):
         at().listing(refs.parse("acme/tiny"))
 
 

@@ -60,6 +60,18 @@ def removal(store: Store, manifest: Manifest, variant: str | None = None) -> int
     return store.forget(plans.removal(manifest, variant, store.manifests()))
 
 
+def test_an_unfinished_file_has_the_name_of_a_hash_or_none(store: Store, tmp_path: Path) -> None:
+    for key in ("../up", "/etc/x", "", "a" * 39, "A" * 40):
+        with pytest.raises(ValueError, match="not the hash"), store.partials.open(key):
+            pass
+        with pytest.raises(ValueError, match="not the hash"):
+            store.partials.size(key)
+    assert not any(tmp_path.rglob("*.part"))
+    with store.partials.open("a" * 40):
+        (store.partials.root / "a stranger's.part").write_bytes(b"x")
+    assert store.partials.names() == ["a" * 40]
+
+
 def test_asking_an_absent_home_writes_nothing(store: Store) -> None:
     assert store.manifests() == []
     assert store.used_bytes() == 0

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ostler.core import paths, refs
+from ostler.core import hashes, paths, refs
 from ostler.errors import CorruptFile, OstlerError, UnsafePath
 from ostler.nouns import KeptFile, Manifest
 
@@ -31,9 +31,7 @@ LARGEST_INDEX = 4 * 2**20  # bytes; some ten thousand models
 LARGEST_TEXT = 64 * 2**20  # bytes; the manifest of a model with 200,000 files
 
 _NAME = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(?:\.\d+)?\+00:00")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,8 @@ def model_of(config: bytes) -> Manifest:
         raw |= {key: tuple(map(str, raw[key])) for key in ("revisions", "aliases", "tags")}
         model = Manifest(**raw | {"files": files})
         refs.parse(f"hf:{model.name}")
-        sound = _COMMIT.fullmatch(model.commit) and all(map(_sound, files)) and _described(model)
+        commit = hashes.COMMIT.fullmatch(model.commit)
+        sound = commit and all(map(_sound, files)) and _described(model)
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise _corrupt(f"a configuration is not what it must be ({error})") from None
     except OstlerError as error:
@@ -164,8 +163,8 @@ def _described(model: Manifest) -> bool:
 def _sound(file: KeptFile) -> bool:
     plain = isinstance(file.path, str) and isinstance(file.blocks, str)
     sized = isinstance(file.size, int) and 0 <= file.size < 2**63
-    git = file.git_sha1 is None or re.fullmatch(r"[0-9a-f]{40}", file.git_sha1)
-    return bool(plain and sized and git and _SHA256.fullmatch(file.sha256))
+    git = file.git_sha1 is None or hashes.SHA1.fullmatch(file.git_sha1)
+    return bool(plain and sized and git and hashes.SHA256.fullmatch(file.sha256))
 
 
 def _plain(name: str) -> None:
@@ -195,7 +194,7 @@ def _listing(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
 
 def _digest(descriptor: dict[str, Any]) -> str:
     kind, _, digest = str(descriptor.get("digest")).partition(":")
-    if kind != "sha256" or not _SHA256.fullmatch(digest):
+    if kind != "sha256" or not hashes.SHA256.fullmatch(digest):
         raise _corrupt("a digest is no sha256")
     return digest
 

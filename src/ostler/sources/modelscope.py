@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from ostler.core import paths
+from ostler.core import listed, paths
 from ostler.core.reasons import root_cause
 from ostler.core.streams import Stream, byte_range, place_in_file
 from ostler.errors import (
@@ -37,7 +36,6 @@ HOME = "https://modelscope.cn"
 DEFAULT = "master"
 # Entries of one answer; the server leaves out the rest and does not say so (modelscope-hub 0.5.1).
 MOST = 3000
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 TOKEN = "`MODELSCOPE_API_TOKEN` gives a token."  # noqa: S105, a sentence
 
@@ -216,10 +214,7 @@ class ModelScope:
 
 def _file(entry: dict[str, Any]) -> RemoteFile:
     try:
-        sha256 = str(entry["Sha256"]).lower()
-        if not _SHA256.fullmatch(sha256):
-            raise ValueError(sha256)
-        return RemoteFile(str(entry["Path"]), int(entry["Size"]), sha256=sha256)
+        return listed.file(str(entry["Path"]), entry["Size"], sha256=str(entry["Sha256"]))
     except (KeyError, TypeError, ValueError):
         raise HubUnreachable(
             "ModelScope lists a file without its path, size or hash, so it cannot be verified.",

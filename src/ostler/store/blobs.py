@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ostler.core import hashes
 from ostler.store import durable
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 class Blobs:
@@ -22,7 +19,7 @@ class Blobs:
 
     def path(self, sha256: str) -> Path:
         """Return where this content is, or would be."""
-        if not _SHA256.fullmatch(sha256):
+        if not hashes.SHA256.fullmatch(sha256):
             raise ValueError(f"not a sha256: {sha256!r}")
         return self.by_sha256 / sha256[:2] / sha256
 
@@ -36,7 +33,7 @@ class Blobs:
 
     def of_git_sha1(self, git_sha1: str) -> str | None:
         """Return the sha256 of the content with this git blob id; None where it is not here."""
-        if not _SHA1.fullmatch(git_sha1):
+        if not hashes.SHA1.fullmatch(git_sha1):
             return None
         try:
             target = os.readlink(self.by_git_sha1 / git_sha1[:2] / git_sha1)
@@ -70,7 +67,7 @@ class Blobs:
         """Yield (sha256, bytes) of every content here; files with other names are not ours."""
         for folder in _entries(self.by_sha256):
             for entry in _entries(folder.path) if folder.is_dir() else ():
-                if _SHA256.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                if hashes.SHA256.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
                     yield entry.name, entry.stat().st_size
 
     def unlink_dangling(self) -> None:

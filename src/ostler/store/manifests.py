@@ -6,17 +6,13 @@ A model is here when its manifest is. The manifest is written after every blob i
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from ostler.core import paths, refs
+from ostler.core import hashes, paths, refs
 from ostler.errors import CorruptFile, OstlerError
 from ostler.nouns import KeptFile, Manifest
 from ostler.store import durable
-
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Manifests:
@@ -33,7 +29,7 @@ class Manifests:
         """
         found = []
         for path in self.root.glob("*/*/*/*.json"):
-            if _COMMIT.fullmatch(path.stem):
+            if hashes.COMMIT.fullmatch(path.stem):
                 found.append(self._read(path))
         return sorted(found, key=lambda manifest: (manifest.name, manifest.pulled_at))
 
@@ -66,7 +62,7 @@ class Manifests:
 
     def _path(self, source: str, name: str, commit: str) -> Path:
         refs.parse(f"{source}:{name}")
-        if not _COMMIT.fullmatch(commit):
+        if not hashes.COMMIT.fullmatch(commit):
             raise CorruptFile(
                 f"{commit!r} is not a commit of {name}.", hint="Try another endpoint."
             )
@@ -103,7 +99,7 @@ def _check(manifest: Manifest, path: Path) -> None:
         raise ValueError(place)
     paths.refuse_unsafe(file.path for file in manifest.files)
     for file in manifest.files:
-        if not _SHA256.fullmatch(file.sha256) or not isinstance(file.size, int):
+        if not hashes.SHA256.fullmatch(file.sha256) or not isinstance(file.size, int):
             raise ValueError(file.path)
 
 

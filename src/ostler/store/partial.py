@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ostler.core import blocks
+from ostler.core import blocks, hashes
 from ostler.core.blocks import Mark
 from ostler.store import durable, locks
 
@@ -73,8 +73,8 @@ class Partials:
         Whoever waited finds the file renamed away or removed by the one before; the caller asks
         the blobs again once it holds the lock. Raises Busy without `wait`.
         """
+        path = self._path(key)
         durable.folder(self.root)
-        path = self.root / f"{key}.part"
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -87,7 +87,7 @@ class Partials:
 
     def size(self, key: str) -> int:
         """Return how many bytes of a content are here and marked; the next pull proves them."""
-        path = self.root / f"{key}.part"
+        path = self._path(key)
         try:
             there = path.stat().st_size
         except FileNotFoundError:
@@ -98,13 +98,13 @@ class Partials:
     def allocated(self, key: str) -> int:
         """Return the bytes that a partial file takes on the disk already."""
         try:
-            return (self.root / f"{key}.part").stat().st_blocks * 512  # POSIX's unit
+            return self._path(key).stat().st_blocks * 512  # POSIX's unit
         except FileNotFoundError:
             return 0
 
     def purge(self, key: str) -> int:
         """Remove an unfinished file; return the bytes freed. Raises Busy while one writes it."""
-        if not (self.root / f"{key}.part").exists():
+        if not self._path(key).exists():
             return 0
         freed = self.allocated(key)
         with self.open(key, wait=False) as part:
@@ -112,8 +112,14 @@ class Partials:
         return freed
 
     def names(self) -> list[str]:
-        """Return the keys of all unfinished files."""
-        return sorted(path.stem for path in self.root.glob("*.part"))
+        """Return the keys of all unfinished files; files with other names are not ours."""
+        found = (path.stem for path in self.root.glob("*.part"))
+        return sorted(key for key in found if hashes.KEY.fullmatch(key))
+
+    def _path(self, key: str) -> Path:
+        if not hashes.KEY.fullmatch(key):
+            raise ValueError(f"not the hash of a content: {key!r}")
+        return self.root / f"{key}.part"
 
 
 def _journal(path: Path) -> Path:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ostler.core import rebuilding
+from ostler.core import hashes, rebuilding
 from ostler.core.rebuilding import Named, Recovered
 from ostler.errors import ChecksumMismatch, CorruptFile
 from ostler.nouns import Manifest
@@ -20,8 +19,6 @@ from ostler.version import __version__
 
 PREFIX = 64 * 1024  # bytes; a GGUF file names itself within the first kilobytes
 LARGEST_CARD = 2**20  # bytes
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def _manifests(store: Store) -> tuple[list[Manifest], list[Path]]:
     damaged: list[Path] = []
     for path in sorted((store.home / "models").glob("*/*/*/*.json")):
         source, owner, name = path.parts[-4:-1]
-        if not _COMMIT.fullmatch(path.stem):
+        if not hashes.COMMIT.fullmatch(path.stem):
             continue
         try:
             manifest = store.get(source, f"{owner}/{name}", path.stem)
@@ -109,7 +106,7 @@ def _snapshots(store: Store) -> Iterator[tuple[str, Path]]:
     for repo in sorted(store.hub_cache.glob("models--*")):
         name = rebuilding.repository(repo.name)
         for folder in sorted((repo / "snapshots").glob("*")) if name else ():
-            if name and _COMMIT.fullmatch(folder.name) and any(_links(folder)):
+            if name and hashes.COMMIT.fullmatch(folder.name) and any(_links(folder)):
                 yield name, folder
 
 
@@ -118,7 +115,7 @@ def _links(folder: Path) -> Iterator[tuple[str, str]]:
     for link in sorted(folder.rglob("*")):
         if link.is_symlink():
             sha256 = os.path.basename(os.readlink(link))
-            if _SHA256.fullmatch(sha256):
+            if hashes.SHA256.fullmatch(sha256):
                 yield link.relative_to(folder).as_posix(), sha256
 
 

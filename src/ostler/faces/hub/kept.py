@@ -8,18 +8,16 @@ Where two sources have a model of one name, the first of ORDER is the one that i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ostler.core import cards, git
+from ostler.core import cards, git, hashes
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 from ostler.nouns import KeptFile, Manifest
 from ostler.store.store import Store
 
 ORDER = ("hf", "ms", "git", "folder")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class KeptRepos:
@@ -76,7 +74,7 @@ class KeptRepos:
         folders = git.trees({path: file.oid for path, file in files.items()})
         commit = manifest.commit
         return Snapshot(
-            commit if COMMIT.fullmatch(commit) else git.commit_id(folders[""]),
+            commit if hashes.SHA1.fullmatch(commit) else git.commit_id(folders[""]),
             files,
             folders=folders,
             modified=when,

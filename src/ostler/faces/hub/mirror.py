@@ -6,14 +6,13 @@ Where that hub is gone, what was kept before is what there is.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ostler.core import cards, git, paths
+from ostler.core import cards, git, hashes, paths
 from ostler.core.refs import parse
 from ostler.errors import AuthRequired, BadRef, HubUnreachable, ModelNotFound, OstlerError
 from ostler.faces.hub import refusals
@@ -26,7 +25,6 @@ from ostler.verbs.arrive import Arrival
 FRESH = 30.0  # seconds for which a branch is taken to be where it was
 OUTAGE = 10.0  # seconds for which a hub that did not answer is not asked again
 REMEMBERED = 256  # listings
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ class Mirror:
         now = time.monotonic()
         with self._lock:
             heard = self._heard.get((name, revision))
-            if heard and (COMMIT.fullmatch(revision) or now - heard.when < FRESH):
+            if heard and (hashes.COMMIT.fullmatch(revision) or now - heard.when < FRESH):
                 return heard.listing
             if now < self._silent_until:
                 raise HubUnreachable("The hub outside did not answer just now.")

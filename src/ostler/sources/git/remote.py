@@ -7,7 +7,6 @@ sha256). Links and submodules in the tree are refused.
 from __future__ import annotations
 
 import copy
-import re
 import shutil
 import tempfile
 import weakref
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ostler.core import cards, git, paths
+from ostler.core import cards, git, hashes, paths
 from ostler.core.streams import Stream
 from ostler.errors import (
     AuthRequired,
@@ -33,7 +32,6 @@ from ostler.nouns import Listing, ModelRef, RemoteFile, SearchResults
 from ostler.sources.git import program
 from ostler.sources.git.lfs import Lfs
 
-COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 KINDS = {"120000": "it is a link", "160000": "it is another repository"}
 UNREACHED = ("could not resolve", "failed to connect", "unable to access", "timed out", "refused")
 UNKNOWN_CALLER = ("could not read username", "authentication failed", "error: 403")
@@ -120,7 +118,7 @@ class GitRemote:
 
     def _commit(self, revision: str | None) -> tuple[str, str | None]:
         """Return the commit that is meant, and the branch or tag that led there."""
-        if revision and COMMIT.fullmatch(revision):
+        if revision and hashes.COMMIT.fullmatch(revision):
             return revision, None
         said = self._git("ls-remote", "--symref", "--", self.url).decode(errors="replace")
         pairs = [line.split("\t", 1) for line in said.splitlines() if "\t" in line]
@@ -129,7 +127,7 @@ class GitRemote:
             head = found.get("HEAD", "")
             branch = next((name for oid, name in pairs if oid.startswith("ref: ")), None)
             target = next((oid for oid, name in pairs if oid.startswith("ref: ")), "")
-            if not COMMIT.fullmatch(head):
+            if not hashes.COMMIT.fullmatch(head):
                 raise ModelNotFound(f"{self.url} is an empty repository.")
             return head, target.removeprefix("ref: refs/heads/") if branch else None
         for name in (
@@ -137,7 +135,7 @@ class GitRemote:
             f"refs/tags/{revision}^{{}}",
             f"refs/tags/{revision}",
         ):
-            if COMMIT.fullmatch(found.get(name, "")):
+            if hashes.COMMIT.fullmatch(found.get(name, "")):
                 return found[name], revision
         raise self._no_revision(revision)
 

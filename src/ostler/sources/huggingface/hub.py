@@ -150,8 +150,9 @@ class HuggingFace:
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._refused(ref.name, ref.revision, None, error) from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
+            said = f": {error}" if type(error) is ValueError else ""  # one of `reading`'s sentences
             raise HubUnreachable(
-                f"{self.endpoint} answered, but not as a Hugging Face Hub does.",
+                f"{self.endpoint} answered, but not as a Hugging Face Hub does{said}.",
                 hint="Check HF_ENDPOINT or --endpoint.",
                 endpoint=self.endpoint,
             ) from error

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ostler.core import hashes, listed, refs
+from ostler.errors import BadRef
 from ostler.nouns import Found, RemoteFile
 
 FORMAT_TAGS = ("gguf", "safetensors", "pytorch", "onnx", "mlx")
@@ -28,8 +30,8 @@ class Page:
 def page(info: dict[str, Any]) -> Page:
     """Read a model's page. Raises KeyError, TypeError, ValueError, AttributeError: it is none."""
     return Page(
-        name=info["id"],
-        commit=info.get("sha") or "",
+        name=_name(info["id"]),
+        commit=_commit(info["sha"]),
         files=_siblings(info.get("siblings") or []),
         licence=_licence(info),
         gated=str(info["gated"]) if info.get("gated") else None,
@@ -39,20 +41,33 @@ def page(info: dict[str, Any]) -> Page:
     )
 
 
-def _siblings(listed: list[dict[str, Any]]) -> tuple[RemoteFile, ...]:
-    if any(one.get("size") is None or one.get("blobId") is None for one in listed):
+def _name(said: str) -> str:
+    try:
+        return refs.parse(f"hf:{said}").name
+    except BadRef as error:
+        raise ValueError(error.what.rstrip(".")) from None
+
+
+def _commit(said: str) -> str:
+    if not hashes.COMMIT.fullmatch(said):
+        raise ValueError(f"{said!r} is no commit")
+    return said
+
+
+def _siblings(found: list[dict[str, Any]]) -> tuple[RemoteFile, ...]:
+    if any(one.get("size") is None or one.get("blobId") is None for one in found):
         return ()
     return tuple(
-        file_of(one["rfilename"], one["size"], one["blobId"], one.get("lfs")) for one in listed
+        file_of(one["rfilename"], one["size"], one["blobId"], one.get("lfs")) for one in found
     )
 
 
 def file_of(path: str, size: int, blob_id: str, lfs: Mapping[str, Any] | None) -> RemoteFile:
-    """Return one file of a repository."""
+    """Return one file of a repository. Raises KeyError, ValueError, AttributeError."""
     # the git id of a large file is that of its pointer and says nothing of its bytes
     if lfs:
-        return RemoteFile(path, int(lfs["size"]), sha256=str(lfs["sha256"]).lower())
-    return RemoteFile(path, int(size), git_sha1=blob_id.lower())
+        return listed.file(path, lfs["size"], sha256=lfs["sha256"])
+    return listed.file(path, size, git_sha1=blob_id)
 
 
 def _licence(info: dict[str, Any]) -> str | None:

@@ -10,9 +10,9 @@ import configparser
 import re
 from pathlib import Path
 
+from ostler.core import hashes
 from ostler.store.adoption.offers import Lying, Offer, below, lying
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB = re.compile(r"(?:https?://|git@)[^/:]+[/:](?P<name>[^/]+/[^/]+?)(?:\.git)?/?")
 
 
@@ -47,7 +47,7 @@ def _file(git: Path, path: str, place: Path) -> Lying:
 def _head(git: Path) -> tuple[str | None, str | None]:
     """Return (branch, commit), each None where it cannot be told."""
     head = (git / "HEAD").read_text(errors="replace").strip()
-    if _COMMIT.fullmatch(head):
+    if hashes.SHA1.fullmatch(head):
         return None, head
     ref = head.removeprefix("ref: ")
     if ".." in ref or not ref.startswith("refs/heads/"):
@@ -57,14 +57,14 @@ def _head(git: Path) -> tuple[str | None, str | None]:
 
 def _loose(place: Path) -> str | None:
     text = place.read_text(errors="replace").strip() if place.is_file() else ""
-    return text if _COMMIT.fullmatch(text) else None
+    return text if hashes.SHA1.fullmatch(text) else None
 
 
 def _packed(git: Path, ref: str) -> str | None:
     packed = git / "packed-refs"
     for line in packed.read_text(errors="replace").splitlines() if packed.is_file() else ():
         commit, _, name = line.partition(" ")
-        if name == ref and _COMMIT.fullmatch(commit):
+        if name == ref and hashes.SHA1.fullmatch(commit):
             return commit
     return None
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ostler.core import hashes
 from ostler.store.adoption.offers import Lying, Offer, below, lying
 
 _REPO = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def offers(place: Path) -> Iterator[Offer]:
@@ -31,7 +31,7 @@ def _snapshots(repo: Path, wanted: str) -> Iterator[Offer]:
     found = _REPO.fullmatch(repo.name)
     for folder in sorted((repo / "snapshots").glob(wanted)) if found else ():
         files = tuple(_file(path, place) for path, place in below(folder))
-        if found and files and _COMMIT.fullmatch(folder.name):
+        if found and files and hashes.SHA1.fullmatch(folder.name):
             yield Offer(
                 "Hugging Face cache",
                 files,
@@ -44,9 +44,9 @@ def _snapshots(repo: Path, wanted: str) -> Iterator[Offer]:
 def _file(path: str, place: Path) -> Lying:
     etag = os.path.basename(os.path.realpath(place)) if place.is_symlink() else ""
     real = Path(os.path.realpath(place))
-    if re.fullmatch(r"[0-9a-f]{64}", etag):
+    if hashes.SHA256.fullmatch(etag):
         return lying(path, real, sha256=etag)
-    return lying(path, real, git_sha1=etag if re.fullmatch(r"[0-9a-f]{40}", etag) else None)
+    return lying(path, real, git_sha1=etag if hashes.SHA1.fullmatch(etag) else None)
 
 
 def _revisions(refs: Path, commit: str) -> Iterator[str]:
