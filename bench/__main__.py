@@ -18,6 +18,7 @@ NAMES = {
     "verify": "hashing what is kept, warm and cold, against hashlib on every core",
     "hub": "serving files to many, against nginx on the same files",
     "start": "what Ostler adds to an engine's start, against starting it by hand",
+    "idle": "what a server that nobody asks takes, by how many models are kept",
     "export": "how many files for others to start models are written in a second",
     "fleet": "reload seconds against LRU, LFU, static costs and the future known; one step's cost",
     "swap": "from a cold request to its first token, less the engine's start; many swaps",

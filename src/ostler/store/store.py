@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ostler.store.damage import Damage
     from ostler.store.downloads import Downloads
     from ostler.store.jobs import Jobs
+    from ostler.store.lookout import Lookout
     from ostler.store.trash import Trash
 
 SHORTEST_COMMIT = 7  # hexadecimal digits; what git itself prints
@@ -43,6 +44,12 @@ class Store:
     def manifests(self) -> list[Manifest]:
         """Return every model kept here, by name, then oldest first. Raises CorruptFile."""
         return self._manifests.all()
+
+    def lookout(self) -> Lookout:
+        """Return what looks at the manifests again and again, for next to nothing."""
+        from ostler.store.lookout import Lookout
+
+        return Lookout(self.home / "models")
 
     def get(self, source: str, name: str, commit: str) -> Manifest | None:
         """Return what is kept of one commit; None where nothing is."""
@@ -207,6 +214,7 @@ class Store:
         merged = _merged(before, manifest) if before else manifest
         durable.folder(self.home)
         self._manifests.write(merged)
+        self._renew()
         self._views.make(merged)
         return merged
 
@@ -226,7 +234,14 @@ class Store:
             else:
                 self._views.remove(removal.manifest)  # made anew if we are killed here
                 self._manifests.remove(removal.manifest)
+            self._renew()
             return self._discard(removal.freed & self.orphans())
+
+    def _renew(self) -> None:
+        """Have those see it who look at the manifests again and again."""
+        from ostler.store import lookout
+
+        lookout.renew(self.home / "models")
 
     def sweep(self) -> int:
         """Remove contents that no model names; return the bytes freed. Raises Busy."""

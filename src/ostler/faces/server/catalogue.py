@@ -8,8 +8,10 @@ from datetime import datetime
 from ostler.core.naming import Named, find, served_names
 from ostler.errors import OstlerError, UnknownModel
 from ostler.nouns import ModelFacts, Task
-from ostler.store import Store
+from ostler.store import Store, servable
 from ostler.verbs.inspect import kept_facts
+
+Facts = dict[tuple[str, str, str], ModelFacts | None]
 
 
 class Catalogue:
@@ -17,18 +19,31 @@ class Catalogue:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._facts: dict[tuple[str, str, str], ModelFacts | None] = {}
+        self._lookout = store.lookout()
+        self._looking = asyncio.Lock()
+        self._facts: Facts = {}
+        self._unread: tuple[Named, ...] = ()  # their files cannot be read, as far as is known
         self.names: tuple[Named, ...] = ()
+        self.faults: tuple[str, ...] = ()  # of manifests, each as a sentence
 
     async def refresh(self) -> bool:
         """Look again; return whether anything is new or gone."""
-        names, facts = await asyncio.to_thread(self._look)
-        changed = names != self.names
-        self.names, self._facts = names, facts
-        return changed
+        async with self._looking:
+            looked = await asyncio.to_thread(self._look)
+            if looked is None:
+                return False
+            names, self._facts = looked
+            changed = names != self.names
+            self.names, self.faults = names, self._lookout.faults
+            self._unread = tuple(one for one in names if self._facts[_key(one)] is None)
+            return changed
 
-    def _look(self) -> tuple[tuple[Named, ...], dict[tuple[str, str, str], ModelFacts | None]]:
-        names = served_names(self._store.models())
+    def _look(self) -> tuple[tuple[Named, ...], Facts] | None:
+        """Return the models and their facts; None where nothing is other than before."""
+        if not self._lookout.look() and not any(self._read(one) for one in self._unread):
+            return None
+        kept = [(manifest, one) for manifest in self._lookout.found for one in servable(manifest)]
+        names = served_names(kept)
         return names, {_key(n): self._facts.get(_key(n)) or self._read(n) for n in names}
 
     def _read(self, named: Named) -> ModelFacts | None:

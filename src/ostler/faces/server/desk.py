@@ -82,7 +82,10 @@ class Desk:
 
     def state(self) -> ServerState:
         fleet, now = self._keeper.fleet, time.monotonic()
-        flaws = (*self._operator.flaws, *self._directory.flaws(), *describing.unmet(fleet))
+        flaws = (
+            *self._operator.flaws, *self._directory.flaws(), *self._hands.catalogue.faults,
+            *describing.unmet(fleet),
+        )  # fmt: skip
         return ServerState(
             version=__version__,
             pid=os.getpid(),

@@ -109,6 +109,8 @@ class Server:
 
     async def _up(self, control: Control, on_ready: Callable[[Found], None]) -> None:
         await self._catalogue.refresh()
+        for fault in self._catalogue.faults:
+            warn(fault)
         await self._books.ledger.reload()
         self._operator.read()
         for note, process, fitting in await self._hands.left():
@@ -168,7 +170,11 @@ class Server:
             await self._look_now()
 
     async def _look_now(self) -> None:
+        before = self._catalogue.faults
         changed = await self._catalogue.refresh()
+        for fault in self._catalogue.faults:
+            if fault not in before:
+                warn(fault)
         if self._operator.look() or changed:
             self._republish()
 
