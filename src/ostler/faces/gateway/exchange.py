@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ostler.faces.gateway import form
+from ostler.faces.gateway import choice, form
 from ostler.faces.gateway.allowance import Entered
 from ostler.faces.gateway.answer import Answer
 from ostler.faces.gateway.body import renamed
@@ -119,6 +119,8 @@ class Exchange(Answer):
         if wanted and self.spelt is not None and self.spelt != wanted:
             kind = self.request.kind
             body = form.renamed(kind, body, wanted) if form.is_form(kind) else renamed(body, wanted)
+        if not pool.backend.names_tool and choice.MARK in body:
+            body = choice.one_of(body)
         head = head_for(self.request, target, pool.host, len(body), self.request_id)
         upstream.send(self, head, body)
 

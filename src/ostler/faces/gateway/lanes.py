@@ -14,6 +14,7 @@ from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from ostler.faces.gateway.body import NOT_JSON, name_in, renamed, tokens_of
+from ostler.faces.gateway.choice import MARK
 from ostler.faces.gateway.context import context_of, too_long
 from ostler.faces.gateway.known import Spelling
 from ostler.faces.gateway.messages import Ended
@@ -57,6 +58,7 @@ class Track:
         "lanes",
         "method",
         "model",
+        "names_tool",
         "path",
         "pool",
         "role",
@@ -75,6 +77,7 @@ class Track:
         self.lanes = lanes
         self.usual = request.usual
         self.pool = pool
+        self.names_tool = pool.backend.names_tool
         self.target = request.way.target
         self.context = context_of(lanes.relay.routes.models[exchange.model], self.target)
         self.model, self.spelt = exchange.model, exchange.spelt
@@ -135,6 +138,8 @@ class Lanes:
             return False
         track = tracks[0] if len(tracks) == 1 else relay.replicas.least_busy(tracks)
         pool, share = track.pool, track.share
+        if not track.names_tool and MARK in body:
+            return False
         if not pool.idle or not (share.turns > 0 < share.left or self._is_let_in(track)):
             return False
         for one in track.seats:

@@ -22,7 +22,8 @@ class Backend(Struct, frozen=True):
     `adds_done` means the gateway adds the `data: [DONE]` that this engine leaves out. `scores`
     says how it gives a reranker's, as `nouns.Scores` does: "given", "list" or "logits".
     `context` is how many tokens it takes, prompt and answer together, None where that is not
-    known; `bounds_answer` means that it refuses requests for a longer answer.
+    known; `bounds_answer` means that it refuses requests for a longer answer. `names_tool` is False
+    for one that cannot be told which tool to call.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Backend(Struct, frozen=True):
     scores: str = "given"
     context: int | None = None
     bounds_answer: bool = False
+    names_tool: bool = True
 
 
 class Member(Struct, frozen=True):

@@ -68,6 +68,8 @@ def route(keeper: Keeper, name: str, models: Sequence[str]) -> Model:
 HAS_CONTEXT = frozenset({"llamacpp", "ampere", "vllm", "sglang"})
 # These refuse to be asked for an answer longer than the context; llama.cpp ends it there.
 BOUNDS_ANSWER = frozenset({"vllm", "sglang"})
+# These take a choice of one tool for no choice; llama.cpp says so in its log alone.
+KNOWS_NO_TOOL = frozenset({"llamacpp", "ampere"})
 BLOCK = 256  # tokens; llama.cpp rounds a context up to whole ones
 
 
@@ -105,6 +107,7 @@ def _backend(keeper: Keeper, unit: f.Unit) -> m.Backend | None:
         scores=spec.scores,
         context=None if context is None else -(-context // BLOCK) * BLOCK,
         bounds_answer=spec.engine in BOUNDS_ANSWER,
+        names_tool=spec.engine not in KNOWS_NO_TOOL,
     )
 
 
