@@ -25,7 +25,7 @@ from ostler.errors import (
     TokenRejected,
 )
 from ostler.nouns import Listing, RemoteFile
-from ostler.sources.huggingface import HuggingFace, refusals, stored_token
+from ostler.sources.huggingface import HuggingFace, greeting, refusals, stored_token
 from ostler.testing.faults import Answer, CutAfter, Faults, IgnoreRange, RedirectTo, ReplaceHeader
 from ostler.testing.server import running
 
@@ -199,11 +199,51 @@ def test_a_dead_hub_is_named_at_once() -> None:
     assert "127.0.0.1:1" in str(found.hub_error)
 
 
-@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[]", b'{"a": 1}', gzip.compress(b"x")])
+@pytest.mark.parametrize(
+    "body", [b"<html>hello</html>", b"[]", b'{"a": 1}', gzip.compress(b"x"), b"[" * 100_000]
+)
 def test_something_that_is_no_hub_is_said_to_be_none(hub: Hub, at: Any, body: bytes) -> None:
     hub.faults.add("/api/models/*", Answer(200, body=body))
     with pytest.raises(HubUnreachable, match="not as a Hugging Face Hub"):
         at().listing(refs.parse("acme/tiny"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_an_end_is_not_read_on(
+    hub: Hub, at: Any, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr("ostler.sources.LONGEST_ANSWER", 100_000)
+    spaces = b" " * 1_000_000
+    body, headers = (
+        (gzip.compress(spaces), {"content-encoding": "gzip"}) if packed else (spaces, {})
+    )
+    hub.faults.add("/api/models*", Answer(200, headers, body))
+    with pytest.raises(HubUnreachable, match="it sent more than 100,000 bytes"):
+        at().listing(refs.parse("acme/tiny"))
+    assert "100,000" in str(at().search("tiny", 3).hub_error)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"), [(b'{"name": "ada"}', "ada"), (b"{", ""), (b"[1]", ""), (b"[" * 100_000, "")]
+)
+def test_a_greeting_takes_a_hub_as_it_is(hub: Hub, body: bytes, name: str) -> None:
+    hub.faults.add("/api/whoami-v2", Answer(200, body=body))
+    found = greeting.greet(hub.address, None)
+    assert (found.error, found.name) == ("", name)
+    assert found.skewed
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Thu, 01 Jan 1970 00:00:07 GMT", 7.0),
+        ("Thu, 01 Jan 1970 00:00:07 -0000", 7.0),
+        ("some day", None),
+        ("", None),
+    ],
+)
+def test_the_date_of_a_greeting(date: str, seconds: float | None) -> None:
+    assert greeting.seconds(date) == seconds
 
 
 FILE = {"rfilename": "config.json", "size": 2, "blobId": "a" * 40}

@@ -6,8 +6,8 @@ import os
 import socket
 import threading
 import weakref
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # HTTP library reads; the others are set for other programs and mostly meant for all. Each is a
 # file, or a folder as `openssl rehash` makes it.
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+LONGEST_ANSWER = 64 * 2**20  # bytes; the page of a repository with 200,000 files
+_OF_THE_WAY = ("content-length", "content-encoding", "transfer-encoding")  # of the bytes as sent
 
 
 def trust() -> ssl.SSLContext:
@@ -75,12 +78,43 @@ class Caller:
         """Return the same with no connection yet."""
         return Caller(*self._options)
 
+    def ask(self, method: str, url: str, **options: Any) -> httpx2.Response:
+        """Ask, and return the whole answer. Raises what the library raises, as `whole` does."""
+        request = self.http.build_request(method, url, **options)
+        with closing(self.http.send(request, stream=True)) as answer:
+            return whole(answer, LONGEST_ANSWER)
+
     def close(self) -> None:
         self.http.close()
 
     def hang_up(self) -> None:
         """Wake whoever waits for an answer, its head or its bytes: none come any more."""
         self._lines.cut()
+
+
+def whole(answer: httpx2.Response, longest: int) -> httpx2.Response:
+    """Read an answer to its end. Raises RemoteProtocolError where more than `longest` bytes come.
+
+    They are counted as they are unpacked: neither a length nor a packed size says how many come.
+    """
+    import httpx2
+
+    content = bytearray()
+    for piece in answer.iter_bytes():
+        content += piece
+        if len(content) > longest:
+            raise httpx2.RemoteProtocolError(f"it sent more than {longest:,} bytes")
+    return received(answer.status_code, answer.headers.items(), bytes(content), answer.request)
+
+
+def received(
+    status: int, headers: Iterable[tuple[str, str]], content: bytes, request: httpx2.Request
+) -> httpx2.Response:
+    """Return an answer whose bytes have come, unpacked, as the HTTP library would."""
+    import httpx2
+
+    said = [(name, value) for name, value in headers if name.lower() not in _OF_THE_WAY]
+    return httpx2.Response(status, headers=said, content=content, request=request)
 
 
 class _Lines:

@@ -147,7 +147,7 @@ class ModelScope:
 
     def _ask(self, name: str, revision: str | None, url: str, params: dict[str, str]) -> Any:
         with self._reaching():
-            answer = self._caller.http.get(url, params=params)
+            answer = self._caller.ask("GET", url, params=params)
             if answer.status_code == 404 and params:
                 raise RevisionNotFound(
                     f"{name} has no revision {revision or DEFAULT!r} at {self.endpoint}.",
@@ -156,7 +156,7 @@ class ModelScope:
             self._check(answer, name)
             try:
                 data = answer.json()["Data"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 data = None
             if not isinstance(data, dict):
                 raise HubUnreachable(

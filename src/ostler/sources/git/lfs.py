@@ -86,7 +86,7 @@ class Lfs:
                     f"{self.url} has no bytes of {file.path}: {_said(found)}.", path=file.path
                 )
             href, header = str(download["href"]), dict(download.get("header") or {})
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             raise HubUnreachable(f"{self.url} answered, but not as git LFS does.") from None
         if urlsplit(href).scheme not in ("http", "https"):
             raise HubUnreachable(f"{self.url} names an address for {file.path} that is no http.")
@@ -96,7 +96,7 @@ class Lfs:
         url = self.url.rstrip("/").removesuffix(".git") + ".git/info/lfs/objects/batch"
         headers = {"Accept": JSON, "Content-Type": JSON, **self._login}
         with self._reaching():
-            return self._caller.http.post(url, json=asked, headers=headers)
+            return self._caller.ask("POST", url, json=asked, headers=headers)
 
     def _log_in(self) -> bool:
         """Take name and password from where git keeps them; False where it has none."""

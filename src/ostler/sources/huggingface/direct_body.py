@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 import httpx2
 
+from ostler.sources import received
 from ostler.sources.huggingface.body import Span, span
 
 CHUNK = 2**20  # bytes
@@ -110,11 +111,8 @@ class DirectBody:
     def as_response(self) -> httpx2.Response:
         """Return the answer as the HTTP library would, for a refusal to be explained."""
         content = b"".join(self._error_page())
-        headers = [(name, value) for name, value in self._response.headers.items()
-                   if name.lower() not in ("content-length", "content-encoding",
-                                           "transfer-encoding")]  # fmt: skip
-        request = httpx2.Request("GET", self._url)
-        return httpx2.Response(self.status, headers=headers, content=content, request=request)
+        headers = self._response.headers.items()
+        return received(self.status, headers, content, httpx2.Request("GET", self._url))
 
     def _error_page(self) -> Iterator[bytes]:
         seen = 0

@@ -109,7 +109,8 @@ class HuggingFace:
     def _model_page(self, name: str, revision: str) -> Any:
         """Ask for a model's page. HfApi does the same, and takes 60 ms to be imported."""
         self._unless_offline(name, revision, None)
-        answer = self._caller.http.get(
+        answer = self._caller.ask(
+            "GET",
             f"{self.endpoint}/api/models/{name}/revision/{quote(revision, safe='')}",
             params={"blobs": True},
             headers=self._headers(),
@@ -149,7 +150,7 @@ class HuggingFace:
             return ask()
         except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise self._refused(ref.name, ref.revision, None, error) from error
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             said = f": {error}" if type(error) is ValueError else ""  # one of `reading`'s sentences
             raise HubUnreachable(
                 f"{self.endpoint} answered, but not as a Hugging Face Hub does{said}.",
@@ -239,7 +240,8 @@ class HuggingFace:
 
     def _search_page(self, words: str, limit: int) -> tuple[Found, ...]:
         """Ask for one page. HfApi.list_models would try a dead hub for half a minute."""
-        answer = self._caller.http.get(
+        answer = self._caller.ask(
+            "GET",
             f"{self.endpoint}/api/models",
             params={"search": words, "limit": limit, "expand": ASKED_OF_SEARCH},
             headers=self._headers(),
