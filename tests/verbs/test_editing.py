@@ -36,6 +36,17 @@ def test_the_file_is_written_with_its_mode_and_a_copy_is_kept(file: Path) -> Non
     assert sorted(os.listdir(file.parent)) == ["conf.yaml", kept.name]
 
 
+def test_a_new_file_is_as_any_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The umask is the process's: to ask it by changing it would loosen what others make."""
+    usual = tmp_path / "usual"
+    usual.touch()
+    monkeypatch.delattr(os, "umask")
+    path = tmp_path / "new.yaml"
+    editing.carry_out(editing.plan(path, lambda _: {"models": ["a"]}, new=True))
+    assert path.read_text() == "models:\n  - a\n"
+    assert path.stat().st_mode == usual.stat().st_mode
+
+
 def test_two_copies_in_one_second_are_two_files(file: Path) -> None:
     first = editing.carry_out(with_b(file))
     file.write_bytes(TEXT)

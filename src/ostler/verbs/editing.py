@@ -120,11 +120,13 @@ def _copy(change: Change) -> Path:
 def _write(change: Change, content: bytes) -> None:
     durable.folder(change.path.parent)
     draft = durable.draft(change.path)
+    mode = 0o666 if change.before is None else 0o600  # a new file gets what the umask leaves
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
             file.flush()
-            _like(file.fileno(), change.path)
+            if change.before is not None:
+                _like(file.fileno(), change.path)
             os.fsync(file.fileno())
         _as_it_was_shown(change)
         durable.rename(draft, change.path)
@@ -146,13 +148,10 @@ def _as_it_was_shown(change: Change) -> None:
 
 
 def _like(fd: int, path: Path) -> None:
-    """Give an open file the mode and the owner of another; a new one is like any new file."""
+    """Give an open file the mode and the owner of another, where that is still there."""
     try:
         found = path.stat()
     except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        os.fchmod(fd, 0o666 & ~mask)
         return
     os.fchmod(fd, stat.S_IMODE(found.st_mode))
     with suppress(PermissionError):
