@@ -386,6 +386,11 @@ def every() -> tuple[type[OstlerError], ...]:
     return tuple(kinds)
 
 
+def is_code(text: str) -> bool:
+    """Say whether a word is the code of a refusal."""
+    return any(kind.code == text for kind in every())
+
+
 def from_code(code: str, what: str, hint: str = "") -> OstlerError:
     """Make the refusal that a code names; an unknown code gives the general one."""
     kinds = {kind.code: kind for kind in every()}

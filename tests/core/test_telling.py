@@ -44,5 +44,7 @@ def test_who_asked_is_named_and_a_new_model_was_stopped_before() -> None:
     asked = {"org/a": "key:anna"}
     (event,) = told({}, {"org/a": Seen("ready", device="cpu", bytes=7)}, asked)
     assert (event.actor, event.facts) == ("key:anna", {"device": "cpu", "bytes": 7})
-    (event,) = told({}, {"org/a": Seen("failed", "no memory")}, asked)
+    lost = Seen("failed", "no memory", code="engine_failed")
+    (event,) = told({}, {"org/a": lost}, asked)
+    assert event.facts == {"code": "engine_failed"}
     assert event.actor == "keeper", "nobody asks for a failure"

@@ -10,13 +10,9 @@ import psutil
 import pytest
 from tests.stories.conftest import CHAT, Inn, Shell, address_said, end
 
-from ostler import wiring
-from ostler.core.diagnosis import diagnose, named
-from ostler.errors import EngineFailed, Unwell
-from ostler.faces.cli import why
+from ostler.errors import StartupTimeout, Unwell
 from ostler.nouns import Attempt, Event
 from ostler.records.notes import Notes
-from ostler.settings import load
 
 
 def last(
@@ -106,8 +102,10 @@ def test_what_failed_says_what_to_do(shell: Shell) -> None:
     server = shell.background("serve", "--port", "0")
     try:
         address_said(server)
-        assert shell.run("load", CHAT).code == EngineFailed.exit_code
+        assert shell.run("load", CHAT).code == StartupTimeout.exit_code
         told = last(shell, CHAT)
+        assert told["check"] == StartupTimeout.code
+        assert "`deadline` in ostler.yaml" in told["fix"]
         assert "gave no answer" in told["what"]
         assert "within 0.01 s" in told["what"]
         wishes.write_text("models: {}\n")
@@ -123,20 +121,6 @@ def test_what_failed_says_what_to_do(shell: Shell) -> None:
         assert told["fix"] == f"`ostler load {CHAT}#q8_0` starts it again."
     finally:
         end(server)
-
-
-def test_a_known_cause_of_death_brings_its_advice(tmp_path: Path) -> None:
-    settings = load({}, home=str(tmp_path))
-    path = wiring.log_path(settings, CHAT)
-    path.parent.mkdir(parents=True)
-    line = "CUDA error: out of memory"
-    path.write_text(f"all is well\n{line}\nand so on\n")
-    meant = diagnose([line], None)
-    assert meant
-    died = f"llamacpp died while it started it. {named(meant, CHAT).what}"
-    assert why._advice(settings, CHAT, died) == named(meant, CHAT).advice
-    assert why._advice(settings, CHAT, "It was killed.") == ""
-    assert why._advice(settings, "org/other", died) == ""
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "--", "org/"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.errors import RequestFailed
+from ostler.errors import OstlerError, RequestFailed, StartupTimeout
 from ostler.verbs.asking import LONGEST_BODY, Answer, ask, events, lines
 
 T = TypeVar("T")
@@ -204,6 +204,29 @@ def test_events_without_done_end_with_the_stream() -> None:
 def test_a_stream_that_fails_says_why(said: bytes, what: str) -> None:
     with pytest.raises(RequestFailed, match=what):
         talk(said, collect)
+
+
+REFUSED = {
+    "message": "It was slow.", "code": "startup_timeout", "type": "server_error", "hint": "Wait.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (REFUSED, StartupTimeout),
+        (REFUSED | {"code": "request_failed"}, RequestFailed),
+        (REFUSED | {"code": "their_own"}, RequestFailed),
+        (REFUSED | {"code": 504}, RequestFailed),
+    ],
+)
+def test_a_refusal_of_ours_is_known_by_its_code(error: object, kind: type[OstlerError]) -> None:
+    body = json.dumps({"error": error}).encode()
+    for said in (b"HTTP/1.1 504 Slow\r\n\r\n" + body, chunked(b"data: " + body + b"\n\n")):
+        with pytest.raises(kind, match="It was slow") as caught:
+            talk(said, collect)
+        assert type(caught.value) is kind
+        assert caught.value.hint == ("Wait." if kind is StartupTimeout else "")
 
 
 @given(st.binary(), st.lists(st.integers(min_value=0, max_value=50)))

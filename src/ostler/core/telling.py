@@ -18,6 +18,7 @@ class Seen(NamedTuple):
     evicted: bool = False
     device: str = ""
     bytes: int = 0
+    code: str = ""  # of the error that it failed with
 
 
 def told(
@@ -39,7 +40,7 @@ def _between(model: str, was: Seen, now: Seen, actor: str) -> Event | None:
         facts = {"device": now.device, "bytes": now.bytes}
         return Event("load", model, actor, facts=facts)
     if now.state == "failed":
-        return Event("fail", model, "keeper", "failed", now.why)
+        return Event("fail", model, "keeper", "failed", now.why, facts={"code": now.code})
     if was.state in ("ready", "starting") and now.state in LEAVING:
         act = "evict" if now.evicted else "unload"
         return Event(act, model, actor, why=now.why, facts={"device": was.device})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ostler.core.reasons import why
-from ostler.errors import RequestFailed
+from ostler.errors import OstlerError, RequestFailed, from_code, is_code
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -41,11 +41,24 @@ class Answer:
 
     def error(self) -> str:
         """What the server says went wrong, in its words."""
-        said = self.json()
-        error = said.get("error", said.get("detail")) if isinstance(said, dict) else None
+        error = self._error()
         message = error.get("message") if isinstance(error, dict) else error
         text = str(message) if message else self.body.decode("utf-8", "replace").strip()
         return text[:500] or f"status {self.status} without a word"
+
+    def refusal(self) -> OstlerError:
+        """The error for an answer that is none: one of ours where a server of ours names it."""
+        error = self._error()
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(code, str) and code != RequestFailed.code and is_code(code):
+            named = from_code(code, self.error(), str(error.get("hint") or ""))
+            named.facts["status"] = self.status
+            return named
+        return RequestFailed(f"The engine refused: {self.error()}", status=self.status)
+
+    def _error(self) -> Any:
+        said = self.json()
+        return said.get("error", said.get("detail")) if isinstance(said, dict) else None
 
 
 async def ask(
@@ -88,7 +101,7 @@ async def events(
     """POST `body` and yield the JSON objects of a server-sent event stream up to its end.
 
     Raises RequestFailed where the server refuses, reports an error half-way or breaks off, or is
-    silent for `patience` seconds.
+    silent for `patience` seconds; where it is a server of ours, the refusal that it names.
     """
     try:
         async with connection(host, port, tls) as (reader, writer):
@@ -97,7 +110,7 @@ async def events(
             pieces = read_body(reader, fields)
             if status != 200:
                 whole = b"".join([piece async for piece in pieces])
-                raise refused(Answer(status, fields, whole))
+                raise Answer(status, fields, whole).refusal()
             async for line in lines(pieces, patience):
                 if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
                     yield event(line[5:])
@@ -106,19 +119,14 @@ async def events(
 
 
 def event(data: bytes) -> dict[str, Any]:
-    """One event's object. Raises RequestFailed where it reports an error."""
+    """One event's object. Raises RequestFailed, or a refusal of ours, where it reports an error."""
     try:
         said = json.loads(data)
     except ValueError:
         raise RequestFailed(f"The engine sent an event that is no JSON: {data[:80]!r}.") from None
     if not isinstance(said, dict) or said.get("error"):
-        raise refused(Answer(500, {}, data))
+        raise Answer(500, {}, data).refusal()
     return said
-
-
-def refused(answer: Answer) -> RequestFailed:
-    """The error for an answer that is none."""
-    return RequestFailed(f"The engine refused: {answer.error()}", status=answer.status)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ostler.errors import ContextTooLong, OstlerError, RequestFailed
+from ostler.errors import ContextTooLong, OstlerError
 from ostler.verbs.asking import ask, events
 
 Message = Mapping[str, str]  # {"role": "user" | "assistant" | "system", "content": text}
@@ -40,7 +40,7 @@ class Endpoint:
 async def reply(
     at: Endpoint, messages: Sequence[Message], *, max_tokens: int | None, temperature: float | None
 ) -> AsyncIterator[Piece]:
-    """Yield the model's answer. Raises ContextTooLong, RequestFailed."""
+    """Yield the model's answer. Raises ContextTooLong, RequestFailed, and a server's refusal."""
     body = _body(at, max_tokens, temperature) | {"messages": list(messages)}
     try:
         async for said in events(
@@ -48,7 +48,7 @@ async def reply(
         ):
             for piece in _pieces(said, "delta"):
                 yield piece
-    except RequestFailed as error:
+    except OstlerError as error:
         raise explained(error, at) from None
 
 
@@ -61,23 +61,23 @@ async def complete(
         async for said in events(at.host, at.port, "/v1/completions", body, headers=at.headers):
             for choice in said.get("choices") or ():
                 yield Piece(choice.get("text") or "")
-    except RequestFailed as error:
+    except OstlerError as error:
         raise explained(error, at) from None
 
 
 async def embed(at: Endpoint, text: str) -> list[float]:
-    """Return the text's embedding. Raises ContextTooLong, RequestFailed."""
+    """Return the text's embedding. Raises ContextTooLong, RequestFailed, a server's refusal."""
     body = {"model": at.model, "input": text}
     answer = await ask(at.host, at.port, "POST", "/v1/embeddings", body, headers=at.headers)
     if answer.status != 200:
-        raise explained(RequestFailed(f"The engine refused: {answer.error()}"), at)
+        raise explained(answer.refusal(), at)
     vector: list[float] = answer.json()["data"][0]["embedding"]
     return vector
 
 
 def explained(error: OstlerError, at: Endpoint) -> OstlerError:
     """Turn an engine's own words for a prompt that is too long into our refusal."""
-    if any(sign in error.what for sign in TOO_LONG):
+    if isinstance(error, ContextTooLong) or any(sign in error.what for sign in TOO_LONG):
         return ContextTooLong(
             f"The prompt is longer than the context that {at.model} was started with. {error.what}",
             hint="Shorten it, or give it more room: --context TOKENS",

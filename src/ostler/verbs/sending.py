@@ -11,7 +11,7 @@ from ssl import SSLContext
 from typing import Any
 
 from ostler.core.benchmarking import Timing
-from ostler.errors import RequestFailed
+from ostler.errors import OstlerError
 from ostler.nouns import Task
 from ostler.verbs.asking import ask, events
 
@@ -98,7 +98,7 @@ class Sender:
                 timing = await self.streamed(path, body, timing)
             else:
                 timing = await self.whole(path, body, timing)
-        except (RequestFailed, OSError) as error:
+        except (OstlerError, OSError) as error:
             timing = replace(timing, error=said(error))
         return replace(timing, end=timing.end or time.perf_counter() - self.began)
 
@@ -165,7 +165,7 @@ def has_text(event: Mapping[str, Any]) -> bool:
 
 def said(error: Exception) -> str:
     """The kind of an error, short enough to be counted."""
-    if isinstance(error, RequestFailed):
+    if isinstance(error, OstlerError):
         status = error.facts.get("status")
         words = error.what.removeprefix("The engine refused: ")
         return (f"HTTP {status}: {words}" if status else words)[:LONGEST_ERROR]

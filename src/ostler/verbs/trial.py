@@ -12,6 +12,7 @@ from math import isfinite
 from typing import Any
 
 from ostler.core.reasons import why
+from ostler.errors import OstlerError, RequestFailed, from_code
 from ostler.nouns import Task
 from ostler.verbs.asking import Answer, ask
 
@@ -24,6 +25,13 @@ class Trial:
     status: int | None  # None: no answer came
     seconds: float
     what: str
+    code: str | None = None  # of the error, where it was refused
+    hint: str = ""  # what a server of ours says to try next
+
+    def refusal(self, model: str) -> OstlerError:
+        """Return the error for a request that failed."""
+        code = self.code or RequestFailed.code
+        return from_code(code, f"{model}: {self.what}", self.hint or f"ostler logs {model}")
 
 
 async def trial(
@@ -53,7 +61,8 @@ async def trial(
     seconds = time.perf_counter() - began
     if answer.status != 200:
         what = f"{path} answered {answer.status}: {answer.error()}"
-        return Trial(False, answer.status, seconds, what)
+        named = answer.refusal()
+        return Trial(False, answer.status, seconds, what, named.code, named.hint)
     ok, got = verdict(answer, judge)
     return Trial(ok, 200, seconds, f"{path} answered with {got}")
 

@@ -23,7 +23,7 @@ GIB = 2**30
 def unit(id: str, **more: Any) -> dict[str, Any]:
     plain = dict.fromkeys(
         ("device", "memory_bytes", "eta_seconds", "why", "engine", "context", "pool", "pid", "port",
-         "lease_seconds", "start_seconds", "placed")
+         "lease_seconds", "start_seconds", "placed", "last_used_seconds", "code", "cause", "hint")
     )  # fmt: skip
     return {**plain, "id": id, "state": "ready", "busy": False, "pinned": False, "seconds": 3.0,
             "requests": 0} | more  # fmt: skip
@@ -109,9 +109,11 @@ MODELS = [
 ]
 RUNS = [
     {"model": "m/up", "state": "ready", "pinned": True, "why": None, "path": "/models/m/up/v1",
-     "wish": {"context": 4096}, "units": [unit("m/up", device="cpu", memory_bytes=GIB, busy=True)]},
+     "wish": {"context": 4096}, "units": [unit("m/up", device="cpu", memory_bytes=GIB, busy=True)],
+     "hint": None, "last_used_seconds": 0.0},
     {"model": "f", "state": "failed", "pinned": False, "why": "Out of memory.", "path": "",
-     "wish": {}, "units": [unit("f", state="failed")]},
+     "wish": {}, "units": [unit("f", state="failed")], "hint": "ostler fit f",
+     "last_used_seconds": 7200.0},
 ]  # fmt: skip
 
 
@@ -130,8 +132,10 @@ def test_a_row_says_what_can_be_done() -> None:
     shown = html(listed.listing([failed, up, idle], "", 0, ""))
     assert "Out of memory." in shown
     assert "1.0 GiB" in shown
+    assert [word in shown for word in (">now<", ">2 h ago<")] == [True, True]
     shown = html(detail.detail(failed, "http://h:1", None, detail.log_panel(None, "", "")))
     assert "Error: " in shown
+    assert "ostler fit f" in shown
     assert "never started here" in shown
 
 

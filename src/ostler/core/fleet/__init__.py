@@ -33,6 +33,7 @@ from ostler.core.fleet.events import (
 )
 from ostler.core.fleet.failure import Failure
 from ostler.core.fleet.life import FIRST_BACKOFF, LONGEST_BACKOFF, PROVEN
+from ostler.core.fleet.refusals import hint
 from ostler.core.fleet.routing import BEST_FIRST, routable, state_of
 from ostler.core.fleet.state import (
     ALIVE,
@@ -97,6 +98,7 @@ __all__ = [
     "Withdraw",
     "Withdrawn",
     "fleet_of",
+    "hint",
     "routable",
     "state_of",
     "step",

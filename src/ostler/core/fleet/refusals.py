@@ -42,8 +42,12 @@ def failed(unit: Unit, failure: Failure, wait: float, now: bool) -> Refuse:
     """
     again = None if failure.lasting else wait
     later = "" if now or again is None else f" It may be tried again in {duration(wait)}."
-    hint = failure.hint or f"ostler logs {unit.model}"
-    return Refuse(unit.model, failure.code, failure.why + later, hint, again)
+    return Refuse(unit.model, failure.code, failure.why + later, hint(unit, failure), again)
+
+
+def hint(unit: Unit, failure: Failure) -> str:
+    """Return what to do about a failure; where nothing better is known, read the engine's log."""
+    return failure.hint or f"ostler logs {unit.model}"
 
 
 def never(fleet: Fleet, unit: Unit) -> Refuse:

@@ -50,7 +50,11 @@ class Loaded(BaseModel):
     eta_seconds: float | None = None  # until it is ready, while it comes
     lease_seconds: float | None = None  # until it ends, where it was loaded for a time
     requests: int = 0
+    last_used_seconds: float | None = None  # since a request ended; 0: it has one; null: unknown
     why: str | None = None
+    code: str | None = None  # of the error that it failed with
+    cause: str | None = None  # why its engine failed, a word that never changes
+    hint: str | None = None  # what to do about that
     log: str | None = None
     placed: str | None = None  # why it is where it is
 
@@ -144,7 +148,10 @@ class Deployment(BaseModel):
     pinned: bool = False
     wish: dict[str, object] = {}  # what is wished for it beyond the defaults
     units: list[Loaded] = []  # its engines, one for each replica
+    last_used_seconds: float | None = None  # since a request ended; 0: it has one; null: unknown
     why: str | None = None
+    code: str | None = None  # of the error that it failed with
+    hint: str | None = None  # what to do about that
 
 
 class Deployed(BaseModel):

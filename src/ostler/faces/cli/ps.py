@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from ostler.core.last_use import last_use
 from ostler.core.sizes import duration, memory
 from ostler.faces.cli import options, server, show
 from ostler.settings import Settings
 
-SPARE = ("CONTEXT", "ENGINE", "SINCE")  # columns that go where the room is too little
+SPARE = ("CONTEXT", "ENGINE", "SINCE", "LAST USED")  # columns that go where the room is too little
 
 
 @click.command("ps")
@@ -48,11 +49,15 @@ def command(settings: Settings, as_json: bool) -> None:
 
 def table(models: Sequence[Mapping[str, Any]]) -> None:
     """Print loaded models, and why those that say so are as they are."""
-    titles = ("MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "SINCE")
-    show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7), spare=SPARE)
+    titles = (
+        "MODEL", "STATE", "ENGINE", "MEMORY", "ON", "CONTEXT", "REQUESTS", "LAST USED", "SINCE",
+    )  # fmt: skip
+    show.table(titles, [_row(one) for one in models], right=(3, 5, 6, 7, 8), spare=SPARE)
     for one in models:
         if one["why"]:
             show.line(f"{one['id']}: {one['why']}")
+        if one["hint"]:
+            show.line(f"  {one['hint']}")
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
@@ -64,6 +69,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         one["device"] or "",
         str(one["context"] or ""),
         str(one["requests"]),
+        last_use(one),
         duration(one["seconds"]),
     )
 

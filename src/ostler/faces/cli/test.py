@@ -9,7 +9,6 @@ import click
 from ostler import wiring
 from ostler.core.naming import Named
 from ostler.core.sizes import duration
-from ostler.errors import RequestFailed
 from ostler.faces.cli import options, server, show
 from ostler.faces.cli.waiting import waiting
 from ostler.faces.server.address import Found
@@ -36,9 +35,9 @@ def command(settings: Settings, model: str, as_json: bool) -> None:
         tried = asyncio.run(_try(settings, named, found))
     if as_json:
         show.as_json({"model": named.id, **show.plain(tried)})
-        raise SystemExit(0 if tried.ok else RequestFailed.exit_code)
+        raise SystemExit(0 if tried.ok else tried.refusal(named.id).exit_code)
     if not tried.ok:
-        raise RequestFailed(f"{named.id}: {tried.what}", hint=f"ostler logs {named.id}")
+        raise tried.refusal(named.id)
     show.line(f"OK: {named.id}, {tried.what} in {duration(tried.seconds)}.")
 
 

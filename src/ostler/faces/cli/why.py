@@ -14,7 +14,7 @@ from ostler.errors import BadRef, OstlerError, UnknownModel, Unwell
 from ostler.faces.cli import absent, options, server, show
 from ostler.faces.cli.doctor import LOOKS
 from ostler.faces.cli.waiting import waiting
-from ostler.nouns import Diagnosis, Workload
+from ostler.nouns import Workload
 from ostler.settings import Settings
 
 COMING = ("sizing", "starting", "queued")
@@ -127,7 +127,7 @@ def _served(settings: Settings, named: Named) -> Iterator[Finding]:
         yield Finding("wishes", "warn", text, "ostler sync --check")
     units = [one for one in state["models"] if one["id"].partition("~")[0] == named.id]
     for one in units:
-        yield _unit(settings, one)
+        yield _unit(one)
     if named.id in state["waiting"]:
         line = ", ".join(state["waiting"])
         what = f"It waits for room; in line: {line}."
@@ -140,30 +140,13 @@ def _served(settings: Settings, named: Named) -> Iterator[Finding]:
             yield Finding("server", "warn", text)
 
 
-def _unit(settings: Settings, one: dict[str, object]) -> Finding:
+def _unit(one: dict[str, object]) -> Finding:
     id, state, why = str(one["id"]), one["state"], one.get("why")
     said = f": {str(why).rstrip('.')}" if why else ""
     if state == "failed":
-        fix = _advice(settings, id, str(why)) or f"ostler logs {id}"
-        return Finding("engine", "fail", f"{id} failed{said}.", fix)
+        return Finding(str(one["code"]), "fail", f"{id} failed{said}.", str(one["hint"]))
     if state in COMING:
         eta = one.get("eta_seconds")
         left = f", ready in about {duration(float(str(eta)))}" if eta is not None else ""
         return Finding("engine", "info", f"{id} is on its way ({state}{left}){said}.")
     return Finding("engine", "ok", f"{id} is {state} on {one.get('device') or 'no device'}{said}.")
-
-
-def _advice(settings: Settings, id: str, why: str) -> str:
-    """Return what to do about the cause that a failure names, as the engine's log tells it."""
-    from ostler.core.diagnosis import named
-    from ostler.verbs.scanning import scanned
-
-    path = wiring.log_path(settings, id)
-    if not path.exists():
-        return ""
-    model = id.partition("~")[0]
-    for one in reversed(scanned(path, wiring.engines(settings)).findings):
-        meant = named(Diagnosis(one.cause, one.what, one.advice), model)
-        if meant.what in why:
-            return meant.advice
-    return ""

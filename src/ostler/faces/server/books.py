@@ -110,4 +110,6 @@ class Books:
 
 
 def _seen(unit: f.Unit) -> Seen:
-    return Seen(unit.state.value, unit.why, unit.evicted_at is not None, unit.device, unit.needs)
+    code = unit.failure.code if unit.failure else ""
+    evicted = unit.evicted_at is not None
+    return Seen(unit.state.value, unit.why, evicted, unit.device, unit.needs, code)

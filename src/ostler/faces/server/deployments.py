@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
 from ostler.core import fleet as f
 from ostler.core.fleet import REPLICA
 from ostler.faces.api.schemas import Deployment, Loaded
+from ostler.faces.server import describing
 from ostler.faces.server.directory import Directory
 from ostler.faces.server.hands import ServerHands
 from ostler.verbs.keep import Keeper
@@ -29,7 +31,9 @@ def every(
 
 
 def _one(model: str, units: list[Loaded], keeper: Keeper, hands: ServerHands) -> Deployment:
-    reasons = [unit.why for unit in units if unit.why]
+    reasons = [unit for unit in units if unit.why]
+    now = time.monotonic()
+    uses = [describing.last_used(unit, now) for unit in keeper.fleet.all_units(model)]
     return Deployment(
         model=model,
         state=f.state_of(keeper.fleet, model).value,
@@ -37,5 +41,8 @@ def _one(model: str, units: list[Loaded], keeper: Keeper, hands: ServerHands) ->
         pinned=keeper.fleet.rules(model).pinned,
         wish=hands.wish(model).model_dump(mode="json", exclude_defaults=True),
         units=units,
-        why=reasons[0] if reasons else None,
+        last_used_seconds=min((one for one in uses if one is not None), default=None),
+        why=reasons[0].why if reasons else None,
+        code=reasons[0].code if reasons else None,
+        hint=reasons[0].hint if reasons else None,
     )

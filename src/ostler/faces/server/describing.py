@@ -156,6 +156,7 @@ def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> 
     fitting = life.fitting if life else None
     process = life.process if life else None
     berth = keeper.fleet.berths.get(unit.berth)
+    failure = unit.failure
     return Loaded(
         id=id,
         state=unit.state.value,
@@ -173,10 +174,21 @@ def loaded(keeper: Keeper, id: str, requests: Mapping[str, int], now: float) -> 
         start_seconds=life.ready_seconds if life else None,
         eta_seconds=eta(keeper, unit, now),
         requests=requests.get(id, 0),
+        last_used_seconds=last_used(unit, now),
         why=unit.why or None,
+        code=failure.code if failure else None,
+        cause=failure.cause or None if failure else None,
+        hint=f.hint(unit, failure) if failure else None,
         log=process.log_path if process else None,
         placed=_placed(unit, fitting, berth.pool if berth else ""),
     )
+
+
+def last_used(unit: f.Unit, now: float) -> float | None:
+    """Return the seconds since a unit's last request ended; None where none is known of."""
+    if unit.busy:
+        return 0.0
+    return None if unit.used_at is None else round(max(now - unit.used_at, 0.0), 1)
 
 
 def _placed(unit: f.Unit, fitting: Fitting | None, pool: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ostler import wiring
 from ostler.core.sizes import duration
-from ostler.errors import RequestFailed, UsageError
+from ostler.errors import UsageError
 from ostler.faces.cli import server
 from ostler.faces.cli.staging.wish import Wish, id_of
 from ostler.nouns import Task, Workload
@@ -80,7 +80,7 @@ class Process:
 
 
 def asked(settings: Settings, wish: Wish, host: str, port: int, key: str | None = None) -> str:
-    """Send one real request of the model's kind. Raises RequestFailed."""
+    """Send one real request of the model's kind. Raises RequestFailed, a server's refusal."""
     from ostler.verbs.inspect import kept_facts
     from ostler.verbs.trial import trial
 
@@ -91,7 +91,7 @@ def asked(settings: Settings, wish: Wish, host: str, port: int, key: str | None 
               key=key, patience=server.PATIENCE)
     )  # fmt: skip
     if not tried.ok:
-        raise RequestFailed(f"{named.id}: {tried.what}", hint=f"ostler logs {named.id}")
+        raise tried.refusal(named.id)
     return f"{tried.what} in {duration(tried.seconds)}."
 
 

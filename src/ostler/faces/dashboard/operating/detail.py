@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ostler.core.last_use import last_use
 from ostler.faces.dashboard.operating.listed import DOWN, Listed, buttons
 from ostler.faces.dashboard.parts import badges, panels
 from ostler.faces.dashboard.parts.facts import facts
@@ -41,7 +42,8 @@ def detail(
 
 def _trouble(one: Listed) -> Node | None:
     if one.state == "failed":
-        return panels.notice(one.why or "It failed, and its engine said no reason.", "bad")
+        said = panels.notice(one.why or "It failed, and its engine said no reason.", "bad")
+        return h("div.stack.tight", said, panels.advised(one.hint)) if one.hint else said
     return panels.notice(one.why, "plain") if one.why else None
 
 
@@ -98,6 +100,7 @@ def _unit(unit: Mapping[str, Any]) -> list[tuple[str, Child]]:
         ("Ends in", duration(ends) if ends is not None else None),
         ("Its start took", duration(unit["start_seconds"]) if unit["start_seconds"] else None),
         ("Requests answered", f"{unit['requests']:,}"),
+        ("Last used", last_use(unit)),
         ("Process", f"{unit['pid']} on port {unit['port']}" if unit["pid"] else None),
     ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from ostler.core.last_use import last_use
 from ostler.faces.dashboard.parts import badges, panels
 from ostler.faces.dashboard.parts.tables import PAGE, Column, Row, finder, first, pager, table
 from ostler.faces.dashboard.parts.words import duration, memory
@@ -22,6 +23,7 @@ COLUMNS = (
     Column("On"),
     Column("Memory", right=True),
     Column("For", right=True),
+    Column("Last used", right=True),
     Column("What can be done", hidden=True),
 )
 
@@ -34,6 +36,8 @@ class Listed:
     state: str
     pinned: bool = False
     why: str = ""
+    hint: str = ""  # what to do, where it failed
+    used: float | None = None  # seconds since its last request ended; None: unknown
     task: str = ""
     path: str = ""  # of its own address
     wish: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +72,8 @@ def every(
                 state=one["state"] if one else model["state"],
                 pinned=bool(one and one["pinned"]),
                 why=(one["why"] if one else "") or "",
+                hint=(one["hint"] if one else "") or "",
+                used=one["last_used_seconds"] if one else None,
                 task=model["task"] or "",
                 path=one["path"] if one else "",
                 wish=one["wish"] if one else {},
@@ -120,10 +126,17 @@ def _row(one: Listed, chosen: str) -> Row:
             one.devices,
             memory(one.memory) if one.memory else "",
             duration(unit["seconds"]) if unit and one.state not in DOWN else "",
+            _used(one),
             h("span.buttons", *buttons(one)),
         ),
         said(one),
     )
+
+
+def _used(one: Listed) -> str:
+    first = one.unit or {"state": one.state, "start_seconds": None}
+    busy = any(unit["busy"] for unit in one.units)
+    return last_use({**first, "busy": busy, "last_used_seconds": one.used})
 
 
 def _marks(one: Listed) -> Child:
