@@ -102,3 +102,15 @@ def test_a_path_is_told_how_it_becomes_a_model(path: str) -> None:
     with pytest.raises(BadRef, match="it is a path") as refused:
         refs.parse(path)
     assert f"ostler import {path}" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "text", ["org/name:Q4_K_M", "hf:org/name:q4_k_m", "hf.co/org/name:Q4_K_M", "org/name:q4_k_m?"]
+)
+def test_a_quantization_behind_a_colon_is_told_how_it_is_written(text: str) -> None:
+    with pytest.raises(BadRef) as refused:
+        refs.parse(text)
+    known = not text.endswith("?")
+    assert (refused.value.hint == "Write org/name#q4_k_m.") is known
+    if known:
+        assert refs.parse("org/name#q4_k_m").variant == "q4_k_m"

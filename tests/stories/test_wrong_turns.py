@@ -72,6 +72,13 @@ def test_a_wrong_model_name(shell: Shell) -> None:
         shell.ok(*command, meant[1] if command != ["pull"] else f"{meant[1]}#q8_0")
     way = hint(shell.run("models", "info", "lama-3.1-8b"), 15, "Did you mean `llama-3.1-8b`")
     assert "ostler models" in way
+    for text in ("tiny-llama-GGUF", "Tiny-Llama-gguf#q8_0"):
+        whole = re.search(r"Write (\S+), as", hint(shell.run("info", text), 2, "an owner and"))
+        assert whole, "what is kept here is told by its whole name"
+        shell.ok("info", whole[1])
+    assert "Write owner/name" in hint(shell.run("info", "nobody"), 2, "an owner and")
+    way = hint(shell.run("info", f"{CHAT}:Q8_0"), 2, "behind a #")
+    assert f"Write {CHAT}#q8_0." in way
 
 
 @pytest.mark.skipif(

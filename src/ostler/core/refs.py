@@ -30,6 +30,7 @@ _PLACES = {
     "folder": re.compile(r"folder:(?=[/~]|\.{1,2}(?:/|$))"),
     "git": re.compile(r"git:(?=(?:https?|ssh|file)://)"),
 }
+_COLON = re.compile(r"(?P<name>[\w.-]+/[\w.-]+):(?P<variant>[\w.+-]+)", re.ASCII)
 _ADDRESS = re.compile(r"[a-z]+://[^/]*")
 _SECRET = re.compile(r"[a-z]+://[^/@]*:[^/@]*@|https?://[^/]*@")
 
@@ -58,6 +59,7 @@ def parse(text: str) -> ModelRef:
     rest, at_mark, revision = rest.partition("@")
     source, colon, name = rest.rpartition(":")
     if colon and source not in SOURCES:
+        _refuse_colon(text, rest, hash_mark or at_mark)
         hint = f"The sources are {', '.join(SOURCES)}."
         raise _bad(text, f"there is no source called {source!r}", hint)
     return ModelRef(
@@ -109,6 +111,7 @@ def _from_page(text: str, tail: str) -> ModelRef:
     """Read `org/name[/tree/revision][#variant]`; a query and a file's path are left out."""
     tail, _, variant = tail.partition("#")
     parts = tail.partition("?")[0].strip("/").split("/")
+    _refuse_colon(text, "/".join(parts[:2]), variant)
     if parts[0] in ("datasets", "spaces"):
         raise _bad(text, f"{parts[0]} are not models", f"Try `ostler pull {_EXAMPLE}`.")
     revision = parts[3] if len(parts) > 3 and parts[2] in ("tree", "blob", "resolve") else None
@@ -117,6 +120,14 @@ def _from_page(text: str, tail: str) -> ModelRef:
         revision=_revision(text, revision) if revision else None,
         variant=_variant(text, variant) if variant else None,
     )
+
+
+def _refuse_colon(text: str, name: str, more: str) -> None:
+    """Raise BadRef with our way to write it where NAME is `org/name:quantization`, as others do."""
+    colon = _COLON.fullmatch(name.removeprefix("hf:"))
+    if colon and not more:
+        hint = f"Write {colon['name']}#{colon['variant'].lower()}."
+        raise _bad(text, "a quantization stands behind a #", hint)
 
 
 def _name(text: str, name: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ostler import settings
-from ostler.errors import InsufficientDisk, OstlerError, UsageError
+from ostler.errors import BadRef, InsufficientDisk, OstlerError, UsageError
 from ostler.faces.cli import show
 from ostler.version import __version__
 
@@ -123,6 +123,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGone from error
+        except BadRef as error:
+            from ostler.faces.cli.meant import hinted
+
+            raise hinted(ctx.obj, error) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(MODULES)
