@@ -157,8 +157,19 @@ def test_an_engine_that_cannot_is_refused_with_the_reason(shell: Shell) -> None:
 
 def test_a_model_that_does_not_fit(shell: Shell) -> None:
     shell.ok("pull", f"{CHAT}#q8_0")
-    done = shell.run("run", CHAT, "Hi", "--context", "2000000000")
-    refused(done, 18, "GiB")
+    long = ("run", CHAT, "Hi", "--context", "2000000000")
+    refused(shell.run(*long, "--flag", "rope-scaling=yarn"), 18, "GiB")
+
+
+def test_a_context_that_is_too_long(shell: Shell) -> None:
+    """Asked for one model it is refused; said for all, a model gets as much as it takes."""
+    shell.ok("pull", f"{CHAT}#q8_0")
+    for command in (["run", CHAT, "Hi"], ["add", CHAT], ["export", "systemd", CHAT]):
+        longest = "--max-model-len" if command[0] == "add" else "--context"
+        refused(shell.run(*command, longest, "9999"), 16, "the model takes 2,048")
+    assert not (Path(shell.env["OSTLER_HOME"]) / "ostler.yaml").exists(), "taken back"
+    said = shell.ok("run", CHAT, "Hi", "--max-tokens", "1", OSTLER_CONTEXT="9999").err
+    assert "with a context of 2048" in said
 
 
 def test_a_prompt_that_is_too_long(shell: Shell) -> None:

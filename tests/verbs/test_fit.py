@@ -10,7 +10,7 @@ from ostler import data
 from ostler.core.gpus import find
 from ostler.errors import ContextTooLong, Contradiction
 from ostler.nouns import Device, Format, Hardware, Matrix, ModelFacts, Task, Workload
-from ostler.verbs.fit import check, explore, fit, on_gpus
+from ostler.verbs.fit import check, explore, fit, on_gpus, within
 
 GIB = 2**30
 MODEL = ModelFacts(
@@ -89,14 +89,23 @@ def test_several_gpus_are_one_device_with_the_room_of_each():
 
 def test_a_context_beyond_the_models_is_refused():
     with pytest.raises(ContextTooLong, match=r"9,000 tokens .* takes 4,096") as refusal:
-        check(MODEL, Workload(context=9000))
-    assert refusal.value.hint == "Take --context 4096 or less."
-    check(MODEL, Workload(context=4096))
+        within(MODEL, Workload(context=9000))
+    assert refusal.value.hint.startswith("Take --context 4096 or less.")
+    within(MODEL, Workload(context=4096))
+    within(replace(MODEL, context_length=None), Workload(context=9000))
+    stretched = Workload(context=9000, flags=(("rope-scaling", "yarn"),))
+    assert within(MODEL, stretched).context == 9000
+
+
+def test_a_context_for_all_models_is_at_most_what_each_takes():
+    assert within(MODEL, Workload(context=9000, for_all=True)).context == 4096
+    assert within(MODEL, Workload(context=1000, for_all=True)).context == 1000
+    assert within(MODEL, Workload(for_all=True)).context is None
 
 
 def test_a_config_that_its_weights_belie_is_refused():
     described = replace(MODEL, matrices=(Matrix("token_embd", 10**9, 4),))
     with pytest.raises(Contradiction, match="4,000,000,000 parameters, and the weights have 8,000"):
-        check(described, Workload())
-    check(replace(MODEL, matrices=(Matrix("token_embd", 10**9, 8),)), Workload())
-    check(replace(described, unknown=("architecture_unknown: 'x' is not known",)), Workload())
+        check(described)
+    check(replace(MODEL, matrices=(Matrix("token_embd", 10**9, 8),)))
+    check(replace(described, unknown=("architecture_unknown: 'x' is not known",)))

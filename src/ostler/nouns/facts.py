@@ -118,6 +118,7 @@ class Workload:
     tensor_parallel: int = 1  # GPUs that share each layer; terms are then those of one GPU
     sleeps: bool = False  # it may be put to sleep, where the engine can: see SleepMode
     flags: tuple[tuple[str, str], ...] = ()  # the engine's own that change memory: ("swa-full", "")
+    for_all: bool = False  # the context was said for every model: one that takes less gets less
 
     def flag(self, name: str) -> str | None:
         """Return the value of a flag of the engine; None where it is not given."""

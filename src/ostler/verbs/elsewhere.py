@@ -28,6 +28,7 @@ from ostler.nouns import (
 from ostler.ports import Engine
 from ostler.store import Store
 from ostler.store.store import servable
+from ostler.verbs.fit import within
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within a container, whose ports its surroundings guard
 
@@ -84,6 +85,7 @@ def launch(
 ) -> LaunchSpec:
     """Return the process that serves it there: the engine's own description, listening to all."""
     longest = model.served.facts.context_length or DEFAULT_CONTEXT
+    workload = within(model.served.facts, workload)
     load = replace(workload, context=workload.context or min(longest, DEFAULT_CONTEXT))
     return engine.launch(installed, model.served, load, EVERYWHERE, port)
 

@@ -12,6 +12,8 @@ from ostler.core.placing import place, room
 from ostler.errors import ContextTooLong, Contradiction
 from ostler.nouns import Device, Estimate, Hardware, Measurement, ModelFacts, Placement, Workload
 
+STRETCHES = ("rope", "yarn", "override")  # flags of engines that give a model more positions
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:
@@ -104,19 +106,28 @@ def on_gpus(gpu: Gpu, count: int) -> Hardware:
     return Hardware("linux", gpu.host or "x86_64", "", 1, (device,), (note,))
 
 
-def check(facts: ModelFacts, workload: Workload) -> None:
-    """Refuse what cannot be: a context beyond the model's, a config.json that its weights belie.
+def within(facts: ModelFacts, workload: Workload) -> Workload:
+    """Return the workload with a context that the model takes.
 
-    Raises ContextTooLong, Contradiction.
+    One that was said for every model becomes the longest of this one; one that was asked for
+    this model is refused, but where a flag stretches positions. Raises ContextTooLong.
     """
     limit, asked = facts.context_length, workload.context
-    if limit is not None and asked is not None and asked > limit:
-        raise ContextTooLong(
-            f"A context of {asked:,} tokens was asked for, and the model takes {limit:,}.",
-            hint=f"Take --context {limit} or less.",
-            context=asked,
-            limit=limit,
-        )
+    stretched = any(sign in name for name, _ in workload.flags for sign in STRETCHES)
+    if limit is None or asked is None or asked <= limit or stretched:
+        return workload
+    if workload.for_all:
+        return replace(workload, context=limit)
+    raise ContextTooLong(
+        f"A context of {asked:,} tokens was asked for, and the model takes {limit:,}.",
+        hint=f"Take --context {limit} or less. In ostler.yaml that is `context: {limit}`.",
+        context=asked,
+        limit=limit,
+    )
+
+
+def check(facts: ModelFacts) -> None:
+    """Refuse a config.json that the weights belie. Raises Contradiction."""
     described = sum(matrix.parameters for matrix in facts.matrices)
     counted = facts.parameters
     if not described or not counted or any("architecture_unknown" in one for one in facts.unknown):

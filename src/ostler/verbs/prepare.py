@@ -26,7 +26,7 @@ from ostler.nouns import (
 )
 from ostler.ports import Engine
 from ostler.store import Store, servable
-from ostler.verbs.fit import fit
+from ostler.verbs.fit import fit, within
 from ostler.verbs.inspect import kept_facts
 
 
@@ -72,12 +72,13 @@ def prepare(
 ) -> Prepared:
     """Read what the model is, choose its engine, and say what it needs and where it goes.
 
-    Raises LicenceBlocked, DamagedModel, CorruptFile, EngineUnsupported, DoesNotFit.
+    Raises LicenceBlocked, DamagedModel, CorruptFile, EngineUnsupported, ContextTooLong, DoesNotFit.
     """
     machine.permit(named.manifest)
     refuse_damaged(named, store)
     facts = kept_facts(store, named.manifest, named.variant)
     choice = choose_engine(facts, machine, wanted)
+    workload = within(facts, workload)
     found = fit(
         facts, workload, choice.engine, machine.hardware,
         kinds=choice.kinds, version=choice.installed.version, model=named.manifest.name,

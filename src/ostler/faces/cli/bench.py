@@ -125,7 +125,7 @@ async def _measured(
     machine = wiring.machine(settings, remembers=False)
     most = min(load.concurrency or load.requests, 64)
     tokens = context or settings.context or load.prompt_tokens + load.output_tokens + 64
-    workload = Workload(tokens, most, threads=settings.threads)
+    workload = Workload(tokens, most, threads=settings.threads, for_all=not context)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)
     port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, named.id))

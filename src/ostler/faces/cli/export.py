@@ -65,7 +65,9 @@ def systemd(
     from ostler.exporters.systemd import unit
     from ostler.verbs.prepare import prepare
 
-    workload = Workload(context or settings.context, sequences, kv_dtype, settings.threads)
+    workload = Workload(
+        context or settings.context, sequences, kv_dtype, settings.threads, for_all=not context
+    )
     named = wiring.named(settings, model)
     machine = wiring.machine(settings)
     ready = prepare(named, wiring.store(settings), machine, workload, engine)

@@ -16,7 +16,7 @@ from ostler.faces.cli import fit_all, options, show
 from ostler.faces.cli.facts import Known, look_up
 from ostler.nouns import Hardware, Measurement, ModelFacts, Workload
 from ostler.settings import Settings
-from ostler.verbs.fit import Fit, Range, check, explore, fit, on_gpus
+from ostler.verbs.fit import Fit, Range, check, explore, fit, on_gpus, within
 from ostler.verbs.prepare import Machine, choose_engine
 
 
@@ -96,6 +96,7 @@ def command(
     workload = Workload(
         context or settings.context, sequences, kv_dtype or "f16",
         tensor_parallel=count, flags=tuple(_flag(one) for one in flags),
+        for_all=not context,
     )  # fmt: skip
     if everything or model is None:
         if model is not None:
@@ -106,7 +107,8 @@ def command(
         fit_all.show_all(models, fit_all.Ask(machine, room, workload, engine, margin), as_json)
         return
     known, facts = _known(settings, model, quant, what_if, endpoint, offline)
-    check(facts, workload)
+    workload = within(facts, workload)
+    check(facts)
     origin, variant = known.origin.name, known.variant.name
     ask = asked(origin, variant, facts, machine, room, engine, engine_version)
     if ask.engine in fit_all.OF_GPUS and kv_dtype is None:

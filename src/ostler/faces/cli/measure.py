@@ -62,7 +62,9 @@ def command(
     """
     named = wiring.named(settings, model)
     tokens = context or settings.context
-    workload = Workload(tokens, sequences, kv_dtype, threads=settings.threads, flags=flags)
+    workload = Workload(
+        tokens, sequences, kv_dtype, threads=settings.threads, flags=flags, for_all=not context
+    )
     if size is None:
         with waiting(f"Starting {named.id}"):
             terms, measured = asyncio.run(_by_starting(settings, named, workload, engine))

@@ -87,7 +87,7 @@ def _tried(settings: Settings, made: Made, plan: Plan, untried: bool) -> str:
     machine = wiring.machine(settings, remembers=False)
     port = wiring.engine_port(settings)
     log = str(wiring.log_path(settings, plan.name))
-    workload = Workload(settings.context or 512, 1, threads=settings.threads)
+    workload = Workload(settings.context or 512, 1, threads=settings.threads, for_all=True)
     try:
         return asyncio.run(tried(made, plan.name, machine, wiring.launcher(), port, log, workload))
     except EngineUnsupported as error:

@@ -103,7 +103,9 @@ def command(
     """
     parse(model)  # a malformed name is told before anything is waited for
     tokens = context or settings.context
-    workload = Workload(tokens, 1, kv_dtype, threads=settings.threads, flags=flags)
+    workload = Workload(
+        tokens, 1, kv_dtype, threads=settings.threads, flags=flags, for_all=not context
+    )
     if way:
         asked = containing.Wish(model, engine, image, engine_version, workload)
         printing.show(settings, asked, way, gpus, port)

@@ -142,7 +142,9 @@ def command(
     guarded = bool(known() or records.keys.all())
     pages = origins(allow_origin or settings.allow_origins.split(","), guarded)
     listening = bind(host or settings.host, settings.port if port is None else port, guarded)
-    workload = Workload(context or settings.context, sequences, kv_dtype, threads=settings.threads)
+    workload = Workload(
+        context or settings.context, sequences, kv_dtype, threads=settings.threads, for_all=True
+    )
     from ostler.faces.server.hands import ServerHands
     from ostler.faces.server.server import Server
     from ostler.faces.server.traces import Traces

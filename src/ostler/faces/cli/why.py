@@ -99,7 +99,7 @@ def _start(
 ) -> Iterator[Finding]:
     from ostler.verbs.prepare import prepare
 
-    load = Workload(context=context or settings.context)
+    load = Workload(context=context or settings.context, for_all=not context)
     machine = wiring.machine(settings)
     ready = prepare(named, wiring.store(settings), machine, load, engine)
     yield Finding(

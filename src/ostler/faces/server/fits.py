@@ -20,7 +20,7 @@ from ostler.faces.api import fit_schemas as s
 from ostler.faces.server.knowing import Knowing, Known
 from ostler.nouns import Estimate, Format, ModelFacts, Term, Workload
 from ostler.verbs import pricing
-from ostler.verbs.fit import check, explore, fit, on_gpus
+from ostler.verbs.fit import check, explore, fit, on_gpus, within
 from ostler.verbs.prepare import Machine
 
 SPLITS = (1, 2, 4, 8, 16)
@@ -42,8 +42,12 @@ def fitted(asked: s.ToFit, knowing: Knowing, machine: Machine) -> s.Fitted:
     count = asked.tensor_parallel
     there = on_gpus(card, count) if card else None
     context = asked.context or knowing.settings.context
-    load = Workload(context, asked.sequences, asked.kv_dtype or "f16", tensor_parallel=count)
-    check(facts, load)
+    load = Workload(
+        context, asked.sequences, asked.kv_dtype or "f16", tensor_parallel=count,
+        for_all=not asked.context,
+    )  # fmt: skip
+    load = within(facts, load)
+    check(facts)
     ask = command.asked(known.name, known.variant, facts, machine, there, asked.engine, None)
     if ask.engine in fit_all.OF_GPUS and asked.kv_dtype is None:
         load = fit_all.with_own_type(load)

@@ -96,6 +96,7 @@ class ServerHands:
         return replace(
             ours,
             context=wish.context or ours.context,
+            for_all=not wish.context,
             sequences=wish.sequences or ours.sequences,
             kv_dtype=wish.kv_dtype or ours.kv_dtype,
             sleeps=wish.sleep,

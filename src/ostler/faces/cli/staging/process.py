@@ -66,7 +66,9 @@ class Process:
 
         wish, settings = self.wish, self.settings
         context = wish.context or settings.context
-        load = Workload(context, wish.sequences or 1, threads=settings.threads)
+        load = Workload(
+            context, wish.sequences or 1, threads=settings.threads, for_all=not wish.context
+        )
         machine = wiring.machine(settings, remembers=False)
         named = wiring.named(settings, wish.model)
         ready = prepare(named, wiring.store(settings), machine, load, wish.engine)
