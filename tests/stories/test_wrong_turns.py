@@ -160,6 +160,22 @@ def test_bad_yaml(shell: Shell) -> None:
         end(server)
 
 
+def test_a_model_that_was_moved_away(shell: Shell, tmp_path: Path) -> None:
+    """Nobody has to fetch again what lies on another disk, nor look for where it went."""
+    shelf = tmp_path / "shelf"
+    shell.ok("pull", f"{CHAT}#q8_0", QUIET)
+    shell.ok("archive", CHAT, "--to", str(shelf))
+    for command, code in ((["view"], 15), (["rm", "--yes"], 15), (["pull", "--offline"], 44)):
+        way = hint(shell.run(*command, CHAT), code, f"was moved to {shelf}")
+        assert commands(way) == [["unarchive", CHAT]]
+    for command in (["info"], ["pull", "--dry-run"]):
+        said = " ".join(shell.ok(*command, CHAT).out.split())
+        assert f"moved to {shelf}" in said
+        assert ["unarchive", CHAT] in commands(said)
+    shell.ok("unarchive", CHAT)
+    assert "moved to" not in shell.ok("pull", f"{CHAT}#f32", "--dry-run").out
+
+
 def test_a_key_that_has_ended(served: tuple[Shell, str]) -> None:
     """For a caller, and for the hub's token."""
     shell, address = served

@@ -301,5 +301,6 @@ def _unknown(ref: ModelRef, known: list[Manifest]) -> UnknownModel:
     return UnknownModel(
         f"{ref} is not kept here.{there}",
         hint=f"`ostler pull {ref}` fetches it; `ostler ls` lists what is here.",
+        model=ref.name,
         close=close,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from ostler import settings
-from ostler.errors import BadRef, InsufficientDisk, OstlerError, UsageError
+from ostler.errors import BadRef, InsufficientDisk, OstlerError, UnknownModel, UsageError
 from ostler.faces.cli import show
 from ostler.version import __version__
 
@@ -123,7 +123,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError as error:
             raise _ReaderGone from error
-        except BadRef as error:
+        except (BadRef, UnknownModel) as error:
             from ostler.faces.cli.meant import hinted
 
             raise hinted(ctx.obj, error) from None

@@ -7,6 +7,7 @@ import click
 from ostler.core.sizes import file_size, parameters
 from ostler.faces.cli import options, show
 from ostler.faces.cli.facts import Known, look_up
+from ostler.faces.cli.meant import moved
 from ostler.faces.cli.measured import measured, show_measured, show_tried, tried
 from ostler.nouns import Manifest, ModelFacts
 from ostler.settings import Settings
@@ -45,7 +46,7 @@ def command(
         )
         return
     show.heading(known.id)
-    show.pairs([*_facts(known.facts), *_origin(known)])
+    show.pairs([*_facts(known.facts), *_origin(settings, known)])
     for text in known.facts.unknown:
         show.line(f"Unknown: {text}")
     show_measured(measured(settings, known))
@@ -83,10 +84,13 @@ def _exact(count: int | None) -> str:
     return "unknown" if count is None else f"{parameters(count)} ({count:,})"
 
 
-def _origin(known: Known) -> list[tuple[str, str]]:
+def _origin(settings: Settings, known: Known) -> list[tuple[str, str]]:
     origin = known.origin
     rows = [("licence", origin.licence or "unknown"), ("commit", origin.commit)]
     if not isinstance(origin, Manifest):
+        if place := moved(settings, known.origin.name):
+            back = f"moved to {place}; `ostler unarchive {known.origin.name}` brings it back"
+            return [*rows, ("kept here", back)]
         return [*rows, ("kept here", f"no; `ostler pull {known.id}` fetches it")]
     if origin.derived_from:
         made = [("made from", origin.derived_from), ("made by", origin.made_by)]

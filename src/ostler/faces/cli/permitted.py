@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ostler import wiring
 from ostler.core.policy import policy
+from ostler.faces.cli.meant import moved
 from ostler.nouns import ModelRef, PullPlan
 from ostler.settings import Settings
 
@@ -20,8 +21,17 @@ def source(settings: Settings, ref: ModelRef, endpoint: str | None) -> None:
 
 
 def plan(settings: Settings, plan: PullPlan) -> PullPlan:
-    """Return the plan with the rules' warnings among its notes. Raises UnsafeFormat."""
+    """Return the plan with the rules' warnings, and where its model went, among its notes.
+
+    Raises UnsafeFormat.
+    """
     rules = policy(settings.pickle, "")
     paths = [one.file.path for one in plan.fetch]
     warnings = rules.require(plan.listing.name, settings.endpoint, paths)
+    name = plan.listing.name
+    if plan.fetch and (place := moved(settings, name)):
+        warnings = (
+            *warnings,
+            f"It was moved to {place}: `ostler unarchive {name}` fetches nothing.",
+        )
     return replace(plan, notes=(*plan.notes, *warnings))
