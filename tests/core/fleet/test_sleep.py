@@ -78,6 +78,15 @@ def test_stopped_by_the_operator_it_does_not_go_to_sleep_first() -> None:
     assert f.Stop("a") in story.say(f.StopAsked("a", 42))
 
 
+def test_one_that_was_stopped_in_its_sleep_starts_anew() -> None:
+    story = up_asleep()
+    story.say(f.Withdrawn("a", 40), f.Slept("a", 41), f.StopAsked("b", 42), f.Ended("b", 42))
+    story.say(f.StopAsked("a", 43), f.Ended("a", 44))
+    assert story.say(f.Asked("a", 45)) == (f.Size("a"),)
+    assert sleeper(story, "a", 6) == (f.Start("a", ("gpu:0",)),)
+    assert story.fleet.held("gpu:0") == 6 * GIB
+
+
 def test_one_asleep_ends_when_nobody_asks_for_its_time_to_live() -> None:
     story = up_asleep()
     story.say(f.Withdrawn("a", 40), f.Slept("a", 41))
