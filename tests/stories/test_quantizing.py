@@ -131,6 +131,16 @@ def test_what_a_licence_asks_is_asked_of_the_result_too(shell: Shell, home: Path
     assert "q5_0" in shell.ok("history").out
 
 
+def test_no_hub_is_asked_what_became_of_what_was_made_here(shell: Shell, home: Path) -> None:
+    shell.ok("quantize", F32, "--to", "q4_0", "--name", "local/mine")
+    (asked,) = shell.ok("outdated", "--json").json()
+    assert (asked["name"], asked["outdated"]) == (CHAT, False)
+    said = shell.ok("outdated").out
+    assert "local/mine: made here from" in said
+    assert "All 1 are as they are upstream." in said
+    assert "upstream." not in shell.ok("outdated", "local/mine").out.replace("is upstream.", "")
+
+
 def test_a_ready_made_one_is_named_first(shell: Shell, home: Path) -> None:
     refused = shell.run("quantize", F32, "--to", "q8_0")
     assert refused.code == UsageError.exit_code

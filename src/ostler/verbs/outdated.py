@@ -31,9 +31,12 @@ def standings(
     """Return one standing for each branch or tag of each model; no bytes are fetched.
 
     A hub that refuses or does not answer makes that one standing unknown, with its reason.
+    What was made here has nothing upstream: no hub is asked for its name.
     """
     found = []
     for manifest in models:
+        if manifest.derived_from:
+            continue
         for revision in manifest.revisions:
             upstream, because = _ask(manifest, revision, source_of)
             found.append(Standing(manifest.name, revision, manifest.commit, upstream, because))

@@ -27,6 +27,7 @@ def command(settings: Settings, model: str | None, endpoint: str | None, as_json
 
     store = wiring.store(settings)
     models = store.matching(parse(model)) if model else store.manifests()
+    made = [one for one in models if one.derived_from]
     with waiting("Asking the hubs"):
         found = standings(models, lambda one: wiring.source_of(settings, one, endpoint))
     if as_json:
@@ -40,5 +41,7 @@ def command(settings: Settings, model: str | None, endpoint: str | None, as_json
     for one in found:
         if one.outdated is None:
             show.line(f"{one.name}@{one.revision}: unknown. {one.because}")
-    if not moved and all(one.outdated is False for one in found):
+    for manifest in made:
+        show.line(f"{manifest.name}: made here from {manifest.derived_from}; nothing is upstream.")
+    if not moved and all(one.outdated is False for one in found) and (found or not made):
         show.line(f"All {len(found)} are as they are upstream." if found else "No models yet.")

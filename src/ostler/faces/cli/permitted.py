@@ -30,8 +30,6 @@ def plan(settings: Settings, plan: PullPlan) -> PullPlan:
     warnings = rules.require(plan.listing.name, settings.endpoint, paths)
     name = plan.listing.name
     if plan.fetch and (place := moved(settings, name)):
-        warnings = (
-            *warnings,
-            f"It was moved to {place}: `ostler unarchive {name}` fetches nothing.",
-        )
+        back = f"`ostler unarchive {name}` brings it back without a download"
+        warnings = (*warnings, f"It was moved to {place}: {back}.")
     return replace(plan, notes=(*plan.notes, *warnings))
