@@ -36,6 +36,9 @@ def test_a_second_pull_fetches_nothing_and_still_registers(shell: Shell) -> None
     events = [json.loads(e) for e in shell.ok("pull", f"{CHAT}#q8_0", "--json").out.splitlines()]
     assert events[-1]["event"] == "done"
     assert events[-1]["fetched_bytes"] == 0
+    said = shell.ok("pull", f"{CHAT}#q8_0").err
+    assert "all of it was here" in said
+    assert "verified" not in said, "nothing was read again"
 
 
 def test_progress_as_events_and_as_plain_lines(shell: Shell) -> None:

@@ -79,6 +79,9 @@ def test_a_wrong_model_name(shell: Shell) -> None:
     assert "Write owner/name" in hint(shell.run("info", "nobody"), 2, "an owner and")
     way = hint(shell.run("info", f"{CHAT}:Q8_0"), 2, "behind a #")
     assert f"Write {CHAT}#q8_0." in way
+    way = hint(shell.run("rm", f"{CHAT}#q2_k", "--yes"), 3, "available: q8_0")
+    assert "#name" in way
+    assert "--quant " not in way, "rm has no such option"
 
 
 @pytest.mark.skipif(

@@ -198,7 +198,7 @@ def _asked(choices: Sequence[Variant], wanted: str, fallback: str) -> tuple[Vari
         return smaller, f"there is no {wanted}; {smaller.name} is the next smaller one"
     raise QuantizationNotFound(
         f"There is no {wanted} here; available: {_list(sorted(one.name for one in choices))}.",
-        hint="Name one of these with #name or --quant, or allow --quant-fallback down.",
+        hint="Name one of these with #name; `ostler pull` takes --quant-fallback down, too.",
         wanted=wanted,
         available=sorted(one.name for one in choices),
     )
@@ -220,7 +220,7 @@ def _unasked(choices: Sequence[Variant]) -> tuple[Variant, str]:
             return by_name[name], rule
     raise QuantizationNotFound(
         f"Which of these? {_list(sorted(by_name))}." if choices else "There are no weights here.",
-        hint="Name one with #name or --quant." if choices else "`ostler files` lists the files.",
+        hint="Name one with #name." if choices else "`ostler files` lists the files.",
         wanted=None,
         available=sorted(by_name),
     )

@@ -92,6 +92,9 @@ def end_of(plan: PullPlan, manifest: Manifest, how: str, fetched: int, seconds: 
                 "seconds": round(seconds, 3),
             }
         )
+    elif how != "none" and not plan.fetch:
+        again = f"`ostler verify {manifest.name}` reads it again"
+        show.note(f"Kept {manifest.name}{choice(plan)}: all of it was here; {again}.")
     elif how != "none":
         speed = f", {file_size(int(fetched / seconds))}/s" if fetched and seconds > 0.5 else ""
         show.note(
