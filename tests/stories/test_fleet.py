@@ -213,8 +213,9 @@ def test_so_many_at_once_and_no_more(keep: Keep) -> None:
 
 SEVERAL = """\
 models:
-  short: {{of: {chat}, context: 128, sequences: 2, max_concurrent: 8}}
-  long: {{of: {chat}, context: 1024}}
+  short: {{of: {chat}, context: 128, sequences: 2, max_concurrent: 8, aliases: [both]}}
+  long: {{of: {chat}, context: 1024, aliases: [both]}}
+  org/mistyped: {{context: 1024}}
   lost: {{of: org/never-was}}
 routes:
   any: [{{to: short, tokens: 100}}, {{to: long}}]
@@ -235,6 +236,8 @@ def test_one_model_is_deployed_twice_and_a_name_leads_to_either_by_length(keep: 
     warnings = " ".join(keep.state()["server"]["warnings"])
     assert "lost is of org/never-was" in warnings
     assert "astray leads to org/never-was" in warnings
+    assert "org/mistyped has wishes in ostler.yaml, and is not kept here." in warnings
+    assert "The alias both is given to short and long; it means short." in warnings
     url = f"{keep.address}/v1/completions"
     for prompt, home in (("x", {"short"}), ("word " * 100, {"short", "long"})):
         body = {"model": "any", "prompt": prompt, "max_tokens": 4}

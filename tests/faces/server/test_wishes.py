@@ -66,14 +66,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ("models: {a: {contxt: 5}}", "models.a.contxt: there is nothing called contxt"),
         ("configs: {a: {b: {contxt: 5}}}", "there is nothing called contxt"),
         ("pools: {../x: {share: 0.5}}", "cannot be a pool's name"),
-        ("models: {a: {replicas: many}}", "models.a.replicas: Input should be a valid integer"),
+        (
+            "models: {a: {replicas: many}}",
+            "a.replicas: a whole number is needed, not 'many'",
+        ),
         ("models: {a: {ttl: soon}}", "models.a.ttl: a time is written like 90s, 10m or 2h"),
         ("models: {a: {hours: [noon]}}", "models.a.hours: hours are written like 22:00-06:30"),
         ("pools: {a: {memory: lots}}", "pools.a.memory: a size is written like 20GiB"),
         ("models: {a: {flags: {--seed: 1}}}", "is no flag: write its long name without dashes"),
         ("models: {a: {flags: {seed: false}}}", "seed has a value, or true"),
         ("models: {a: {flags: {seed: [1]}}}", "seed has a value, or true"),
-        ("policy: {eviction: fifo}", "policy.eviction: Input should be 'cost' or 'lru'"),
+        ("policy: {eviction: fifo}", "policy.eviction: it is 'cost' or 'lru', not 'fifo'"),
+        ("preload: org/a", "preload: a list is needed, such as [a, b], not 'org/a'"),
+        ("models: {a: 5}", "models.a: names with values are needed, such as {name: value}, not 5"),
+        ("models: {a: {pinned: perhaps}}", "models.a.pinned: true or false is needed"),
+        ("models: {a: {replicas: 0}}", "models.a.replicas: it must be 1 or more, not 0"),
+        ("models: {a: {context: 1.5}}", "models.a.context: a whole number is needed, not 1.5"),
+        ("pools: {a: {share: 300%}}", "at most 100%, not '300%'"),
         ("- a", "must be a mapping"),
         ("a: [", "is not YAML: line "),
     ],
@@ -93,6 +102,19 @@ def test_an_engine_s_own_flags_are_the_file_s_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ostler\.yaml alone"):
         edits.refuse_flags({"flags": {"middleware": "somebody.s"}})
     edits.refuse_flags({"flags": None, "context": 5})
+
+
+def test_a_wrong_change_is_told_apart_from_a_wrong_file(tmp_path: Path) -> None:
+    path = file(tmp_path)
+    with pytest.raises(UsageError, match=r"^pools\.catchall\.share: .*'300%'") as refused:
+        w.edit(path, edits.pool("catchall", {"share": "300%"}))
+    assert refused.value.hint == f"Nothing was changed in {path}."
+    assert path.read_text() == FILE
+    path.write_text("policy: {eviction: fifo}\n")
+    with pytest.raises(UsageError, match="eviction") as refused:
+        w.edit(path, edits.pool("catchall", {"share": "30%"}))
+    assert str(path) in refused.value.what
+    assert refused.value.hint == "Correct it there; nothing was changed."
 
 
 def test_edits_keep_comments_and_change_nothing_else(tmp_path: Path) -> None:

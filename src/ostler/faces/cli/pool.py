@@ -73,7 +73,10 @@ def set_(
     if as_json:
         show.as_json(wished)
         return
-    said = ", ".join(f"{key} {value}" for key, value in values.items())
+    said = ", ".join(
+        f"{key} {', '.join(value) if isinstance(value, list) else value}"
+        for key, value in values.items()
+    )
     show.line(f"The pool {name} {'would have' if dry_run else 'has'} {said}.")
     wishes.show_unmet(wished)
 

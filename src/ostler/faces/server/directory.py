@@ -53,7 +53,7 @@ class Directory:
         }
 
     def flaws(self) -> list[str]:
-        """Return why deployments and routes that were wished for are not there."""
+        """Return why wishes for models, aliases, deployments and routes lead nowhere."""
         known, own, wishes = set(self.ids()), self._hands.catalogue.own_name, self._hands.wishes
         lost = [
             f"The deployment {name} is of {wish.of}, which is not kept here."
@@ -67,7 +67,29 @@ class Directory:
             if own(one.to) not in known
         ]
         hidden = [f"The route {n} has a model's own name." for n in wishes.routes if n in known]
-        return [*lost, *astray, *hidden]
+        return [*lost, *astray, *hidden, *self._without_a_model(), *self._ambiguous()]
+
+    def _without_a_model(self) -> list[str]:
+        """Say which wishes are for no model; one that is to be loaded says so by failing."""
+        wishes, catalogue = self._hands.wishes, self._hands.catalogue
+        return [
+            f"{name} has wishes in ostler.yaml, and is not kept here."
+            for name, wish in wishes.models.items()
+            if not (wish.of or wish.download or wish.pinned or name in wishes.preload)
+            and not catalogue.has(name)
+        ]
+
+    def _ambiguous(self) -> list[str]:
+        """Say which aliases were given to several models."""
+        given: dict[str, list[str]] = {}
+        for model, wish in self._hands.wishes.models.items():
+            for alias in dict.fromkeys(wish.aliases):
+                given.setdefault(alias, []).append(model)
+        return [
+            f"The alias {alias} is given to {' and '.join(models)}; it means {models[0]}."
+            for alias, models in given.items()
+            if len(models) > 1
+        ]
 
     def canonical(self, name: str) -> str:
         """Return the id of the model that a name means. Raises UnknownModel."""

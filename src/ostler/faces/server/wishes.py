@@ -54,7 +54,10 @@ def read_seconds(value: Any) -> Any:
 def read_part(value: Any) -> Any:
     """Read `30%`."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
+        part = float(value.strip()[:-1]) / 100
+        if not 0 < part <= 1:
+            raise ValueError(f"a part is more than 0% and at most 100%, not {value!r}")
+        return part
     return value
 
 
@@ -297,7 +300,12 @@ def edit(path: Path, change: Callable[[Any], None]) -> WishesFile:
     def changed(held: Any) -> Any:
         wanted = deepcopy(_mapping(held, path))
         change(wanted)
-        found.append(checked(wanted, path))
+        try:
+            found.append(checked(wanted, path))
+        except UsageError as error:
+            checked(held, path)  # where the file was wrong before, it says so
+            what = error.what.removeprefix(f"{path}: ")
+            raise UsageError(what, hint=f"Nothing was changed in {path}.") from None
         return wanted
 
     with hold(path.with_name(f".{FILE}.lock")):
