@@ -41,11 +41,17 @@ T = TypeVar("T")
 
 
 def alternate_costs(sides: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Like `alternate`, for sides whose sample is more than one number."""
+    """Like `alternate`, for sides whose sample is more than one number, and that go on for long.
+
+    Every second round goes backwards: a disk that one side has tired slows whichever comes next,
+    and so none has the same one before it each time.
+    """
     samples: dict[str, list[T]] = {name: [] for name in sides}
+    order = [*sides]
     for _ in range(rounds):
-        for name, side in sides.items():
-            samples[name].append(side())
+        for name in order:
+            samples[name].append(sides[name]())
+        order.reverse()
     return samples
 
 
