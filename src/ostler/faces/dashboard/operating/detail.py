@@ -42,8 +42,7 @@ def detail(
 
 def _trouble(one: Listed) -> Node | None:
     if one.state == "failed":
-        said = panels.notice(one.why or "It failed, and its engine said no reason.", "bad")
-        return h("div.stack.tight", said, panels.advised(one.hint)) if one.hint else said
+        return panels.notice(one.why or "It failed, and its engine said no reason.", "bad")
     return panels.notice(one.why, "plain") if one.why else None
 
 

@@ -36,7 +36,6 @@ class Listed:
     state: str
     pinned: bool = False
     why: str = ""
-    hint: str = ""  # what to do, where it failed
     used: float | None = None  # seconds since its last request ended; None: unknown
     task: str = ""
     path: str = ""  # of its own address
@@ -72,7 +71,6 @@ def every(
                 state=one["state"] if one else model["state"],
                 pinned=bool(one and one["pinned"]),
                 why=(one["why"] if one else "") or "",
-                hint=(one["hint"] if one else "") or "",
                 used=one["last_used_seconds"] if one else None,
                 task=model["task"] or "",
                 path=one["path"] if one else "",
