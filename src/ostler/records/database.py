@@ -7,18 +7,19 @@ transaction that holds the database's own lock, so a kill leaves the old tables 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from ostler.core.reasons import why
 from ostler.errors import RecordsUnavailable, UsageError
 from ostler.records.head import HEAD
-from ostler.records.notes import owned_alone
+from ostler.records.notes import owned_alone, refusal
 
 BUSY_SECONDS = 30  # how long to wait for another process that writes
 MIGRATING = 0x05713  # the number of PostgreSQL's advisory lock while tables are made
@@ -28,12 +29,41 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class Database:
     """A database whose tables are current."""
 
-    def __init__(self, engine: sa.Engine, shown: str) -> None:
-        self._engine, self.shown = engine, shown
+    def __init__(self, engine: sa.Engine, shown: str, path: Path | None = None) -> None:
+        """`path` is of the file, where it is one."""
+        self._engine, self.shown, self._path = engine, shown, path
+        self._file: tuple[int, ...] | None = ()  # which one connections have open; none yet
+        self._opening = threading.Lock()
+
+    def follow(self) -> None:
+        """Open the file that has the name now: what is written to another would be lost.
+
+        It is another one after `ostler rebuild`, or when somebody has put a copy back.
+        Raises RecordsUnavailable.
+        """
+        if self._path is None or _identity(self._path) == self._file:
+            return
+        with self._opening, refusals(self.shown):
+            if _identity(self._path) != self._file:
+                self._engine.dispose()
+                owned_alone(self._path)
+                found = _identity(self._path)
+                self.make_current()
+                self._file = found
+
+    def make_current(self) -> None:
+        """Make the tables, or change those of an older version. Raises RecordsUnavailable."""
+        with refusals(self.shown):
+            with self._engine.connect() as connection:
+                if _revision(connection) == HEAD:
+                    return
+            with self._writing() as connection:
+                _migrate(connection, self.shown)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection that sees one state of everything. Raises RecordsUnavailable."""
+        self.follow()
         with refusals(self.shown), self._engine.connect() as connection:
             yield connection
 
@@ -43,7 +73,13 @@ class Database:
 
         Raises RecordsUnavailable.
         """
-        with refusals(self.shown), self._engine.connect() as connection:
+        self.follow()
+        with refusals(self.shown), self._writing() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
@@ -60,13 +96,12 @@ def open_database(home: Path, url: str = "") -> Database:
     """
     shown = _without_password(url) if url else str(home / "ostler.db")
     with refusals(shown):
-        engine = _postgresql(url) if url else _sqlite(home / "ostler.db")
-        database = Database(engine, shown)
-        with database.read() as connection:
-            current = _revision(connection)
-        if current != HEAD:
-            with database.write() as connection:
-                _migrate(connection, shown)
+        path = None if url else home / "ostler.db"
+        database = Database(_sqlite(path) if path else _postgresql(url), shown, path)
+    if path:
+        database.follow()
+    else:
+        database.make_current()
     return database
 
 
@@ -75,17 +110,20 @@ def refusals(shown: str) -> Iterator[None]:
     """Turn what the database says into a refusal of ours."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
-        said = why(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise RecordsUnavailable(
-            f"The records in {shown} cannot be used: {said}.",
-            hint="See that it may be written and has room; a damaged ostler.db can be moved away.",
-            database=shown,
-        ) from error
+    # Damage that SQLite does not see comes out as text that is none, or as JSON that is none.
+    except (SQLAlchemyError, OSError, UnicodeDecodeError, JSONDecodeError) as error:
+        raise refusal(shown, getattr(error, "orig", None) or error) from error
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sqlite(path: Path) -> sa.Engine:
-    owned_alone(path)
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},

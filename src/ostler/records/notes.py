@@ -110,13 +110,20 @@ class Notes:
     def _refusals(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            raise RecordsUnavailable(
-                f"The records in {self._path} cannot be used: {why(error)}.",
-                hint="See that it may be written and has room; a damaged ostler.db can be "
-                "moved away.",
-                database=str(self._path),
-            ) from error
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            raise refusal(self._path, error) from error
+
+
+def refusal(shown: Path | str, error: Exception) -> RecordsUnavailable:
+    """Return how it is said that records cannot be used, and what helps."""
+    said = why(error).strip().partition("\n")[0]
+    damaged = isinstance(error, ValueError) or "malformed" in said or "not a database" in said
+    mend = "`ostler rebuild` saves what can be read of it; a running server then goes on with that."
+    return RecordsUnavailable(
+        f"The records in {shown} cannot be used: {said}.",
+        hint=mend if damaged else "See that it may be written and has room.",
+        database=str(shown),
+    )
 
 
 def statements() -> tuple[str, ...]:

@@ -89,9 +89,12 @@ def test_the_operator_hears_once_that_records_cannot_be_written(
         for _ in range(3):
             await tried.acquire()
         running.cancel()
+        await asyncio.wait([running])
 
     asyncio.run(story())
-    assert said(ledger) == ["The disk is full. It will be tried again every second."]
+    (complaint,) = said(ledger)
+    assert complaint.startswith("The disk is full. Answers go on;")
+    assert ledger.trouble == "The disk is full."
 
 
 def test_keys_are_those_in_force_now(ledger: Ledger) -> None:
@@ -190,3 +193,19 @@ def test_the_last_batch_is_written_at_the_end(tmp_path: Path) -> None:
     again = Records(tmp_path)
     assert again.usage.since("")[0].requests == 1
     again.close()
+
+
+def test_keys_that_are_in_no_record_any_more_stay_in_force(ledger: Ledger, tmp_path: Path) -> None:
+    keyring.create(AccessKey("anna", ""), ledger.records, "")
+    asyncio.run(ledger.reload())
+    for one in tmp_path.glob("ostler.db*"):
+        one.unlink()
+    for _ in range(2):
+        asyncio.run(ledger.reload())
+    assert [key.name for key in ledger.keys] == ["anna"]
+    assert ledger.bereft
+    assert [one for one in said(ledger) if "hold no keys any more" in one] == said(ledger)[1:]
+    assert len(said(ledger)) == 2, "it is said once"
+    keyring.create(AccessKey("bert", ""), ledger.records, "")
+    asyncio.run(ledger.reload())
+    assert ([key.name for key in ledger.keys], ledger.bereft) == (["bert"], False)

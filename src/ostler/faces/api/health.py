@@ -18,10 +18,14 @@ def routes(inn: Inn) -> APIRouter:
     """Return the routes for probes; they are open to all, as probes have no key."""
     api = APIRouter(tags=["health"])
 
+    def records() -> str:
+        """Models answer without them too, so a probe is told and nobody is sent away."""
+        return "unavailable" if inn.books.ledger.trouble else "ok"
+
     @api.get("/health")
     def health() -> dict[str, str]:
-        """Say that the server answers."""
-        return {"status": "ok"}
+        """Say that the server answers, and whether its records can be used."""
+        return {"status": "ok", "records": records()}
 
     @api.get("/ready")
     def ready(response: Response) -> dict[str, object]:
@@ -29,7 +33,8 @@ def routes(inn: Inn) -> APIRouter:
         loading = inn.state().loading
         if loading:
             response.status_code = 503
-        return {"status": "loading" if loading else "ready", "loading": loading}
+        status = "loading" if loading else "ready"
+        return {"status": status, "loading": loading, "records": records()}
 
     @api.get("/", include_in_schema=False)
     def root(request: Request, response: Response) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from ostler import wiring
@@ -43,6 +44,7 @@ def everything(settings: Settings, project: Path | None, model: str | None) -> l
         ("disk", lambda: [examine.room(store, settings.disk_warn_gb, settings.disk_critical_gb)]),
         ("file system", lambda: _file_system(settings.home)),
         ("store", lambda: examine.models(store)),
+        ("records", lambda: _records(settings)),
         ("engines", lambda: _engines(settings)),
         ("containers", lambda: _containers(settings)),
         ("ports", lambda: _ports(settings)),
@@ -63,6 +65,22 @@ def _file_system(home: Path) -> list[Finding]:
     from ostler.probe.mounts import mount_of
 
     return checkup.file_system(str(home), mount_of(home))
+
+
+def _records(settings: Settings) -> list[Finding]:
+    from ostler.verbs import mending
+
+    if settings.database:
+        with closing(wiring.records(settings)) as records:
+            records.keys.edition()
+        return [Finding("records", "ok", "The database of records answers.")]
+    if not wiring.has_records(settings):
+        return [Finding("records", "info", "Nothing was written down yet.")]
+    path = settings.home / "ostler.db"
+    if trouble := mending.plan(settings.home):
+        fix = "ostler rebuild saves what can be read of it"
+        return [Finding("records", "fail", f"{path} is damaged: {trouble}.", fix)]
+    return [Finding("records", "ok", f"{path} is sound.")]
 
 
 def _engines(settings: Settings) -> list[Finding]:
@@ -103,6 +121,9 @@ def _server(settings: Settings) -> list[Finding]:
     if running is None:
         return [Finding("server", "info", "No server runs for this home.", "ostler serve")]
     found = [Finding("server", "ok", f"It answers at {running.address}, process {running.pid}.")]
+    if server.ask(running, "GET", "/health").get("records") == "unavailable":
+        what = "It cannot use its records: counts, events and new keys wait."
+        found.append(Finding("server", "fail", what, "ostler status says why"))
     for one in server.ask(running, "GET", "/api/models"):
         if one["state"] == "failed":
             fix = f"ostler logs {one['id']}"

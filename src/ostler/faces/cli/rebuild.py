@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from ostler import wiring
 from ostler.core.sizes import counted, file_size
 from ostler.faces.cli import journal, options, progress, show
 from ostler.faces.cli.waiting import waiting
+from ostler.records.salvage import Salvaged
 from ostler.settings import Settings
+from ostler.verbs import mending
 
 
 @click.command("rebuild")
@@ -19,7 +23,8 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
     """Make lost or damaged manifests anew from the store itself: views, contents and READMEs.
 
     Every content is proven again. What cannot be known from the store is said: `ostler pull`
-    of the same model fetches nothing that is here and fills it in.
+    of the same model fetches nothing that is here and fills it in. Damaged records (keys, history,
+    measurements) are set aside, and what can be read of them is kept; a server goes on with that.
 
     \b
     ostler rebuild --dry-run
@@ -28,6 +33,7 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
     from ostler.verbs import rebuild
 
     store = wiring.store(settings)
+    trouble, saved = _records(settings, dry_run=dry_run)
     with waiting("Looking at what is kept"):
         plan = rebuild.plan(store)
     how = "none" if as_json or dry_run else progress.kind(as_json=False, quiet=False)
@@ -50,6 +56,7 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
                 "rebuilt": models,
                 "set_aside": plan.damaged,
                 "unnamed": plan.unnamed,
+                "records": {"damaged": trouble, **(asdict(saved) if saved else {})},
             }
         )
         return
@@ -67,5 +74,33 @@ def command(settings: Settings, dry_run: bool, as_json: bool) -> None:
         show.line(f"{lone.sha256}: {lone.what}, {file_size(lone.bytes)}; nothing names it.")
     if plan.unnamed:
         show.line("`ostler pull` of the model they are of names them again and fetches nothing.")
+    if trouble:
+        _tell_records(settings, trouble, saved)
     if not (plan.damaged or back or plan.unnamed):
         show.line(f"All {len(plan.sound)} manifests are sound; their views were looked at.")
+
+
+def _records(settings: Settings, *, dry_run: bool) -> tuple[str, Salvaged | None]:
+    """Return what was wrong with the records, and what became of them."""
+    if settings.database:
+        return "", None  # PostgreSQL mends its own
+    trouble = mending.plan(settings.home)
+    if dry_run or not trouble:
+        return trouble, None
+    saved = mending.carry_out(settings.home)
+    if saved:
+        journal.did(settings, "rebuild", "ostler.db", trouble, aside=str(saved.aside), **saved.rows)
+    return trouble, saved
+
+
+def _tell_records(settings: Settings, trouble: str, saved: Salvaged | None) -> None:
+    aside = f"; set aside as {saved.aside}" if saved else ""
+    show.line(f"{settings.home / 'ostler.db'} is damaged: {trouble}{aside}.")
+    if saved is None:
+        return
+    rows = ", ".join(f"{count:,} of {name}" for name, count in saved.rows.items())
+    show.line(f"  Saved: {rows}.")
+    if saved.short:
+        show.line(f"  Not all could be read of: {', '.join(saved.short)}.")
+    if "keys" in saved.short:
+        show.line("  Look at `ostler keys ls`; `ostler keys create` makes those that are missing.")

@@ -10,7 +10,7 @@ from ostler.core import fleet as f
 from ostler.core.telling import Seen, told
 from ostler.errors import RecordsUnavailable
 from ostler.faces.gateway import messages as m
-from ostler.faces.server.ledger import Ledger
+from ostler.faces.server.ledger import BEREFT, Ledger
 from ostler.faces.server.metrics import DeviceNow, Metrics, Now
 from ostler.faces.server.pulse import Pulse
 from ostler.faces.server.traces import Traces
@@ -75,6 +75,11 @@ class Books:
             return self.ledger.records.measurements.about(model, family, engine)
         return ()
 
+    def troubles(self) -> list[str]:
+        """Return what the operator should know of the records."""
+        bereft = BEREFT if self.ledger.bereft else ""
+        return [one for one in (self.ledger.trouble, bereft) if one]
+
     def served(self, done: m.Done) -> None:
         """Count a request that has ended."""
         self.ledger.served(done)
@@ -103,10 +108,16 @@ class Books:
                 id: DeviceNow(room, fleet.held(id), used.get(id)) for id, room in fleet.room.items()
             },
             waiting=len({unit.model for unit in units if unit.state in f.COMING}),
-            downloads=self.ledger.records.attempts.counts(),
+            downloads=self._downloads(),
             parked=self.parked(),
             tunnels=self.tunnels(),
         )
+
+    def _downloads(self) -> Mapping[str, int]:
+        """Return how downloads went; nothing where the records cannot be read just now."""
+        with suppress(RecordsUnavailable):
+            return self.ledger.records.attempts.counts()
+        return {}
 
 
 def _seen(unit: f.Unit) -> Seen:

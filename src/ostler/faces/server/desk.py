@@ -84,7 +84,7 @@ class Desk:
         fleet, now = self._keeper.fleet, time.monotonic()
         flaws = (
             *self._operator.flaws, *self._directory.flaws(), *self._hands.catalogue.faults,
-            *describing.unmet(fleet),
+            *describing.unmet(fleet), *self.books.troubles(),
         )  # fmt: skip
         return ServerState(
             version=__version__,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ostler.errors import RecordsUnavailable
@@ -19,6 +19,10 @@ from ostler.records.moment import now, today
 from ostler.records.records import Records
 
 EVERY = 1.0  # seconds between two batches, and between two looks at the keys
+BEREFT = (
+    "The records hold no keys any more. Those from before stay in force until one is made "
+    "(ostler keys create NAME) or this server ends."
+)
 BEHIND = 1000  # events that a listener may be late before it is let go
 
 
@@ -31,7 +35,9 @@ class Ledger:
         self.records, self._changed = records, changed
         self.keys: tuple[m.Key, ...] = ()  # those in force, without the server's own
         self.required = False  # whether there ever was a key: then every caller needs one
-        self._complain, self._complained = complain, False
+        self.trouble = ""  # why the records cannot be used now, with what helps
+        self._complain = complain
+        self.bereft = False  # whether the keys in force are in no record any more
         self._events: list[Event] = []
         self._measured: list[Measurement] = []
         self._uses: dict[tuple[str, str, str], Use] = {}
@@ -103,6 +109,12 @@ class Ledger:
         if edition == self._edition:
             return
         every, tokens = await asyncio.to_thread(self._read_keys)
+        if self.keys and not every:  # a revoked key stays in its table: this is another one
+            if not self.bereft:
+                self._complain(BEREFT)
+            self.bereft, self._edition = True, edition
+            return
+        self.bereft = False
         before = self.keys, self.required
         # What a key used is told when it, or the day, is new: the gateway counts on from there.
         known = {key.sha256: key for key in self.keys if day == self._day}
@@ -120,11 +132,18 @@ class Ledger:
         """Say once that the records cannot be used, and go on: answering matters more."""
         try:
             yield
-            self._complained = False
         except RecordsUnavailable as error:
-            if not self._complained:
-                self._complain(f"{error.what} It will be tried again every second.")
-            self._complained = True
+            trouble = f"{error.what} {error.hint}".strip()
+            if not self.trouble:
+                self._complain(
+                    f"{trouble} Answers go on; what happens meanwhile is kept in memory, and "
+                    "written once it can be."
+                )
+            self.trouble = trouble
+        else:
+            if self.trouble:
+                self._complain("The records can be used again; what was waiting is written.")
+            self.trouble = ""
 
     # --- who listens ----------------------------------------------------------------------
 
@@ -165,8 +184,10 @@ class Ledger:
 
     async def close(self) -> None:
         """Write the last batch and let go of the records."""
-        with suppress(RecordsUnavailable):
+        try:
             await self.keep()
+        except RecordsUnavailable as error:
+            self._complain(f"The last counts and events are lost. {error.what} {error.hint}")
         self.records.close()
 
 
