@@ -28,6 +28,8 @@ from tests.stories.conftest import (
 )  # fmt: skip
 from tests.stories.test_wrong_input import OWN_MOUNTS
 
+from ostler.faces.cli.app import ELSEWHERE, MODULES
+
 QUIET = "--quiet"
 
 
@@ -161,6 +163,20 @@ def test_bad_yaml(shell: Shell) -> None:
         assert "Cannot be met" in shell.ok("preload").out, "it is asked, not the file"
     finally:
         end(server)
+
+
+def test_a_command_by_the_name_that_another_program_has_for_it(shell: Shell) -> None:
+    """The nearest in letters would be wrong: `remove` is not `restore`."""
+    for word in ("remove", "chat"):
+        done = shell.run(word, CHAT)
+        assert (done.code, f"That is `ostler {ELSEWHERE[word]}` here." in done.err) == (2, True)
+    assert not ELSEWHERE.keys() & MODULES.keys()
+    assert {meant.split()[0] for meant in ELSEWHERE.values()} <= {*MODULES, "--version"}
+
+
+def test_a_path_with_nothing_at_it(shell: Shell, tmp_path: Path) -> None:
+    way = hint(shell.run("import", str(tmp_path / "nobody")), 21, f"nothing at {tmp_path}")
+    assert "path" in way
 
 
 def test_a_model_that_was_moved_away(shell: Shell, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ostler.core.policy import Policy
 from ostler.core.sizes import counted
 from ostler.errors import (
     ChecksumMismatch,
+    FileNotInRepo,
     HubUnreachable,
     LfsPointer,
     ModelNotFound,
@@ -60,6 +61,8 @@ def plan(
     Raises FileNotInRepo, LfsPointer, UnsafePath, UnsafeFormat, UsageError where the model has no
     name, and ChecksumMismatch where sizes or notes contradict the hub.
     """
+    if not place.exists():
+        raise FileNotInRepo(f"There is nothing at {place}.", hint="Look at the path again.")
     found = offers(place)
     if ref and len(found) > 1:
         found = tuple(one for one in found if ref.name == one.name) or found

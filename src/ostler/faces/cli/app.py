@@ -176,7 +176,19 @@ class Commands(click.Group):
             )
 
 
+# What other programs call it; what is nearest in letters can be the opposite of what was meant.
+ELSEWHERE = {
+    "ask": "run", "chat": "run", "list": "ls", "models-list": "ls", "show": "info",
+    "download": "pull", "get": "pull", "delete": "rm", "remove": "rm", "uninstall": "rm",
+    "start": "serve", "server": "serve", "up": "serve", "down": "stop", "kill": "stop",
+    "install": "engine install", "settings": "config", "upgrade": "outdated", "update": "outdated",
+    "convert": "quantize", "cp": "config-of", "version": "--version", "clean": "gc", "prune": "gc",
+}  # fmt: skip
+
+
 def _did_you_mean(name: str) -> str:
+    if name in ELSEWHERE:
+        return f" That is `ostler {ELSEWHERE[name]}` here."
     from difflib import get_close_matches
 
     close = get_close_matches(name, MODULES, n=1)
