@@ -101,6 +101,8 @@ def test_what_is_sent_is_one_request_with_a_json_body() -> None:
         OK + b"Transfer-Encoding: chunked\r\n\r\n-5\r\nab",
         OK + b"Transfer-Encoding: chunked\r\n\r\n",
         OK + b"X: " + b"y" * (2 << 20) + b"\r\n\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * (3 << 20) + b"\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx" + b"y" * (3 << 20) + b"\r\n",
     ],
 )
 def test_what_is_no_whole_answer_is_an_oserror(said: bytes) -> None:
@@ -161,6 +163,7 @@ def test_silence_ends() -> None:
         (b'{"error": "no such model"}', "no such model"),
         (b'{"detail": "pinned"}', "pinned"),
         (b"<h1>Bad Gateway</h1>", "Bad Gateway"),
+        (b"[" * 100_000, "[["),
         (b"", "status 502"),
     ],
 )
@@ -198,10 +201,15 @@ def test_events_without_done_end_with_the_stream() -> None:
         (chunked(b'data: {"n": 1}\n\ndata: {"error": {"message": "boom"}}\n\n'), "boom"),
         (chunked(b'data: {"n": 1}\n\n')[:-5], "broke off"),
         (chunked(b"data: {nonsense\n\n"), "no JSON"),
+        (chunked(b"data: " + b"[" * 100_000 + b"\n\n"), "no JSON"),
+        (b"HTTP/1.1 400 Bad\r\n\r\n" + b"x" * 200_000, "longer than 100000 bytes"),
         (b"", "broke off"),
     ],
 )
-def test_a_stream_that_fails_says_why(said: bytes, what: str) -> None:
+def test_a_stream_that_fails_says_why(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, what: str
+) -> None:
+    monkeypatch.setattr("ostler.verbs.asking.LONGEST_BODY", 100_000)
     with pytest.raises(RequestFailed, match=what):
         talk(said, collect)
 

@@ -36,7 +36,7 @@ class Answer:
         """The body as JSON, or None where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def error(self) -> str:
@@ -80,12 +80,7 @@ async def ask(
     async with asyncio.timeout(patience), connection(host, port, tls) as (reader, writer):
         await send(writer, host, port, method, path, body, headers)
         status, fields = await read_head(reader)
-        whole = bytearray()
-        async for piece in read_body(reader, fields):
-            whole += piece
-            if len(whole) > LONGEST_BODY:
-                raise ConnectionError(f"The answer is longer than {LONGEST_BODY} bytes.")
-        return Answer(status, fields, bytes(whole))
+        return Answer(status, fields, await whole(read_body(reader, fields)))
 
 
 async def events(
@@ -109,8 +104,8 @@ async def events(
             status, fields = await asyncio.wait_for(read_head(reader), patience)
             pieces = read_body(reader, fields)
             if status != 200:
-                whole = b"".join([piece async for piece in pieces])
-                raise Answer(status, fields, whole).refusal()
+                said = await asyncio.wait_for(whole(pieces), patience)
+                raise Answer(status, fields, said).refusal()
             async for line in lines(pieces, patience):
                 if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
                     yield event(line[5:])
@@ -122,7 +117,7 @@ def event(data: bytes) -> dict[str, Any]:
     """One event's object. Raises RequestFailed, or a refusal of ours, where it reports an error."""
     try:
         said = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RequestFailed(f"The engine sent an event that is no JSON: {data[:80]!r}.") from None
     if not isinstance(said, dict) or said.get("error"):
         raise Answer(500, {}, data).refusal()
@@ -187,7 +182,7 @@ async def read_body(
         while size := await chunk_size(reader):
             async for piece in exactly(reader, size):
                 yield piece
-            await reader.readline()
+            await read_line(reader)
     elif "content-length" in fields:
         async for piece in exactly(reader, number(fields["content-length"], 10)):
             yield piece
@@ -196,12 +191,30 @@ async def read_body(
             yield piece
 
 
+async def whole(pieces: AsyncIterator[bytes]) -> bytes:
+    """Gather a body. Raises OSError when it is cut short or longer than LONGEST_BODY."""
+    gathered = bytearray()
+    async for piece in pieces:
+        gathered += piece
+        if len(gathered) > LONGEST_BODY:
+            raise ConnectionError(f"The answer is longer than {LONGEST_BODY} bytes.")
+    return bytes(gathered)
+
+
 async def chunk_size(reader: asyncio.StreamReader) -> int:
     """Read the line before a chunk; 0 is the end."""
-    line = await reader.readline()
+    line = await read_line(reader)
     if not line:
         raise ConnectionResetError("The connection ended in the middle of an answer.")
     return number(line.partition(b";")[0].decode("latin-1").strip(), 16)
+
+
+async def read_line(reader: asyncio.StreamReader) -> bytes:
+    """Read one line, empty at the end of the stream. Raises OSError where it is too long."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        raise ConnectionError("A line of the answer is too long.") from None
 
 
 async def exactly(reader: asyncio.StreamReader, size: int) -> AsyncIterator[bytes]:

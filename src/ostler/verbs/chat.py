@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ostler.errors import ContextTooLong, OstlerError
+from ostler.errors import ContextTooLong, OstlerError, RequestFailed
 from ostler.verbs.asking import ask, events
 
 Message = Mapping[str, str]  # {"role": "user" | "assistant" | "system", "content": text}
@@ -71,7 +71,10 @@ async def embed(at: Endpoint, text: str) -> list[float]:
     answer = await ask(at.host, at.port, "POST", "/v1/embeddings", body, headers=at.headers)
     if answer.status != 200:
         raise explained(answer.refusal(), at)
-    vector: list[float] = answer.json()["data"][0]["embedding"]
+    try:
+        vector: list[float] = answer.json()["data"][0]["embedding"]
+    except (TypeError, LookupError):
+        raise RequestFailed("The engine's answer holds no embedding.") from None
     return vector
 
 
