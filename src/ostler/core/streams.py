@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+
+class Headers(Protocol):
+    """Headers by name, whatever the case of its letters."""
+
+    def get(self, name: str, /) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -21,13 +29,13 @@ class Stream:
         yield from self.pieces
 
 
-def place_in_file(status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+def place_in_file(status: int, headers: Headers) -> tuple[int, int | None]:
     """Return where an answer begins in its file, and the file's size where that is said."""
     ranged = _CONTENT_RANGE.fullmatch(headers.get("Content-Range") or "")
     if status == 206 and ranged:
         return int(ranged[1]), int(ranged[2]) if ranged[2] != "*" else None
     length = headers.get("Content-Length") or ""
-    return 0, int(length) if length.isascii() and length.isdigit() else None
+    return 0, int(length) if _LENGTH.fullmatch(length) else None
 
 
 def byte_range(start: int, end: int | None) -> dict[str, str]:

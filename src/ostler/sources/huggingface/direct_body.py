@@ -11,8 +11,8 @@ from typing import BinaryIO, cast
 
 import httpx2
 
+from ostler.core.streams import place_in_file
 from ostler.sources import received
-from ostler.sources.huggingface.body import Span, span
 
 CHUNK = 2**20  # bytes
 MOMENT = 0.05  # seconds that what comes is gathered for
@@ -37,8 +37,8 @@ class DirectBody:
         explain: Explain,
     ) -> None:
         self._response, self._sock, self._url, self._explain = response, sock, url, explain
-        found: Span = span(response.status, response.headers)
-        self.start, self.size, self.etag = found.start, found.size, tag
+        self.start, self.size = place_in_file(response.status, response.headers)
+        self.etag = tag
         self._left = response.length  # None: chunked, or until the server closes
         self.whole = self._left == 0
         self._beyond = False  # past the response's own buffer, where the body's first bytes may be

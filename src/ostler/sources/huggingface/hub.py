@@ -23,6 +23,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import logging as hub_logging
 
 from ostler.core.patience import Patience
+from ostler.core.streams import byte_range
 from ostler.errors import AuthRequired, HubUnreachable, TokenRejected
 from ostler.nouns import Found, Listing, ModelRef, RemoteFile, SearchResults
 from ostler.sources import Caller, trust
@@ -176,8 +177,7 @@ class HuggingFace:
         self._unless_offline(listing.name, listing.commit, file.path)
         url = f"{self.endpoint}/{listing.name}/resolve/{listing.commit}/{quote(file.path)}"
         headers = {"Accept-Encoding": "identity", "User-Agent": AGENT, **self._headers()}
-        if start or end is not None:
-            headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        headers |= byte_range(start, end)
         explain = self._explainer(listing, file)
         way = self._straight if self._straight_on else self._through_proxy
         with ExitStack() as stack:
