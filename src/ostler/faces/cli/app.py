@@ -305,13 +305,12 @@ def _our_bug(kind: type[BaseException], error: BaseException, trace: Any) -> Non
     import traceback
     from datetime import UTC, datetime
 
+    from ostler.store import durable
+
     details = "".join(traceback.format_exception(kind, error, trace))
     try:
-        folder = settings.load().logs_dir
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
-        path.write_text(details, encoding="utf-8")
-        path.chmod(0o600)
+        path = settings.load().logs_dir / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
+        durable.write(path, details.encode(errors="replace"))  # for its owner alone
         where = f"The details are in {path}"
     except (OSError, OstlerError):  # a home that cannot be written, or wrong settings
         where = f"{details}  These are the details"

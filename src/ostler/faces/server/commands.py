@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-LONGEST = 1 << 20  # bytes of a line; a plan's names every file
+LONGEST = 64 << 20  # bytes of a line; a plan's names every file
 
 
 async def run(
