@@ -80,10 +80,10 @@ def command(
     if max_concurrent is not None:
         wish = {"max_concurrent": max_concurrent}
         server.ask(found, "PATCH", server.model_path(model, "wish"), wish)
-    lease = f"load?seconds={duration:g}" if duration is not None else "load"
+    lease = f"?seconds={duration:g}" if duration is not None else ""
     about = None if as_json else expected["seconds"]
     with waiting(f"Loading {model}", about):
-        answer = server.ask(found, "POST", server.model_path(model, lease))
+        answer = server.ask(found, "POST", server.model_path(model, "load") + lease)
     if as_json:
         show.as_json(answer)
     else:
