@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def test_one_in_full_with_its_log_as_it_grows(page: Page, bed: Bed) -> None:
     lines = log.locator(".line").count()
     bed.shell.ok("test", CHAT)
     expect(log.locator(".line").nth(lines)).to_be_attached()
+    expect(detail).to_contain_text(re.compile(r"Last used\s*(now|[0-9.]+ s ago)"))
     at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"
     page.wait_for_function(f"({at_end})(document.querySelector('[role=log]'))")
     detail.get_by_role("button", name="What stands in its way?").click()
