@@ -12,16 +12,17 @@ from ostler.faces.cli import app
 
 @pytest.mark.parametrize("word", ["x", "\udc80"])  # a name that is no UTF-8, as Python has it
 def test_a_bug_leaves_its_details_to_the_owner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], word: str
 ) -> None:
     home = tmp_path / "home"
     monkeypatch.setenv("OSTLER_HOME", str(home))
-    error = KeyError(word)
+    error = ValueError(word)
     with pytest.raises(SystemExit) as ended:
         app._our_bug(type(error), error, None)
     assert ended.value.code == 70
     (kept,) = (home / "logs").iterdir()
-    assert "KeyError" in kept.read_text()
+    assert "ValueError" in kept.read_text()
     assert [stat.S_IMODE(one.stat().st_mode) for one in (kept, kept.parent)] == [0o600, 0o700]
-    assert f"has a bug: KeyError: {error}" in (said := capsys.readouterr().err)
+    said = capfd.readouterr().err
+    assert "has a bug: ValueError: " in said
     assert str(kept) in said
