@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostler.exporters.systemd import file_name, quoted, unit
+from ostler.exporters.systemd import quoted, unit
 from ostler.nouns import Format, LaunchSpec, ModelFacts, Served, Task
 
 FACTS = ModelFacts(Format.GGUF, "llama", Task.CHAT, 10, 100, "Q8_0")
@@ -51,7 +51,3 @@ def test_environment_and_links_come_along() -> None:
     assert "ExecStartPre=+/bin/mkdir -p /run/x/acme" in text
     assert "ExecStartPre=+/bin/ln -sfn /views/t /run/x/acme/tiny" in text
     assert "WorkingDirectory=-/run/x" in text
-
-
-def test_the_unit_is_named_after_the_model() -> None:
-    assert file_name(SPEC) == "ostler-acme-tiny-q8-0.service"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ostler.errors import ChecksumMismatch
 from ostler.nouns import KeptFile, Listing, RemoteFile
 
-HOW = ("clone", "link", "move", "copy")
 # Files up to this size get a git id, so that a later pull from a hub knows them again. The Hub
 # asks for git-lfs, which has no git ids, for files of 10 MiB and more.
 GIT_LIMIT = 10 * 2**20

@@ -44,7 +44,6 @@ class Licence:
     naming: str  # what a derivative must be called; "" for nothing
     evidence: str
     aliases: tuple[str, ...] = ()
-    spdx: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,6 @@ def parse(rows: Iterable[Mapping[str, str]]) -> tuple[Licence, ...]:
             naming="" if row["derivative_naming_duty"] == "no" else row["derivative_naming_duty"],
             evidence=row["evidence"],
             aliases=tuple(filter(None, row["aliases"].split("|"))),
-            spdx=row["spdx_id"],
         )
         for row in rows
     )

@@ -81,7 +81,7 @@ class Vllm:
         weights = (model.folder,) if positional else ("--model", model.folder)
         words = [*installed.argv, *weights, "--served-model-name", model.id]
         words += ["--host", host, "--port", str(port)]
-        words += memory_flags(installed, model, workload)
+        words += memory_flags(installed, workload)
         words += task_flags(version_of(installed.version), model)
         words += ["--enable-sleep-mode"] if can_sleep(installed, workload) else []
         words += own_flags(installed, model, workload)
@@ -129,8 +129,8 @@ def devices(hardware: Hardware, installed: Installed) -> tuple[str, ...]:
     return tuple(kind for kind in wanted if hardware.of_kind(kind))
 
 
-def memory_flags(installed: Installed, model: Served, workload: Workload) -> list[str]:
-    """What decides how much memory it takes; a pooling model has no KV cache to size."""
+def memory_flags(installed: Installed, workload: Workload) -> list[str]:
+    """What decides how much memory it takes; on a processor no share of it is to be had."""
     words = ["--tensor-parallel-size", str(workload.tensor_parallel)]
     words = words if workload.tensor_parallel > 1 else []
     if workload.context:

@@ -69,8 +69,3 @@ def _words(words: tuple[str, ...]) -> str:
 def escaped(text: str) -> str:
     """Write a text as a unit reads it back: a per cent sign begins a name of systemd's."""
     return text.replace("%", "%%")
-
-
-def file_name(name: str) -> str:
-    """Return the file's name."""
-    return f"{name}.container"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ostler.core.containers import slug
 from ostler.core.visible import visible
 from ostler.nouns import LaunchSpec
 
@@ -70,8 +69,3 @@ def quoted(word: str, dollar: str = "$$") -> str:
     text = text.replace("\n", "\\n").replace("\t", "\\t")
     plain = text and all(letter.isalnum() or letter in "-_./:=@+,%#" for letter in text)
     return text if plain else f'"{text}"'
-
-
-def file_name(spec: LaunchSpec) -> str:
-    """Return the unit's name."""
-    return f"ostler-{slug(spec.model.id)}.service"

@@ -18,7 +18,6 @@ from ostler.store import durable
 from ostler.store.blobs import Blobs
 
 MARK = ".ostler.json"
-HOW = ("link", "hard", "copy")
 
 
 def make(folder: Path, manifest: Manifest, blobs: Blobs, how: str = "link") -> Path:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ostler.core import copying
 from ostler.core.copying import CopyPlan
 from ostler.errors import CorruptFile, OstlerError
-from ostler.nouns import Damage, Manifest, ModelRef
+from ostler.nouns import Damage, ModelRef
 from ostler.store import Store
 from ostler.store.shelf import Shelf
 from ostler.verbs import intake, keepsakes
@@ -88,8 +88,3 @@ def newest(shelf: Shelf, at: str | None = None) -> str:
             hint=f"It has: {', '.join(names)}." if names else f"ostler backup {shelf.root}",
         )
     return at or names[-1]
-
-
-def models(shelf: Shelf, name: str) -> list[Manifest]:
-    """Return the models of one backup."""
-    return shelf.snapshot(name).all()

@@ -30,7 +30,7 @@ def terms(facts: ModelFacts, context: int, workload: Workload) -> Terms:
     width = _width(facts)
     if width is None:
         return (held, *cache, runtime), (*notes, unknown_width("activations"))
-    work = _work(facts, prompt, width, element.size, _number(workload, "gpus") or 1)
+    work = _work(prompt, width, element.size, _number(workload, "gpus") or 1)
     grown = sum(term.bytes for term in cache)
     early, _ = cache_terms(facts, prompt, workload.sequences, keeping)
     at_prompt = sum(term.bytes for term in early)
@@ -68,7 +68,7 @@ def _width(facts: ModelFacts) -> tuple[int, str] | None:
     return dense, f"4 x {hidden:,} + 3 x {middle:,} + 2 x {each}"
 
 
-def _work(facts: ModelFacts, prompt: int, width: tuple[int, str], size: int, devices: int) -> Term:
+def _work(prompt: int, width: tuple[int, str], size: int, devices: int) -> Term:
     base = CONSTANTS["transformers.base"]
     each = prompt * (width[0] * size + INDICES) + int(base.value)
     because = (

@@ -40,11 +40,6 @@ def terms_of_v0(facts: ModelFacts, context: int, workload: Workload) -> Terms:
     return _terms(facts, context, workload, v1=False)
 
 
-def pool(total: int, used: int, workload: Workload) -> int:
-    """Return the bytes of KV cache that vLLM makes on a GPU of `total` bytes, `used` without it."""
-    return max(int(total * utilization(workload)) - used, 0)
-
-
 def utilization(workload: Workload) -> float:
     """Return the share of the device that vLLM claims."""
     value = workload.flag("gpu-memory-utilization")

@@ -40,7 +40,6 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    mode: str
     oid: str
     size: int
     path: str
@@ -163,7 +162,7 @@ class GitRemote:
                     hint="Tell the owner of the repository; Ostler fetches nothing from it.",
                     path=name,
                 )
-            yield _Entry(mode, oid, int(size), name)
+            yield _Entry(oid, int(size), name)
 
     def _files(self, entries: list[_Entry]) -> tuple[RemoteFile, ...]:
         small = [entry.oid for entry in entries if entry.size <= git.LONGEST_POINTER]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ostler.core.sizes import duration, file_size, memory
 
-__all__ = ["ago", "clock", "count", "duration", "file_size", "memory", "moment", "rate", "span"]
+__all__ = ["clock", "count", "duration", "file_size", "memory", "moment", "rate", "span"]
 
 
 def count(number: float | None, one: str, several: str = "") -> str:
@@ -35,11 +35,6 @@ def moment(text: str) -> datetime:
 def clock(text: str) -> str:
     """Write a time of the API as a day and a time of UTC: `2026-11-21 18:04:09`."""
     return moment(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def ago(seconds: float) -> str:
-    """Write how long ago: `just now`, `45 s ago`, `3 h 5 min ago`."""
-    return "just now" if seconds < 2 else f"{duration(round(seconds))} ago"
 
 
 def span(seconds: float) -> str:
