@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import click
 
@@ -11,25 +10,13 @@ from ostler import data, wiring
 from ostler.core.gpus import find
 from ostler.core.memory import METHODS
 from ostler.core.sizes import memory
-from ostler.errors import DoesNotFit, EngineUnsupported, UsageError
+from ostler.errors import DoesNotFit, UsageError
 from ostler.faces.cli import fit_all, options, show
 from ostler.faces.cli.facts import Known, look_up
-from ostler.nouns import Hardware, Measurement, ModelFacts, Workload
+from ostler.nouns import ModelFacts, Workload
 from ostler.settings import Settings
 from ostler.verbs.fit import Fit, Range, check, explore, fit, on_gpus, within
-from ostler.verbs.prepare import Machine, choose_engine
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What is to be estimated: the engine with its version, the devices, and why these."""
-
-    engine: str
-    version: str | None
-    hardware: Hardware
-    kinds: tuple[str, ...]
-    why: str
-    measured: tuple[Measurement, ...] = ()
+from ostler.verbs.supposing import OF_GPUS, Supposed, suppose, with_own_type
 
 
 @click.command("fit")
@@ -110,9 +97,9 @@ def command(
     workload = within(facts, workload)
     check(facts)
     origin, variant = known.origin.name, known.variant.name
-    ask = asked(origin, variant, facts, machine, room, engine, engine_version)
-    if ask.engine in fit_all.OF_GPUS and kv_dtype is None:
-        workload = fit_all.with_own_type(workload)
+    ask = suppose(origin, variant, facts, machine, room, engine, engine_version)
+    if ask.engine in OF_GPUS and kv_dtype is None:
+        workload = with_own_type(workload)
     found = fit(
         facts, workload, ask.engine, ask.hardware, method=method, margin_percent=margin,
         kinds=ask.kinds, version=ask.version, model=known.origin.name, measured=ask.measured,
@@ -185,34 +172,7 @@ def _listed(settings: Settings, name: str) -> Known | None:
     return Known(entry.id, facts, Variant("", facts.format, ()), there)
 
 
-def asked(
-    name: str, variant: str, facts: ModelFacts, machine: Machine, room: Hardware | None,
-    engine: str | None, version: str | None,
-) -> Ask:  # fmt: skip
-    """Return the engine to estimate for and the devices it uses, with what was measured before.
-
-    `name` is the repository's, `variant` the kept one's.
-
-    Where no engine here runs the model, its estimate is still of use: for the engine that would.
-    """
-    if room is not None:
-        usual = engine or fit_all.ENGINES.get(facts.format.value, "transformers")
-        return Ask(usual, version, room, (), f"on {room.devices[0].name}")
-    try:
-        choice = choose_engine(facts, machine, engine)
-    except EngineUnsupported as refusal:
-        usual = engine or ("llamacpp" if facts.format.value == "gguf" else "transformers")
-        return Ask(usual, version, machine.hardware, (), f"not startable here: {refusal.what}")
-    family = facts.family or facts.architecture
-    measured = machine.measured(name, family, choice.engine)
-    from ostler.core.learning import helpful
-
-    own = version or choice.installed.version
-    helps = helpful(measured, name, variant, family, own)
-    return Ask(choice.engine, own, machine.hardware, choice.kinds, choice.rule, helps)
-
-
-def _show(known: Known, found: Fit, ask: Ask, range_: Range | None, count: int) -> None:
+def _show(known: Known, found: Fit, ask: Supposed, range_: Range | None, count: int) -> None:
     estimate = found.estimate
     show.heading(f"{known.id} with {estimate.engine} ({ask.why})")
     each = f", on each of {count} GPUs" if count > 1 else ""
@@ -251,7 +211,7 @@ def _show_range(range_: Range) -> None:
 
 
 def _entry(
-    known: Known, found: Fit, ask: Ask, range_: Range | None, count: int
+    known: Known, found: Fit, ask: Supposed, range_: Range | None, count: int
 ) -> dict[str, object]:
     estimate = found.estimate
     return {

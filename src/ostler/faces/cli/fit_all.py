@@ -16,9 +16,7 @@ from ostler.settings import Settings
 from ostler.verbs.fit import Fit, fit
 from ostler.verbs.inspect import kept_facts
 from ostler.verbs.prepare import Machine, choose_engine
-
-OF_GPUS = ("vllm", "sglang", "tensorrt-llm")
-ENGINES = {"gguf": "llamacpp", "safetensors": "vllm"}
+from ostler.verbs.supposing import OF_GPUS, usually, with_own_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +76,6 @@ def show_all(models: Sequence[Model], ask: Ask, as_json: bool) -> None:
     )
 
 
-def with_own_type(workload: Workload) -> Workload:
-    """Return the workload with the cache in the type that the model computes in."""
-    return replace(workload, kv_dtype="auto")
-
-
 def _row(facts_of: Callable[[], ModelFacts], ask: Ask) -> tuple[str, int | None, bool | None, str]:
     """Return the engine, what is required, whether that fits, and why; None where unknown."""
     name = ask.engine or ""
@@ -109,7 +102,7 @@ def _engine(facts: ModelFacts, ask: Ask) -> tuple[str, tuple[str, ...]]:
     Where none here runs the model, it is the one that would.
     """
     if ask.room is not None:
-        return ask.engine or ENGINES.get(facts.format.value, "transformers"), ()
+        return ask.engine or usually(facts), ()
     try:
         choice = choose_engine(facts, ask.machine, ask.engine)
     except EngineUnsupported:

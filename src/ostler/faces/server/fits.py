@@ -22,6 +22,7 @@ from ostler.nouns import Estimate, Format, ModelFacts, Term, Workload
 from ostler.verbs import pricing
 from ostler.verbs.fit import check, explore, fit, on_gpus, within
 from ostler.verbs.prepare import Machine
+from ostler.verbs.supposing import OF_GPUS, suppose, usually, with_own_type
 
 SPLITS = (1, 2, 4, 8, 16)
 MOST_GPUS = 1024  # of an offer
@@ -34,9 +35,6 @@ def fitted(asked: s.ToFit, knowing: Knowing, machine: Machine) -> s.Fitted:
     Raises UnknownModel, UnknownGpu, ContextTooLong, QuantizationNotFound, ImpossibleSplit,
     EngineUnsupported, UsageError, and what a hub refuses with.
     """
-    from ostler.faces.cli import fit as command
-    from ostler.faces.cli import fit_all
-
     known, facts = _counted(asked, knowing)
     card = find(asked.gpu, data.gpus()) if asked.gpu else None
     count = asked.tensor_parallel
@@ -48,9 +46,9 @@ def fitted(asked: s.ToFit, knowing: Knowing, machine: Machine) -> s.Fitted:
     )  # fmt: skip
     load = within(facts, load)
     check(facts)
-    ask = command.asked(known.name, known.variant, facts, machine, there, asked.engine, None)
-    if ask.engine in fit_all.OF_GPUS and asked.kv_dtype is None:
-        load = fit_all.with_own_type(load)
+    ask = suppose(known.name, known.variant, facts, machine, there, asked.engine, None)
+    if ask.engine in OF_GPUS and asked.kv_dtype is None:
+        load = with_own_type(load)
     found = fit(
         facts, load, ask.engine, ask.hardware, margin_percent=asked.margin_percent,
         kinds=ask.kinds, version=ask.version, model=known.name, measured=ask.measured,
@@ -139,11 +137,9 @@ def _gpus(
     facts: ModelFacts, load: Workload, asked: s.ToFit, knowing: Knowing
 ) -> tuple[list[s.GpuVerdict], list[str]]:
     """Hold every known GPU against the model; the cheapest that fits comes first."""
-    from ostler.faces.cli import fit_all
-
-    engine = asked.engine or fit_all.ENGINES.get(facts.format.value, "transformers")
-    if engine in fit_all.OF_GPUS and asked.kv_dtype is None:
-        load = fit_all.with_own_type(load)
+    engine = asked.engine or usually(facts)
+    if engine in OF_GPUS and asked.kv_dtype is None:
+        load = with_own_type(load)
     elif load.kv_dtype == "auto":
         load = replace(load, kv_dtype=asked.kv_dtype or "f16")
     try:
@@ -209,9 +205,7 @@ def _splits(facts: ModelFacts, many: int) -> bool:
 
 
 def _others(engine: str) -> Sequence[str]:
-    from ostler.faces.cli import fit_all
-
-    return kv_types.OF_GPUS if engine in fit_all.OF_GPUS else kv_types.ANY
+    return kv_types.OF_GPUS if engine in OF_GPUS else kv_types.ANY
 
 
 def _term(one: Term) -> s.TermShown:
