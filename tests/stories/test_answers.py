@@ -58,6 +58,16 @@ def test_embeddings_are_those_of_the_reference(
         assert mine.embedding == pytest.approx(case["embedding"], abs=1e-4)
 
 
+def test_what_a_model_is_not_for_is_refused_as_the_callers_fault(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as chatted:
+        client.chat.completions.create(model=EMBED, messages=HELLO)
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model=EMBED, messages=HELLO, stream=True)
+    with pytest.raises(openai.BadRequestError) as embedded:
+        client.embeddings.create(model=CHAT, input="hello")
+    assert chatted.value.code == embedded.value.code == "wrong_task"
+
+
 def test_the_reranker_scores_as_the_reference(inn: Inn, expected: dict[str, Any]) -> None:
     for case in expected["models"]["ostler/tiny-rerank"]["cases"]:
         body = {"model": RERANK, "query": case["query"], "documents": case["documents"]}

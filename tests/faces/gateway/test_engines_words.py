@@ -78,6 +78,33 @@ def test_a_prompt_that_is_too_long_has_one_code(
 
 
 @pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (501, "This server does not support embeddings. Start it with `--embeddings`"),
+        (500, "the current context does not support logits computation. skipping"),
+        (400, "The model does not support Chat Completions API"),
+    ],
+)
+def test_a_request_of_a_kind_that_the_model_is_not_for_is_the_callers_fault(
+    gateway: Gateway, engine: Puppet, status: int, said: str
+) -> None:
+    """Clients ask again after a 5xx; this would fail again."""
+    gateway.table({"m": Model("ready", backends=(engine.backend(),))})
+    caller = gateway.connect()
+    body = json.dumps({"error": {"message": said, "type": "server_error", "code": status}}).encode()
+    for _ in range(3):
+        caller.send(post({"model": "m"}))
+        wire = engine.wires[0] if engine.wires else engine.accept()
+        wire.message()
+        head = b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\n" % status
+        wire.send(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        answer = caller.message()
+        assert (answer.status, answer.error["code"]) == (400, "wrong_task")
+        assert said in answer.error["message"]
+        assert "/v1/models" in answer.error["hint"]
+
+
+@pytest.mark.parametrize(
     "said", [b"", b"no", b"[]", b'{"error":"x"}', b'{"error":{"message":1}}', b'{"detail":"no"}']
 )
 def test_other_words_stay_as_they_are(said: bytes) -> None:
