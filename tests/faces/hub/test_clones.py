@@ -108,6 +108,7 @@ def test_git_asks_with_name_and_password(hub: Any) -> None:
         ("/acme/tiny/git-upload-pack", b"0032want " + b"1" * 40 + b"\n0000", 404),
         ("/acme/tiny/git-upload-pack", b"0" * (2 * 1024 * 1024), 413),
         ("/acme/tiny.git/info/lfs/objects/batch", b"{}", 400),
+        ("/acme/tiny.git/info/lfs/objects/batch", b"[" * 100_000, 400),
         ("/acme/tiny.git/info/lfs/objects/batch", b'{"operation":"upload","objects":[]}', 403),
     ],
 )

@@ -67,7 +67,7 @@ def test_tree_and_paths_info(hub: Any) -> None:
     assert "xet" not in json.dumps(tree).lower()
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"paths": 1}', b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"paths": 1}', b"\xff", b"[" * 100_000])
 def test_a_malformed_question_is_400(hub: Any, body: bytes) -> None:
     path = "/api/models/acme/tiny/paths-info/main"
     assert ask(hub, path, body, "application/json")[0] == 400

@@ -6,7 +6,6 @@ The one commit of a clone is made here, from what is served; it is not the upstr
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,12 +18,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ostler.core import git, git_pack
+from ostler.faces.hub import questions
 from ostler.faces.hub.desk import Desk
 from ostler.faces.hub.refusals import Refusal
 from ostler.faces.hub.repos import HubFile, Repo, Snapshot
 from ostler.faces.hub.visitors import check_consent
 
-MAX_QUESTION = 1024 * 1024  # bytes; git-lfs asks for 100 objects at once
 ATTRIBUTES = ".gitattributes"
 LFS_JSON = "application/vnd.git-lfs+json"
 
@@ -89,7 +88,7 @@ class Clones:
     async def batch(self, request: Request) -> Response:
         """Say where each large file is; see git-lfs's docs/api/batch.md."""
         try:
-            asked: Any = json.loads(await _body(request))
+            asked: Any = questions.read(await _body(request))
             wanted = [(str(one["oid"]), int(one["size"])) for one in asked["objects"]]
         except (ValueError, KeyError, TypeError):
             raise Refusal(400, "not a request of git LFS") from None
@@ -175,17 +174,13 @@ def _object(
 
 async def _body(request: Request) -> bytes:
     """Return what a client sent, unpacked; never more than a question can need."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_QUESTION:
-            raise Refusal(413, f"more than {MAX_QUESTION} bytes")
+    body = await questions.body(request)
     if request.headers.get("content-encoding") != "gzip":
         return body
     try:
-        unpacked = zlib.decompressobj(wbits=31).decompress(body, MAX_QUESTION + 1)
+        unpacked = zlib.decompressobj(wbits=31).decompress(body, questions.LONGEST + 1)
     except (zlib.error, gzip.BadGzipFile):
         raise Refusal(400, "a body that is not gzip") from None
-    if len(unpacked) > MAX_QUESTION:
-        raise Refusal(413, f"more than {MAX_QUESTION} bytes")
+    if len(unpacked) > questions.LONGEST:
+        raise questions.too_long()
     return unpacked

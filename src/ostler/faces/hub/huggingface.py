@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,13 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ostler.faces.hub import answers, bodies, refusals, search, weights
+from ostler.faces.hub import answers, bodies, questions, refusals, search, weights
 from ostler.faces.hub.desk import Desk, at_revision
 from ostler.faces.hub.refusals import Refusal
 from ostler.faces.hub.repos import Repo, Snapshot
 from ostler.faces.hub.visitors import check_consent, may_see
 
-MAX_QUESTION = 1024 * 1024  # bytes of a paths-info body; the client asks for 2,000 paths at once
 PAGE, PAGE_EXPANDED = 1000, 50  # items of a tree in one answer, as on the Hub
 
 
@@ -156,16 +154,12 @@ def _flag(request: Request, name: str) -> bool:
 
 async def _paths(request: Request) -> tuple[list[str], bool]:
     """Read the paths asked for, from a form or from JSON. Raises Refusal (400, 413)."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_QUESTION:
-            raise Refusal(413, f"more than {MAX_QUESTION} bytes of paths")
+    body = await questions.body(request)
     if not request.headers.get("content-type", "").startswith("application/json"):
         form = parse_qs(body.decode(errors="replace"))
         return form.get("paths", []), form.get("expand", [""])[0].lower() == "true"
     try:
-        asked: Any = json.loads(body)
+        asked: Any = questions.read(body)
         paths = asked["paths"]
         return [str(path) for path in ([paths] if isinstance(paths, str) else paths)], bool(
             asked.get("expand")
