@@ -104,6 +104,7 @@ def test_a_removal_is_planned_done_and_taken_back(client: httpx2.Client) -> None
     assert (shown.json()["restored"], len(client.get("/api/trash").json())) == (False, 1)
     assert client.post("/api/trash/restore", json={}).json() == {
         "restored": True, "bytes": thrown["bytes"], "models": [RERANK],
+        "changed": [], "diff": "", "notes": [],
     }  # fmt: skip
     assert client.get("/api/store").json()["models"] == before["models"]
     assert client.get("/api/trash").json() == []

@@ -51,12 +51,19 @@ def _refuse_loaded(removals: list[Removal], loaded: Collection[tuple[str, str]])
             )
 
 
-def carry_out(removals: tuple[Removal, ...], store: Store, *, purge: bool = False) -> int:
+def carry_out(
+    removals: tuple[Removal, ...],
+    store: Store,
+    *,
+    purge: bool = False,
+    wishes: tuple[bytes, bytes] | None = None,
+) -> int:
     """Do it; return the bytes freed, which are 0 as long as the trash holds them.
 
+    `wishes` is what ostler.yaml said before and after, where it lost what it said of the models.
     Raises Busy while a pull runs in this home.
     """
     if not purge:  # noted first: a kill in between leaves the model both here and in the trash
         gone = tuple(replace(one.manifest, files=one.files) for one in removals)
-        store.trash.put(gone, datetime.now(UTC))
+        store.trash.put(gone, datetime.now(UTC), wishes)
     return sum(store.forget(removal) for removal in removals)

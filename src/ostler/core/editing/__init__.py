@@ -6,6 +6,7 @@ folded lines come out as that library likes them. Here a change is a few splices
 
 from ostler.core.editing.difference import unified
 from ostler.core.editing.editing import edited, read
+from ostler.core.editing.patching import patched
 from ostler.core.editing.values import at, merged, put, without
 
-__all__ = ["at", "edited", "merged", "put", "read", "unified", "without"]
+__all__ = ["at", "edited", "merged", "patched", "put", "read", "unified", "without"]

@@ -164,6 +164,9 @@ class Restored(BaseModel):
     restored: bool
     bytes: int
     models: list[str]
+    changed: list[str] = []  # files that say again what the removal took out of them
+    diff: str = ""
+    notes: list[str] = []  # what is left as it is in them, and why
 
 
 class Away(BaseModel):

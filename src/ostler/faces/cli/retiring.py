@@ -32,6 +32,12 @@ class Retirement:
         both = (self.wishes, *(one for several, _ in self.written for one in several))
         return [one for one in both if one.changes]
 
+    @property
+    def wishes_taken(self) -> tuple[bytes, bytes] | None:
+        """Return what ostler.yaml said before and after; None where it loses nothing."""
+        change = self.wishes
+        return (change.before or b"", change.after or b"") if change.changes else None
+
 
 def going(
     settings: Settings, removals: Collection[Removal]

@@ -63,7 +63,9 @@ def command(
     if not yes:
         asking.confirm("Remove it?", "nothing was removed", f"ostler rm {model} --yes")
     copies = retiring.carry_out(settings, retired, force=force)
-    freed = 0 if keep else remove.carry_out(removals, store, purge=purge)
+    freed = (
+        0 if keep else remove.carry_out(removals, store, purge=purge, wishes=retired.wishes_taken)
+    )
     for one in removals:
         part = "" if one.remaining is None else f" ({counted(len(one.files), 'file')} of it)"
         act = "retire" if keep else "rm"

@@ -19,22 +19,29 @@ from ostler.settings import Settings
 def command(settings: Settings, model: str | None, dry_run: bool, as_json: bool) -> None:
     """Take back the last `ostler rm`, or the last one of MODEL.
 
+    With the model comes back what ostler.yaml said of it, with its comments. Where the file names
+    the model again, what it says there stays.
+
     \b
     ostler undo
     ostler undo Qwen/Qwen2.5-0.5B-Instruct-GGUF
     """
+    from ostler.faces.cli import returning
     from ostler.verbs import undo
 
     store = wiring.store(settings)
     entry = undo.plan(store, parse(model) if model else None)
-    back = entry.manifests if dry_run else undo.carry_out(entry, store)
+    wished, back = returning.plan(settings, entry), entry.manifests
     if not dry_run:
+        back = undo.carry_out(entry, store)
+        wished = returning.carry_out(wished)
         journal.did_to(settings, "undo", back)
     if as_json:
         show.as_json(
             {
                 "restored": not dry_run,
                 "models": [{"name": one.name, "commit": one.commit} for one in back],
+                **wished.said,
             }
         )
         return
@@ -42,3 +49,7 @@ def command(settings: Settings, model: str | None, dry_run: bool, as_json: bool)
         verb = "would come back" if dry_run else "is back"
         size = file_size(next(m.size for m in entry.manifests if m.commit == one.commit))
         show.line(f"{one.name} at {one.commit[:12]} {verb} ({size}).")
+    if wished.change and wished.changes:
+        show.line(wished.change.diff.rstrip("\n"))
+    for note in wished.notes:
+        show.note(note)

@@ -75,7 +75,9 @@ class Clearing:
 
         store = wiring.store(self.settings)
         retiring.carry_out(self.settings, leaving.retired, force=False)
-        freed = remove.carry_out(leaving.removals, store, purge=leaving.purge)
+        freed = remove.carry_out(
+            leaving.removals, store, purge=leaving.purge, wishes=leaving.retired.wishes_taken
+        )
         until = None if leaving.purge else self._until(store.trash.entries()[-1])
         return leaving.shown(removed=True, freed=freed, until=until)
 
@@ -97,10 +99,17 @@ class Clearing:
 
         Raises UnknownModel, DamagedModel, Busy.
         """
+        from ostler.faces.cli import returning
+
         store = wiring.store(self.settings)
         entry = undo.plan(store, parse(model) if model else None)
-        back = entry.manifests if dry_run else undo.carry_out(entry, store)
-        return s.Restored(restored=not dry_run, bytes=entry.size, models=[one.name for one in back])
+        wished = returning.plan(self.settings, entry)
+        back = entry.manifests
+        if not dry_run:
+            back = undo.carry_out(entry, store)
+            wished = returning.carry_out(wished)
+        models = [one.name for one in back]
+        return s.Restored(restored=not dry_run, bytes=entry.size, models=models, **wished.said)
 
     def _up(self) -> list[str]:
         return [id for id, state in self._states().items() if state not in AT_REST]
