@@ -108,6 +108,7 @@ def _git(folder: Path, *words: str) -> str | None:
     program = shutil.which("git")
     if program is None:
         return None
-    asked = [program, "-C", str(folder), *words]
+    # a repository's own settings may name a program that git runs to learn what has changed
+    asked = [program, "-C", str(folder), "-c", "core.fsmonitor=false", *words]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else None
