@@ -56,7 +56,7 @@ def carry_out(plan: CopyPlan, store: Store, shelf: Shelf, report: Report = silen
     require_room(plan, str(shelf.root))
     with shelf.alone():
         copy_all(plan.copy, store, shelf, report)
-        _read_again(plan.models, shelf)
+        _read_again(plan.models, shelf, report)
         for manifest in plan.models:
             shelf.models.write(manifest)
     freed = 0
@@ -95,7 +95,7 @@ def bring_back(
             with store.pulling(manifest.name):
                 copy_all(_of(plan, manifest), shelf, store, report)
                 if not keep:
-                    _read_again([manifest], store)
+                    _read_again([manifest], store, report)
                 back.append(store.register(manifest))
         if not keep:
             for manifest in plan.models:
@@ -134,13 +134,7 @@ def copy_all(
     """Copy contents, each proven while it is written."""
     tally = Tally(sum(file.size for file in files), report)
     for file in files:
-        done = 0
-
-        def said(count: int, file: KeptFile = file) -> None:
-            nonlocal done
-            done += count
-            tally.say(Step.PROGRESS, file.path, done, file.size)
-
+        said = tally.of(file.path, file.size)
         intake.copy(origin.blobs.path(file.sha256), target, file, said=said)
         tally.say(Step.DONE, file.path, file.size, file.size)
 
@@ -150,15 +144,17 @@ def _of(plan: CopyPlan, manifest: Manifest) -> list[KeptFile]:
     return [file for file in plan.copy if file.sha256 in wanted]
 
 
-def _read_again(models: Sequence[Manifest], target: Keeps) -> None:
+def _read_again(models: Sequence[Manifest], target: Keeps, report: Report) -> None:
     """Read every file of a copy from its disk, past the page cache where that can be told."""
-    for file in {file.sha256: file for one in models for file in one.files}.values():
+    files = {file.sha256: file for one in models for file in one.files}
+    tally = Tally(sum(file.size for file in files.values()), report)
+    for file in files.values():
         place = target.blobs.path(file.sha256)
         if hasattr(os, "posix_fadvise") and place.exists():
             with open(place, "rb") as held:
                 os.posix_fadvise(held.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         try:
-            intake.prove(place, file)
+            intake.prove(place, file, tally.of(file.path, file.size))
         except ChecksumMismatch:
             target.blobs.discard(file.sha256)  # the next run copies it anew
             raise

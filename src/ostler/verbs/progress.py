@@ -59,6 +59,17 @@ class Tally:
         with self._lock:
             return sum(self._done.values())
 
+    def of(self, path: str, size: int) -> Callable[[int], None]:
+        """Return what counts on the bytes of one file, as they come."""
+        done = 0
+
+        def said(count: int) -> None:
+            nonlocal done
+            done += count
+            self.say(Step.PROGRESS, path, done, size)
+
+        return said
+
     def say(self, step: Step, path: str, done: int, size: int, note: str = "") -> None:
         """Report one step of one file; a progress event that comes too soon is left out."""
         now = time.monotonic()

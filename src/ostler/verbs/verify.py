@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from ostler.core import blocks, quants
@@ -39,17 +40,24 @@ def verify(store: Store, manifest: Manifest, report: Report = silent) -> tuple[D
     """Return all that is wrong with a kept model; nothing where it is whole. Offline.
 
     Kinds: "missing" (a file or shard), "size", "hash", "unreadable", and "incomplete" for a
-    configuration or tokenizer that the kept files show to be needed and nobody pulled.
+    configuration or tokenizer that the kept files show to be needed and nobody pulled. What
+    `report` raises, or the keyboard, ends the reading of every file at its next piece.
     """
-    tally = Tally(manifest.size, report)
+    tally, over = Tally(manifest.size, report), Event()
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="verify") as pool:
-        found = list(pool.map(lambda file: _check(store, file, tally), manifest.files))
+        try:
+            found = list(pool.map(lambda file: _check(store, file, tally, over), manifest.files))
+        finally:
+            over.set()  # the pool waits for those that read
     damages = [one for one in found if one]
     return (*damages, *_incomplete(store, manifest, {one.path for one in damages}))
 
 
-def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
-    """Compare one file's size and then its bytes with what the manifest says of them."""
+def _check(store: Store, file: KeptFile, tally: Tally, over: Event) -> Damage | None:
+    """Compare one file's size and then its bytes with what the manifest says of them.
+
+    Once it is `over` nobody waits for the answer.
+    """
     digest = Digest(RemoteFile(file.path, file.size))
     view = memoryview(pages(READ_SIZE))
     try:
@@ -58,7 +66,7 @@ def _check(store: Store, file: KeptFile, tally: Tally) -> Damage | None:
             if size != file.size:
                 return Damage(file.path, "size", f"{file.size} bytes", f"{size} bytes")
             _in_order(blob.fileno())
-            while count := blob.readinto(view):
+            while not over.is_set() and (count := blob.readinto(view)):
                 digest.update(view[:count])
                 tally.say(Step.PROGRESS, file.path, digest.count, file.size)
     except FileNotFoundError:

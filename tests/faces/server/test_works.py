@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 from ostler.errors import DamagedModel, UnknownJob
 from ostler.faces.api.work_schemas import Work
 from ostler.faces.server.works import AT_ONCE, REMEMBERED, Telling, Works
-from ostler.nouns import Event
+from ostler.nouns import Event, Job
 from ostler.store import Store
 from ostler.verbs.progress import Progress, Step
 
@@ -99,6 +102,51 @@ def test_what_runs_is_cancelled_and_what_waits_never_begins(tmp_path: Path) -> N
         assert {event.outcome for event in book} == {"cancelled"}
         with pytest.raises(UnknownJob):
             await works.cancel("00000000")
+
+    asyncio.run(story())
+
+
+def test_what_waits_is_cancelled_though_its_turn_does_not_come(tmp_path: Path) -> None:
+    async def story() -> None:
+        book = Book()
+        works = Works(Store(tmp_path), book.take)
+        busy = [Steady() for _ in range(AT_ONCE)]
+        running = [
+            works.begin_in_thread("verify", f"org/{n}", "api", one) for n, one in enumerate(busy)
+        ]
+        for late in (True, False):  # one that waits already, and one of this very moment
+            waiting = works.begin_in_thread("verify", "org/late", "api", Steady())
+            if late:
+                await asyncio.to_thread(busy[0].begun.wait, PATIENCE)
+            ended = await asyncio.wait_for(works.cancel(waiting.id), PATIENCE)
+            assert ended.state == "cancelled"
+            assert ended.ended is not None
+            assert [works.one(one.id).state for one in running] == ["running"] * AT_ONCE
+        await works.close()
+
+    asyncio.run(story())
+
+
+def test_a_command_s_own_job_is_told_once(tmp_path: Path) -> None:
+    """A quantization that the server was asked for is also a job of the process that does it."""
+
+    async def story() -> None:
+        store, go_on = Store(tmp_path), Steady()
+        works = Works(store, Book().take)
+
+        def do(telling: Telling) -> dict[str, Any]:
+            telling.pid = os.getpid()
+            return go_on(telling)
+
+        job = Job("0000abcd", "quantize", "org/a", "local/a", platform.node(), os.getpid(), 1, 1)
+        other = replace(job, id="0000abce", pid=1)
+        with store.jobs.running(job), store.jobs.running(other):
+            begun = works.begin_in_thread("quantize", "org/a", "api", do)
+            await asyncio.to_thread(go_on.begun.wait, PATIENCE)
+            assert [one.id for one in works.every()] == [begun.id, other.id]
+            go_on.let_go.set()
+            await until_ended(works, begun.id)
+            assert {one.id for one in works.every()} == {begun.id, job.id, other.id}
 
     asyncio.run(story())
 

@@ -92,7 +92,7 @@ def _models(here: Settings, command: str) -> list[str]:
 def _ids(here: Settings, command: str) -> list[str]:
     store = Store(here.home)
     if command == "jobs":
-        return [one.id for one in store.jobs.all()]
+        return [one.id for one in store.jobs.all()]  # a server's are not worth the wait
     return [one.id for one in store.downloads.all()] if command == "downloads" else []
 
 

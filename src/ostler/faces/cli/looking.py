@@ -10,7 +10,7 @@ from ostler.core import filling, spending, standing
 from ostler.core.standing import Kept, Month, Standing
 from ostler.core.usage import advice
 from ostler.errors import OstlerError
-from ostler.faces.cli import downloads, server, show, spent
+from ostler.faces.cli import downloads, jobs_listed, server, show, spent
 from ostler.nouns import Device
 from ostler.settings import Settings
 from ostler.version import __version__
@@ -27,7 +27,7 @@ def look(settings: Settings) -> Standing:
     rents, month = _money(settings, warnings)
     free, _ = store.disk()
     state, sentence = advice(free, settings.disk_warn_gb, settings.disk_critical_gb)
-    here = wiring.devices()
+    here, every = wiring.devices(), jobs_listed.listed(settings)
     models = fleet["models"] if fleet else []
     warnings += [
         *(fleet["warnings"] if fleet else filling.nearly_full(tuple(here))),
@@ -45,7 +45,7 @@ def look(settings: Settings) -> Standing:
         devices=fleet["devices"] if fleet else [_device(one) for one in here],
         waiting=fleet["waiting"] if fleet else [],
         downloads=coming,
-        jobs=[show.plain(one) for one in store.jobs.all()],
+        jobs=[show.plain(one) for one in jobs_listed.alive(every) if one.kind != "pull"],
         kept=Kept(len(store.models()), store.used_bytes(), free),
         rents=rents,
         month=month,

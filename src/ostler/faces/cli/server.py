@@ -31,7 +31,12 @@ def model_path(model: str, verb: str) -> str:
     """Return the control API's path for an act on a model. Raises UsageError for no name."""
     if not model.strip():
         raise UsageError("No model is named.", hint="`ostler ls` lists those that are kept.")
-    return f"/api/models/{quote(model, safe='/')}/{verb}"
+    return quoted(f"/api/models/{model}/{verb}")
+
+
+def quoted(path: str) -> str:
+    """Return a path of the API as it goes into a request: a model's name may have a `#`."""
+    return quote(path, safe="/")
 
 
 def ask(found: Found, method: str, path: str, value: Any = None, patience: float = PATIENCE) -> Any:

@@ -99,7 +99,7 @@ def _work(found: Standing) -> None:
         show.line(f"Download {one['id']} {one['name']}: {one['state']}, {share}{said}.")
     for job in found.jobs:
         share = f", {100 * job['done'] / job['total']:.0f} %" if job["total"] else ""
-        state = job["stage"] if job["running"] else "killed"
+        state = job["stage"] or job["state"] if job["running"] else job["state"]
         show.line(f"Job {job['id']} {job['kind']} {job['model']}: {state}{share}.")
 
 

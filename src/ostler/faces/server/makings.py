@@ -85,6 +85,7 @@ class Makings:
 
             def begun(process: asyncio.subprocess.Process) -> None:
                 telling.on_ending = lambda: _end(process)
+                telling.pid = process.pid
 
             code, rest = await commands.run(words, self._env, hear, begun)
             if telling.ending.is_set():

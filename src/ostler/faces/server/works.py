@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import threading
 import time
 import uuid
@@ -27,6 +28,7 @@ class Telling:
     def __init__(self, said: Work) -> None:
         self.said = said
         self.ending = threading.Event()
+        self.pid: int | None = None  # of the command that does it, where one does
         self.on_ending: Callable[[], None] = lambda: None
 
     def stage(self, name: str) -> None:
@@ -89,6 +91,10 @@ class Works:
             said.state = "done"
         except Cancelled:
             said.state = outcome = "cancelled"
+        except asyncio.CancelledError:
+            if not telling.ending.is_set():
+                raise
+            said.state = outcome = "cancelled"  # while it waited for its turn
         except OstlerError as error:
             said.state = outcome = "failed"
             said.error, why = error.as_dict(), error.what
@@ -103,8 +109,11 @@ class Works:
 
     def every(self) -> list[Work]:
         """Return this server's work, the newest first, then other processes' jobs. May block."""
-        ours = [one.said.model_copy() for one in reversed(list(self._told.values()))]
-        return [*ours, *(of_job(one) for one in self._store.jobs.all())]
+        told = list(self._told.values())
+        ours = [one.said.model_copy() for one in reversed(told)]
+        here = {(platform.node(), one.pid) for one in told if one.said.ended is None}
+        others = (one for one in self._store.jobs.all() if (one.host, one.pid) not in here)
+        return [*ours, *map(of_job, others)]
 
     def one(self, id: str) -> Work:
         """Return one piece of work. Raises UnknownJob where there is none. May block."""
@@ -120,6 +129,9 @@ class Works:
             return of_job(await asyncio.to_thread(self._store.jobs.cancel, id))
         telling.ending.set()
         telling.on_ending()
+        await asyncio.sleep(0)  # one that was begun just now begins to wait
+        if telling.said.state == "waiting":
+            self._tasks[id].cancel()  # its turn may be long in coming
         await asyncio.wait({self._tasks[id]})
         return telling.said.model_copy()
 
