@@ -35,6 +35,12 @@ def test_no_text_is_no_cap() -> None:
     assert amount("  ", "x") is None
 
 
+def test_nothing_is_an_amount_where_it_may_be() -> None:
+    assert amount("0", "--reserve", least=0) == amount("0GB", "--reserve", least=0) == 0
+    with pytest.raises(UsageError, match="'0' is no amount"):
+        amount("0", "--max-speed")
+
+
 @given(
     st.integers(1000, 10**9),
     st.lists(st.tuples(st.integers(1, 10**7), st.floats(0, 3)), min_size=1, max_size=30),

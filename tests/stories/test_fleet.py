@@ -216,6 +216,7 @@ models:
   short: {{of: {chat}, context: 128, sequences: 2, max_concurrent: 8, aliases: [both]}}
   long: {{of: {chat}, context: 1024, aliases: [both]}}
   org/mistyped: {{context: 1024}}
+  org/unpinned: {{}}
   lost: {{of: org/never-was}}
 routes:
   any: [{{to: short, tokens: 100}}, {{to: long}}]
@@ -237,6 +238,7 @@ def test_one_model_is_deployed_twice_and_a_name_leads_to_either_by_length(keep: 
     assert "lost is of org/never-was" in warnings
     assert "astray leads to org/never-was" in warnings
     assert "org/mistyped has wishes in ostler.yaml, and is not kept here." in warnings
+    assert "org/unpinned" not in warnings, "nothing is wished for it"
     assert "The alias both is given to short and long; it means short." in warnings
     url = f"{keep.address}/v1/completions"
     for prompt, home in (("x", {"short"}), ("word " * 100, {"short", "long"})):

@@ -14,19 +14,20 @@ SLICES = 10  # a second; what is read at once under a cap, so that the pauses st
 LEAST = 4096  # bytes
 
 
-def amount(text: str, what: str) -> int | None:
+def amount(text: str, what: str, least: int = 1) -> int | None:
     """Read `2MB/s`, `500 GB`, `1.5GiB` as bytes; None where the text is empty.
 
-    Raises UsageError.
+    Raises UsageError, also for fewer bytes than `least`.
     """
     if not text.strip():
         return None
     found = _AMOUNT.fullmatch(text.strip())
-    if not found or found[2].lower() not in UNITS or float(found[1]) <= 0:
+    scale = UNITS.get(found[2].lower()) if found else None
+    if not found or scale is None or float(found[1]) * scale < least:
         raise UsageError(
             f"{what}: {text!r} is no amount of bytes.", hint="For example 2MB/s, 500GB or 1.5GiB."
         )
-    return int(float(found[1]) * UNITS[found[2].lower()])
+    return int(float(found[1]) * scale)
 
 
 @dataclass(frozen=True, slots=True)

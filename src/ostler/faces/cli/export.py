@@ -30,14 +30,15 @@ FORCE = click.option("--force", is_flag=True, help="Replace a file that is there
 
 @click.group("export")
 def command() -> None:
-    """Write down the process that would serve a model: as a systemd unit, as a Compose file.
+    """Write down the process that would serve a model, for whatever is to start or watch it.
 
     What is written is what `ostler serve` would run: both come from the same description.
 
     \b
     ostler export systemd Qwen/Qwen2.5-0.5B-Instruct-GGUF --out model.service
     ostler export compose Qwen/Qwen2.5-0.5B-Instruct --gpu 0 --into docker-compose.yaml
-    ostler export kubernetes Qwen/Qwen2.5-0.5B-Instruct --gpus 1
+    ostler export kubernetes Qwen/Qwen2.5-0.5B-Instruct --gpus 1 -o deploy \\
+        --ostler-image registry.example/ostler@sha256:...
     """
 
 

@@ -144,7 +144,7 @@ def limits(settings: Settings) -> Limits:
     """Read what a pull may take. Raises UsageError."""
     return Limits(
         amount(settings.max_speed, "--max-speed"),
-        amount(settings.reserve, "--reserve"),
+        amount(settings.reserve, "--reserve", least=0),
         amount(settings.budget, "OSTLER_BUDGET"),
         WAIT_FOR_ROOM,
     )

@@ -61,7 +61,7 @@ def command(
     )  # fmt: skip
     if not as_json or dry_run:
         _show_plan(plan, as_json)
-    reserve = amount(settings.reserve, "OSTLER_RESERVE") if settings.reserve else None
+    reserve = amount(settings.reserve, "OSTLER_RESERVE", least=0) if settings.reserve else None
     quantize.require(plan, store, machine.hardware, reserve)
     if dry_run:
         return

@@ -9,7 +9,7 @@ from ostler.core.numbering import shared_names
 from ostler.faces.api.schemas import Model
 from ostler.faces.server import describing
 from ostler.faces.server.hands import ServerHands
-from ostler.faces.server.wishes import RouteWish
+from ostler.faces.server.wishes import ModelWish, RouteWish
 from ostler.verbs.keep import Keeper
 
 
@@ -75,8 +75,9 @@ class Directory:
         return [
             f"{name} has wishes in ostler.yaml, and is not kept here."
             for name, wish in wishes.models.items()
-            if not (wish.of or wish.download or wish.pinned or name in wishes.preload)
+            if wish != ModelWish()
             and not catalogue.has(name)
+            and not (wish.of or wish.download or wish.pinned or name in wishes.preload)
         ]
 
     def _ambiguous(self) -> list[str]:
