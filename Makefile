@@ -16,7 +16,9 @@ $(STAMP): requirements.lock pyproject.toml tools/setup.py
 demo: setup
 	@$(BIN)/ostler demo
 
-test: setup check engines consumers
+# What the tests stand on comes over the network while the code is looked at.
+test: setup
+	@$(MAKE) --no-print-directory -j3 check engines consumers
 	@$(BIN)/python -m pytest
 
 # These engines live in environments of their own, as they do for a user.
