@@ -108,6 +108,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMPLETE = "_OSTLER_COMPLETE"  # set by a shell that wants to complete a line
+LONGEST = 200  # characters of a sentence in a list of commands
 MODULES = {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
@@ -136,6 +137,8 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"ostler.faces.cli.{MODULES[name][0]}")
         command: click.Command = module.command
+        if isinstance(command, click.Group):
+            _say_whole_sentences(command)
         if COMPLETE in os.environ:
             from ostler.faces.cli.completing import completes
 
@@ -174,6 +177,12 @@ class Commands(click.Group):
                     ("ostler run hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF#q4_k_m", "a real model"),
                 ]
             )
+
+
+def _say_whole_sentences(group: click.Group) -> None:
+    """Let a group's help have the whole first sentence of each command; click would cut it."""
+    for one in group.commands.values():
+        one.short_help = one.get_short_help_str(LONGEST)
 
 
 # What other programs call it; what is nearest in letters can be the opposite of what was meant.
