@@ -160,15 +160,20 @@ def test_the_list_of_sources() -> None:
 @pytest.mark.parametrize(
     "line",
     ["hf_token: hf_abcdefghijkl", "  api_key: 'x y'", "password=hunter2", "- secret: a  # b",
-     "note: uses sk-abcdefghijk there"],
+     "note: uses sk-abcdefghijk there", f"note: ostler_{'abc' * 14}d is ada's"],
 )  # fmt: skip
 def test_secrets_are_left_out(line: str) -> None:
     plain = secrets.masked(f"a: 1\n{line}\nb: 2\n")
     assert plain.startswith("a: 1\n")
     assert plain.endswith("b: 2\n")
     assert secrets.LEFT_OUT in plain
-    for secret in ("hf_abc", "x y", "hunter2", "sk-abc"):
+    for secret in ("hf_abc", "x y", "hunter2", "sk-abc", "ostler_abc"):
         assert secret not in plain
+
+
+def test_passwords_in_addresses_are_left_out() -> None:
+    line = 'database = "postgresql://ada:hunter2@db.example/records"'
+    assert secrets.masked(line) == line.replace("hunter2", "***")
 
 
 @given(MODELS)

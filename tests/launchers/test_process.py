@@ -182,10 +182,13 @@ def test_files_are_written_and_replaced_in_their_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_tokens_do_not_reach_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+@pytest.mark.parametrize("name", ["HF_TOKEN", "OSTLER_API_KEY", "OSTLER_DATABASE"])
+def test_secrets_do_not_reach_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "a secret")
     env = environment(replace(spec_of(tmp_path), env={"OMP_NUM_THREADS": "1"}))
-    assert "hf_secret" not in env.values()
+    assert "a secret" not in env.values()
     assert env["OMP_NUM_THREADS"] == "1"
     assert env["OSTLER_PARENT"] == str(os.getpid())
 

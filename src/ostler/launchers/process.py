@@ -17,6 +17,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from ostler.core import secrets
 from ostler.core.visible import visible
 from ostler.errors import EngineFailed, PortInUse
 from ostler.launchers import logs, oom
@@ -25,7 +26,6 @@ from ostler.launchers.ports import is_free
 from ostler.nouns import LaunchSpec
 from ostler.programs import guard
 
-SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
 SIGNALLED = 128  # exit code 128 + N of a shell, and of the guard: ended by signal N
 OUT_OF_MEMORY = "out of memory: the system killed it to have memory again"
 KILLED = "ended by signal 9: not by the system, which counts no death for want of memory"
@@ -153,8 +153,8 @@ def argv_of(spec: LaunchSpec) -> tuple[str, ...]:
 
 
 def environment(spec: LaunchSpec) -> dict[str, str]:
-    """Ours, without the tokens that no engine needs, with what the engine asked for."""
-    ours = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    """Ours, without the secrets that no engine needs, with what the engine asked for."""
+    ours = {name: value for name, value in os.environ.items() if name not in secrets.VARIABLES}
     return ours | visible(spec.devices) | dict(spec.env) | {"OSTLER_PARENT": str(os.getpid())}
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ostler.core import quantizing
+from ostler.core import quantizing, secrets
 from ostler.core.facts import facts as facts_of
 from ostler.core.quantizing import Method
 from ostler.errors import Cancelled, EngineFailed
@@ -65,7 +65,7 @@ class Making:
         child = subprocess.Popen(
             words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=os.environ | {"OMP_NUM_THREADS": str(self.threads)},  # more spin on shared cores
+            env=_environment(self.threads),
         )  # fmt: skip
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(child, over), daemon=True)
@@ -86,6 +86,12 @@ class Making:
             if self.jobs.cancelled(self.job.id):
                 child.terminate()
                 return
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Ours, without secrets. More threads than these would spin on shared cores."""
+    ours = {name: value for name, value in os.environ.items() if name not in secrets.VARIABLES}
+    return ours | {"OMP_NUM_THREADS": str(threads)}
 
 
 VERSIONS = "`ostler engine ls` shows the versions that are here."
