@@ -119,6 +119,24 @@ def test_wishes_change_without_a_restart_and_keep_their_comments(keep: Keep) -> 
     assert keep.ask("chatter").status_code == 200, "the last good wishes stay in force"
 
 
+def test_a_context_that_is_wished_of_a_model_that_runs_waits_for_its_next_start(
+    keep: Keep,
+) -> None:
+    def warned() -> list[str]:
+        return [one for one in keep.state()["server"]["warnings"] if "runs with a context" in one]
+
+    keep.shell.ok("load", CHAT)
+    assert not warned()
+    keep.wishes.write_text(f"models: {{{CHAT}: {{context: 256}}}}\n")
+    (said,) = keep.until(warned)
+    assert "512 tokens; 256 are wished" in said
+    keep.shell.ok("unload", CHAT)
+    assert not warned()
+    keep.shell.ok("load", CHAT)
+    assert keep.state()["models"][0]["context"] == 256
+    assert not warned()
+
+
 def test_a_wish_that_cannot_be_met_says_why(keep: Keep) -> None:
     said = keep.shell.ok("pool", "set", "big", "nvidia:7", "--json").json()
     assert any("nvidia:7" in text for text in said["unmet"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ostler.core import fleet as f
 from ostler.core.affinity import LEAST_LOADED
@@ -13,6 +13,7 @@ from ostler.faces.api.schemas import DeviceState, Loaded, Model, PoolState
 from ostler.faces.gateway import messages as m
 from ostler.faces.server.catalogue import Catalogue
 from ostler.faces.server.hands import ServerHands
+from ostler.faces.server.wishes import ModelWish
 from ostler.nouns import Device
 from ostler.verbs.keep import Fitting, Keeper
 
@@ -253,6 +254,23 @@ def loading(fleet: f.Fleet) -> list[str]:
             continue
         if any(u.state in f.COMING or (not u.dismissed and u.state in RISES) for u in units):
             found.append(model)
+    return found
+
+
+def unlike_wishes(keeper: Keeper, wish: Callable[[str], ModelWish]) -> list[str]:
+    """Return which models run with another context than is wished since they were started."""
+    found = []
+    for id, life in keeper.lives.items():
+        unit = keeper.fleet.unit(id)
+        wished = wish(unit.model)
+        had = life.fitting.context if life.fitting else None
+        if unit.state is not f.State.READY or not (had and wished.context) or wished.less_context:
+            continue
+        if had != wished.context:
+            found.append(
+                f"{id} runs with a context of {had:,} tokens; {wished.context:,} are wished since"
+                f" it was started. `ostler unload {unit.model}`: its next start has them."
+            )
     return found
 
 

@@ -84,7 +84,8 @@ class Desk:
         fleet, now = self._keeper.fleet, time.monotonic()
         flaws = (
             *self._operator.flaws, *self._directory.flaws(), *self._hands.catalogue.faults,
-            *describing.unmet(fleet), *self.books.troubles(),
+            *describing.unmet(fleet), *describing.unlike_wishes(self._keeper, self._hands.wish),
+            *self.books.troubles(),
         )  # fmt: skip
         return ServerState(
             version=__version__,
