@@ -28,10 +28,11 @@ class Reading:
     def __init__(self, path: Path, stretch: int = STRETCH) -> None:
         """Raise OSError where it cannot be opened."""
         self._fd = os.open(path, os.O_RDONLY)
-        self._direct = _direct(path) if NOWAIT is not None else None
+        self.size = os.fstat(self._fd).st_size
+        large = NOWAIT is not None and self.size >= PIECE
+        self._direct = _direct(path) if large else None
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="read")  # has no thread before use
         self._stretch = stretch
-        self.size = os.fstat(self._fd).st_size
 
     def __enter__(self) -> Self:
         return self

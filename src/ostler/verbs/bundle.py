@@ -29,7 +29,7 @@ def carry_out(head: Head, store: Store, out: BinaryIO, report: Report = silent) 
     count = 0
     tally = Tally(head.size, report)
 
-    def put(piece: bytes) -> None:
+    def put(piece: bytes | memoryview) -> None:
         nonlocal count
         out.write(piece)
         count += len(piece)
@@ -46,7 +46,9 @@ def carry_out(head: Head, store: Store, out: BinaryIO, report: Report = silent) 
     return count
 
 
-def _content(store: Store, sha256: str, size: int, put: Callable[[bytes], None]) -> None:
+def _content(
+    store: Store, sha256: str, size: int, put: Callable[[bytes | memoryview], None]
+) -> None:
     digest, count = hashlib.sha256(), 0
     for chunk in intake.chunks(store.blob_path(sha256)):
         digest.update(chunk)

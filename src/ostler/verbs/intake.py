@@ -20,6 +20,7 @@ from ostler.nouns import KeptFile, RemoteFile
 from ostler.store import durable
 from ostler.store.blobs import Blobs
 from ostler.store.partial import Part, Partials
+from ostler.store.reading import Reading
 from ostler.verbs.digest import Digest
 
 READ_SIZE = 1024 * 1024  # bytes; larger reads hash no faster
@@ -40,12 +41,14 @@ def unheard(count: int) -> None:
     """Tell nobody."""
 
 
-def chunks(place: Path) -> Iterator[bytes]:
-    """Yield a file's bytes. Raises CorruptFile where it cannot be read."""
+def chunks(place: Path) -> Iterator[memoryview]:
+    """Yield a file's bytes; each piece is good until the next one is asked for.
+
+    Raises CorruptFile where it cannot be read.
+    """
     try:
-        with open(place, "rb", buffering=0) as file:
-            while chunk := file.read(READ_SIZE):
-                yield chunk
+        with Reading(place) as file:
+            yield from file.pieces()
     except OSError as error:
         raise CorruptFile(
             f"{place} cannot be read: {error.strerror}.", hint="Nothing of it was kept."
@@ -56,7 +59,7 @@ def digest_of(place: Path, file: KeptFile, said: Said = unheard) -> Digest:
     """Read a file and return its hashes."""
     digest = _digest(file)
     for chunk in chunks(place):
-        digest.update(memoryview(chunk))
+        digest.update(chunk)
         said(len(chunk))
     return digest
 
@@ -69,7 +72,7 @@ def prove(place: Path, file: KeptFile, said: Said = unheard) -> KeptFile:
 def receive(
     target: Keeps,
     file: KeptFile,
-    content: Iterable[bytes],
+    content: Iterable[bytes | memoryview],
     *,
     origin: str,
     check: Check | None = None,
@@ -158,7 +161,7 @@ def _begin(part: Part) -> None:
     os.lseek(part.fd, 0, os.SEEK_SET)
 
 
-def _write(part: Part, chunk: bytes) -> None:
+def _write(part: Part, chunk: bytes | memoryview) -> None:
     rest = memoryview(chunk)
     while rest:
         rest = rest[os.write(part.fd, rest) :]

@@ -12,11 +12,10 @@ from typing import Any
 from ostler.core import blocks, quants
 from ostler.nouns import Damage, Format, KeptFile, Manifest, RemoteFile
 from ostler.store import Store
-from ostler.store.writing import pages
+from ostler.store.reading import Reading
 from ostler.verbs.digest import Digest
 from ostler.verbs.progress import Report, Step, Tally, silent
 
-READ_SIZE = 1024 * 1024  # bytes
 # Files hashed at once: one for each processor, as hashing frees the interpreter's lock. With more
 # they take turns and the bytes just read grow cold; a disk is kept busy by reading ahead.
 WORKERS = min(os.cpu_count() or 1, 16)
@@ -59,16 +58,15 @@ def _check(store: Store, file: KeptFile, tally: Tally, over: Event) -> Damage | 
     Once it is `over` nobody waits for the answer.
     """
     digest = Digest(RemoteFile(file.path, file.size))
-    view = memoryview(pages(READ_SIZE))
     try:
-        with open(store.blob_path(file.sha256), "rb", buffering=0) as blob:
-            size = os.fstat(blob.fileno()).st_size
-            if size != file.size:
-                return Damage(file.path, "size", f"{file.size} bytes", f"{size} bytes")
-            _in_order(blob.fileno())
-            while not over.is_set() and (count := blob.readinto(view)):
-                digest.update(view[:count])
+        with Reading(store.blob_path(file.sha256)) as blob:
+            if blob.size != file.size:
+                return Damage(file.path, "size", f"{file.size} bytes", f"{blob.size} bytes")
+            for piece in blob.pieces():
+                digest.update(piece)
                 tally.say(Step.PROGRESS, file.path, digest.count, file.size)
+                if over.is_set():
+                    break
     except FileNotFoundError:
         return Damage(file.path, "missing", f"sha256 {file.sha256}", "no file")
     except OSError as error:
@@ -77,12 +75,6 @@ def _check(store: Store, file: KeptFile, tally: Tally, over: Event) -> Damage | 
         return Damage(file.path, "hash", file.sha256, digest.sha256, _first_bad(file, digest))
     tally.say(Step.DONE, file.path, digest.count, file.size)
     return None
-
-
-def _in_order(fd: int) -> None:
-    """Tell the system to read ahead far: the disk works while the last bytes are hashed."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
 
 def _first_bad(file: KeptFile, digest: Digest) -> int | None:
