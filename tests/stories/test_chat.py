@@ -30,13 +30,14 @@ class Terminal:
         )
         os.close(inside)
         self.seen = ""
+        self.heard = 0  # letters of it that were waited for
 
     def until(self, words: str) -> None:
-        """Read the screen until the words appear on it, after what was read before."""
-        start = len(self.seen)
-        while words not in self.seen[start:]:
+        """Read the screen until the words appear on it, after those waited for before."""
+        while (at := self.seen.find(words, self.heard)) < 0:
             assert select.select([self.screen], [], [], PATIENCE)[0], self.seen
             self.seen += os.read(self.screen, 4096).decode(errors="replace")
+        self.heard = at + len(words)
 
     def type(self, text: str) -> None:
         os.write(self.screen, text.encode())
