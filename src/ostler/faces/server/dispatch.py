@@ -93,8 +93,7 @@ class Dispatch:
         """All callers of a model are refused: those of the API here, the others by the gateway."""
         error = from_code(refusal.code, refusal.what, refusal.hint)
         self._settle(refusal.model, error)
-        # A 401 would tell callers that their own key is wrong.
-        status = 502 if error.http_status == 401 else error.http_status
+        status = status_of(error)
         fault = m.Fault(refusal.what, type_of(status), refusal.code, refusal.hint)
         self.link.refuse(m.Refuse(refusal.model, status, fault, refusal.retry_after))
 
@@ -137,6 +136,11 @@ class Dispatch:
         self._leaving = [(without, unit) for without, unit in self._leaving if without > serial]
         for unit in gone:
             self.keeper.withdrawn(unit)
+
+
+def status_of(error: OstlerError) -> int:
+    """The status for callers of a model: a hub's 401 would tell them that their own key is wrong."""
+    return 502 if error.http_status == 401 else error.http_status
 
 
 def warn(what: str) -> None:
