@@ -139,7 +139,7 @@ class Dispatch:
 
 
 def status_of(error: OstlerError) -> int:
-    """The status for callers of a model: a hub's 401 would tell them that their own key is wrong."""
+    """The status for a model's callers: a hub's 401 would tell them that their key is wrong."""
     return 502 if error.http_status == 401 else error.http_status
 
 
