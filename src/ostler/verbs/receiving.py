@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ostler.core import hashes
 from ostler.core.patience import Patience
 from ostler.errors import HubUnreachable, InsufficientDisk
 from ostler.nouns import Listing, RemoteFile
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LOOK_AGAIN = 0.5  # seconds between two tries on a full disk
-_HASHED = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Stopped(Exception):
@@ -78,7 +77,7 @@ class Receiver:
             raise mismatch(self.file, f"{self.file.size} bytes", f"{body.size} bytes")
         tag = getattr(body, "etag", None) or ""
         listed = {len(one): one for one in (self.file.sha256, self.file.git_sha1) if one}
-        if _HASHED.fullmatch(tag) and listed.get(len(tag), tag) != tag:
+        if hashes.KEY.fullmatch(tag) and listed.get(len(tag), tag) != tag:
             raise mismatch(self.file, f"the hash {listed[len(tag)]}", tag)
 
     def fill(self, page: Page, readinto: Callable[[memoryview], int], until: int) -> int:
