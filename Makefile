@@ -19,7 +19,7 @@ demo: setup
 # What the tests stand on comes over the network while the code is looked at.
 test: setup
 	@$(MAKE) --no-print-directory -j3 check engines consumers
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # These engines live in environments of their own, as they do for a user.
 engines: setup

@@ -104,7 +104,8 @@ def shell(tmp_path: Path, shipped_hub: str) -> Shell:
 
 
 def environment(home: Path, hub: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OSTLER_", "HF_"))}
+    others = ("OSTLER_", "HF_", "COLUMNS", "LINES")  # the last two: how wide the runner's own is
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(others)}
     return {
         **kept,
         "OSTLER_HOME": str(home),
