@@ -16,7 +16,7 @@ import pytest
 from tests.stories.conftest import CHAT, SHIPPED, Shell, address_said, end, environment
 
 import ostler
-from ostler.errors import EngineFailed, StartupTimeout, UnsupportedArchitecture
+from ostler.errors import EngineFailed, EngineUnsupported, StartupTimeout, UnsupportedArchitecture
 
 ODD = "NeverHeardOfForCausalLM"
 
@@ -126,3 +126,15 @@ def test_a_start_that_takes_too_long_and_an_engine_that_dies(
     (deployed,) = httpx2.get(f"{address}/api/deployments").json()
     assert (deployed["code"], deployed["hint"]) == (one["code"], one["hint"])
     assert deployed["last_used_seconds"] >= one["last_used_seconds"]
+
+
+def test_a_model_that_no_engine_is_here_for_is_told_before_it_is_fetched(
+    tmp_path: Path, shipped_hub: str
+) -> None:
+    env = environment(tmp_path / "home", shipped_hub) | {"OSTLER_ENGINES": str(tmp_path / "none")}
+    done = Shell(env).run("run", "ostler/tiny-llama", "hello")
+    assert done.code == EngineUnsupported.exit_code
+    first, _, rest = done.err.partition("It is fetched all the same.")
+    assert "No engine here can run this model." in first
+    assert "ostler engine install" in rest.splitlines()[0]
+    assert "Kept ostler/tiny-llama" in rest

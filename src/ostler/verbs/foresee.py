@@ -12,14 +12,16 @@ from ostler.verbs.prepare import Machine, choose_engine
 MOST = 1 << 20  # bytes of headers: the architecture stands in config.json or early in a GGUF
 
 
-def foresee(plan: PullPlan, source: Source, machine: Machine, wanted: str | None) -> None:
+def foresee(
+    plan: PullPlan, source: Source, machine: Machine, wanted: str | None
+) -> EngineUnsupported | None:
     """Refuse a model whose architecture no engine loads, before its weights are fetched.
 
-    Any other reason against a start can be mended while it is fetched, so it is told at the start.
-    Raises UnsupportedArchitecture, CorruptFile, and what the source raises.
+    Any other reason against a start can be mended while it is fetched, so it is returned; None
+    where there is none. Raises UnsupportedArchitecture, CorruptFile, and what the source raises.
     """
     if not plan.fetch:
-        return
+        return None
     choices = quants.variants(one.path for one in plan.listing.files)
     variant, _ = quants.choose(choices, plan.variant)
     facts = remote_facts(source, plan.listing, variant, MOST)
@@ -27,5 +29,6 @@ def foresee(plan: PullPlan, source: Source, machine: Machine, wanted: str | None
         choose_engine(facts, machine, wanted)
     except UnsupportedArchitecture:
         raise
-    except EngineUnsupported:
-        return
+    except EngineUnsupported as unsupported:
+        return unsupported
+    return None

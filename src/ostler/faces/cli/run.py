@@ -145,8 +145,11 @@ def _kept_or_fetched(
     def judge(plan: PullPlan) -> None:
         from ostler.verbs.foresee import foresee
 
-        if where.launcher != "container":
-            foresee(plan, source, wiring.machine(settings, remembers=False), engine)
+        if where.launcher == "container":
+            return
+        lacking = foresee(plan, source, wiring.machine(settings, remembers=False), engine)
+        if lacking and not quiet:
+            show.note(f"{lacking.what} It is fetched all the same. {lacking.hint}")
 
     fetch(settings, ref, source, quiet=quiet, judge=judge)
     return wiring.named(settings, model)
