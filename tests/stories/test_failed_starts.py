@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import openai
@@ -16,7 +17,13 @@ import pytest
 from tests.stories.conftest import CHAT, SHIPPED, Shell, address_said, end, environment
 
 import ostler
-from ostler.errors import EngineFailed, EngineUnsupported, StartupTimeout, UnsupportedArchitecture
+from ostler.errors import (
+    ContextTooLong,
+    EngineFailed,
+    EngineUnsupported,
+    StartupTimeout,
+    UnsupportedArchitecture,
+)
 
 ODD = "NeverHeardOfForCausalLM"
 
@@ -126,6 +133,34 @@ def test_a_start_that_takes_too_long_and_an_engine_that_dies(
     (deployed,) = httpx2.get(f"{address}/api/deployments").json()
     assert (deployed["code"], deployed["hint"]) == (one["code"], one["hint"])
     assert deployed["last_used_seconds"] >= one["last_used_seconds"]
+
+
+def test_a_preloaded_model_comes_by_itself_once_its_wish_is_mended(
+    stocked: tuple[Shell, str],
+) -> None:
+    shell, _ = stocked
+    model, wishes = f"{CHAT}#q8_0", Path(shell.env["OSTLER_HOME"], "ostler.yaml")
+    wishes.write_text(f'preload: ["{model}"]\nmodels: {{"{model}": {{context: 999999}}}}\n')
+    process = shell.background("serve", "--port", "0")
+    try:
+        address_said(process)
+        one = becomes(shell, "failed")
+        assert one["code"] == ContextTooLong.code
+        wishes.write_text(f'preload: ["{model}"]\nmodels: {{"{model}": {{context: 512}}}}\n')
+        assert becomes(shell, "ready")["code"] is None
+    finally:
+        end(process)
+
+
+def becomes(shell: Shell, state: str) -> dict[str, Any]:
+    """The one model of the server, once it is in a state."""
+    until = time.monotonic() + 60
+    while True:
+        one: dict[str, Any]
+        for one in shell.ok("ps", "--json").json()["models"]:
+            if one["state"] == state:
+                return one
+        assert time.monotonic() < until, shell.run("ps").out
 
 
 def test_a_model_that_no_engine_is_here_for_is_told_before_it_is_fetched(

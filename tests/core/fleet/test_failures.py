@@ -82,6 +82,7 @@ def test_what_no_try_mends_is_not_tried_again_by_itself() -> None:
     story.say(f.Failed("a", story.at, odd))
     (later,) = story.say(f.Asked("a", story.at + 1))
     assert later == refusal, "no hour is named at which it would be better"
+    assert story.say(f.Wished(story.at, story.wishes, story.berths)) == (f.Size("a"),)
 
 
 def test_the_last_use_is_the_end_of_the_last_request() -> None:

@@ -106,6 +106,8 @@ def wished(turn: Turn, event: Wished) -> None:
             unit = turn.fleet.unit(id)
             if unit.dismissed and unit.state is State.STOPPED:
                 turn.put(unit, dismissed=False)
+            elif unit.failure and unit.failure.lasting:
+                turn.enter(unit, State.STOPPED, failures=0)  # other wishes may have mended it
     raise_pinned(turn)
     turn.seating = True
 

@@ -29,7 +29,7 @@ class Operator:
     def look(self) -> bool:
         """Read the file, tell the fleet; say if the file was another one."""
         changed = self.read()
-        self.tell()
+        self.tell(anew=changed)
         return changed
 
     def read(self) -> bool:
@@ -45,14 +45,17 @@ class Operator:
             self._unread = (f"{error.what} The wishes from before stay in force.",)
         return True
 
-    def tell(self) -> None:
-        """Tell the fleet, if what it is to do at this hour is something else than before."""
+    def tell(self, anew: bool = False) -> None:
+        """Tell the fleet, if what it is to do at this hour is something else than before.
+
+        Or `anew`: what an engine is started with is none of its business, but may mend a failure.
+        """
         now = time.localtime()
         wishes = self._hands.wishes
         for_fleet = wishes.for_fleet(now.tm_hour * 60 + now.tm_min, self._hands.catalogue.own_name)
         berths, short = pools.berths(self._hands.room, wishes.shares(tuple(self._hands.room)))
         self.flaws = (*self._unread, *short)
-        if (for_fleet, berths) != self._told:
+        if anew or (for_fleet, berths) != self._told:
             self._told = for_fleet, berths
             self._keeper.wish(for_fleet, berths)
 
