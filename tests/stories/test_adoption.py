@@ -120,12 +120,12 @@ def test_killing_a_gateway_worker_loses_its_own_requests_alone(shell: Shell) -> 
             streams.append(Stream(address, 1500))
             assert streams[-1].flows.wait(20)
             serving.append(worker_of(streams[-1], [one.pid for one in workers]))
-        victim = serving[0]
+        victim = serving[-1]  # the last stream has the most before it; the first may be over
         psutil.Process(victim).kill()
         for number, one in enumerate(streams):
             one.thread.join(60)
-            lost = serving[number] == victim
-            assert one.is_whole != lost, (number, one.broken)
+            assert one.is_whole or serving[number] == victim, (number, one.broken)
+        assert not streams[-1].is_whole
         engine = shell.ok("ps", "--json").json()["models"][0]
         assert engine["state"] == "ready", "the engine was not taken for dead"
         with ThreadPoolExecutor(4) as callers:
