@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx2
-from tests.stories.conftest import CHAT, Inn
+from tests.stories.conftest import CHAT, Inn, Shell
 
 FATAL = "CUDA error: device-side assert triggered (this line is a test's)"
 
@@ -30,6 +30,16 @@ def test_lines_by_a_pattern_and_since_the_start(inn: Inn) -> None:
     assert inn.shell.ok("logs", CHAT, "--since", "0s").out == ""
     last = inn.shell.ok("logs", CHAT, "-n", "2", "--pattern", "slot", "--json").json()["lines"]
     assert last == [line for line in whole if "slot" in line][-2:]
+
+
+def test_since_the_start_is_since_the_last_of_two_in_one_second(shell: Shell) -> None:
+    shell.ok("pull", f"{CHAT}#q8_0", "--quiet")
+    shell.ok("run", CHAT, "hello", "--max-tokens", "1")
+    log = Path(shell.ok("logs", CHAT, "--json").json()["log"])
+    header = log.read_text().partition("\n")[0]
+    log.write_text(f"{header}\nthe first\n{header}\nthe second\n")
+    said = shell.ok("logs", CHAT, "--since", "start").out.splitlines()
+    assert said == [header, "the second"]
 
 
 def test_wrong_words_are_refused_with_right_ones(inn: Inn) -> None:

@@ -90,8 +90,12 @@ def command(
     if known:
         log_known.show_known(settings, named.id, path, _earliest(path, since), as_json)
         return
-    tail = _Tail(path, pattern, whole=follow)
-    last = deque(tail.more(_earliest(path, since)), lines)
+    if since == START:  # by its place: two starts may have had the same second
+        tail = _Tail(path, pattern, whole=follow, at=_last_start(path))
+        last = deque(tail.more(), lines)
+    else:
+        tail = _Tail(path, pattern, whole=follow)
+        last = deque(tail.more(_earliest(path, since)), lines)
     if as_json:
         show.as_json({"log": path, "lines": list(last)})
         return
@@ -106,10 +110,12 @@ def command(
 class _Tail:
     """A log that is read on from where it was read to."""
 
-    def __init__(self, path: Path, pattern: re.Pattern[str] | None, *, whole: bool) -> None:
-        """`whole`: a line that is not finished yet is left for later."""
+    def __init__(
+        self, path: Path, pattern: re.Pattern[str] | None, *, whole: bool, at: int = 0
+    ) -> None:
+        """`whole`: a line that is not finished yet is left for later. `at`: bytes passed over."""
         self._path, self._pattern, self._whole = path, pattern, whole
-        self._at = 0  # bytes
+        self._at = at
 
     def more(self, earliest: float | None = None) -> Iterator[str]:
         """Yield the lines that are wanted; `earliest` is in seconds since 1970."""
@@ -129,6 +135,17 @@ class _Tail:
                     return
                 self._at += len(line)
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _last_start(path: Path) -> int:
+    """Return where in a log its last start begins, in bytes; 0 where none does."""
+    begins = at = 0
+    with path.open("rb") as file:
+        for line in file:
+            if HEADER.match(line.decode("utf-8", "replace")):
+                begins = at
+            at += len(line)
+    return begins
 
 
 def _earliest(path: Path, since: str | float | None) -> float | None:
