@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,16 +126,10 @@ class Inn:
     process: subprocess.Popen[str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
-    with opened(tmp_path_factory.mktemp("inn"), shipped_hub) as inn:
-        yield inn
-
-
-@contextmanager
-def opened(home: Path, hub: str) -> Iterator[Inn]:
-    """A server with the three tiny models, for tests that others would not want in theirs."""
-    shell = Shell(environment(home, hub))
+    """A server with the three tiny models, one for each file: none finds what another left."""
+    shell = Shell(environment(tmp_path_factory.mktemp("inn"), shipped_hub))
     for model in (f"{CHAT}#q8_0", EMBED, RERANK):
         shell.ok("pull", model, "--quiet")
     server = shell.background("serve", "--port", "0")

@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, opened
+from tests.stories.conftest import CHAT, EMBED, RERANK, Inn
 
 from ostler.faces.api import dashboards, lamini
 from ostler.faces.api.app import control_app
@@ -32,13 +32,6 @@ LEFT_OUT = {
 }
 # Other spellings of a route that the document has once.
 SPELLINGS = {*lamini.PATHS, "/estimate", "/"}
-
-
-@pytest.fixture(scope="module")
-def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
-    """A server of these tests' own: they wish things that others would not."""
-    with opened(tmp_path_factory.mktemp("control"), shipped_hub) as inn:
-        yield inn
 
 
 @pytest.fixture(scope="module")

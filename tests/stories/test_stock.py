@@ -10,18 +10,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.stories.conftest import CHAT, EMBED, RERANK, Inn, opened
+from tests.stories.conftest import CHAT, EMBED, RERANK, Inn
 
 from ostler.faces.client.client import Ostler
 
 PATIENCE = 60.0
-
-
-@pytest.fixture(scope="module")
-def inn(tmp_path_factory: pytest.TempPathFactory, shipped_hub: str) -> Iterator[Inn]:
-    """A server of these tests' own: they take models away."""
-    with opened(tmp_path_factory.mktemp("stock"), shipped_hub) as inn:
-        yield inn
 
 
 @pytest.fixture(scope="module")
